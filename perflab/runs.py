@@ -1,0 +1,195 @@
+"""A run on disk: one execution of a study, readable at any moment, resumable after any interruption.
+
+    reports/runs/<run-id>/
+        manifest.json      what was asked, of which system, where; the steps and how each ended
+        progress.json      what is happening now (rewritten often, never needed to read the run)
+        samples/           Parquet, one file per table and trial group
+        findings/          one JSON file per notebook
+        profiles/          raw captures and their renderings
+        notebooks/         executed notebooks and their pages
+        trials/            working folders of single trials: logs of the processes, binary row logs
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from perflab import __version__
+from perflab.errors import RunCorrupt, UsageError
+
+StepStatus = Literal["pending", "running", "done", "failed", "skipped", "interrupted"]
+RunStatus = Literal["running", "done", "interrupted", "broken"]
+FOLDERS = ("samples", "findings", "profiles", "notebooks", "trials", "figures")
+
+
+class Step(BaseModel):
+    """One notebook of a run, and how it ended."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    status: StepStatus = "pending"
+    budget_s: float = 0.0
+    wall_s: float = 0.0
+    reason: str = ""
+    parameters: dict[str, int | float | str | bool] = {}
+
+
+class Manifest(BaseModel):
+    """What a run is: written before the first measurement and after every step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: int = 1
+    perflab_version: str = __version__
+    run_id: str
+    created: str
+    finished: str = ""
+    status: RunStatus = "running"
+    system: str  # path of the TOML as given
+    system_name: str
+    system_digest: str = ""
+    effort: Literal["quick", "full"]
+    domain: str
+    rng_seed: int
+    commit: str = ""
+    command: str = ""
+    fingerprint: dict[str, Any] = {}
+    planted: str = ""
+    notes: dict[str, Any] = {}
+    steps: tuple[Step, ...] = ()
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write to a temporary file beside `path`, sync, then rename: a reader sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    raw = data.encode("utf-8") if isinstance(data, str) else data
+    try:
+        with temporary.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def new_run_id(label: str) -> str:
+    """Return an id that sorts by time, such as ``20261120T231655Z-quick-3f2a``."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{label}-{secrets.token_hex(2)}"
+
+
+class Run:
+    """A run's folder and manifest; every write is atomic."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path, self.manifest = path, manifest
+
+    @classmethod
+    def create(cls, reports: Path, manifest: Manifest) -> Run:
+        """Make the folders of a new run and write its manifest."""
+        path = reports / "runs" / manifest.run_id
+        for folder in FOLDERS:
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        run = cls(path, manifest)
+        run.save()
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Read a run; raises UsageError when it does not exist and RunCorrupt when it cannot be read."""
+        file = path / "manifest.json"
+        if not file.is_file():
+            raise UsageError(f"No run at {path}", "a run is a folder with a manifest.json", "List runs with: perflab runs")
+        try:
+            return cls(path, Manifest.model_validate_json(file.read_bytes()))
+        except (ValidationError, ValueError) as error:
+            first = str(error).splitlines()[0]
+            raise RunCorrupt(f"The manifest of run {path.name} cannot be read ({first})", "",
+                             f"Its samples are untouched; move {file} aside to leave the run out") from None  # fmt: skip
+
+    @property
+    def id(self) -> str:
+        """The run's id, which is also its folder's name."""
+        return self.manifest.run_id
+
+    def folder(self, name: str) -> Path:
+        """Return one of the run's folders, making it when an old run lacks it."""
+        path = self.path / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def save(self) -> None:
+        """Write the manifest."""
+        write_atomic(self.path / "manifest.json", self.manifest.model_dump_json(indent=1))
+
+    def reload(self) -> None:
+        """Read the manifest again: another process (a notebook) may have written it."""
+        self.manifest = Run.open(self.path).manifest
+
+    def update(self, **changes: Any) -> None:
+        """Change manifest fields and save."""
+        self.manifest = Manifest.model_validate({**self.manifest.model_dump(), **changes})
+        self.save()
+
+    def note(self, key: str, value: Any) -> None:
+        """Record a fact about the whole run, such as a measured overhead; survives other writers."""
+        self.reload()
+        self.update(notes={**self.manifest.notes, key: value})
+
+    def set_step(self, step: Step) -> None:
+        """Replace the step of the same name, or append it."""
+        self.reload()
+        others = [s.name for s in self.manifest.steps]
+        steps = tuple(step if s.name == step.name else s for s in self.manifest.steps)
+        self.update(steps=[s.model_dump() for s in (steps if step.name in others else (*steps, step))])
+
+    def step(self, name: str) -> Step | None:
+        """Return the step of that name, or None."""
+        return next((s for s in self.manifest.steps if s.name == name), None)
+
+    def progress(self, step: str, done: float, total: float, detail: str = "", left_s: float | None = None) -> None:
+        """Say what is happening: `done` of `total` of `step`, with the seconds left where they are known."""
+        body = {"step": step, "done": done, "total": total, "detail": detail, "left_s": left_s, "at": time.time()}
+        temporary = self.path / f".progress.{os.getpid()}.tmp"
+        temporary.write_text(json.dumps(body), encoding="utf-8")
+        temporary.replace(self.path / "progress.json")
+
+
+def list_runs(reports: Path) -> tuple[list[Run], list[str]]:
+    """Return the readable runs, newest first, and one line for each that cannot be read."""
+    runs, problems = [], []
+    for file in sorted((reports / "runs").glob("*/manifest.json"), reverse=True):
+        try:
+            runs.append(Run.open(file.parent))
+        except RunCorrupt as error:
+            problems.append(str(error))
+    return runs, problems
+
+
+@contextmanager
+def exclusive(reports: Path) -> Iterator[None]:
+    """Hold the machine for one measuring command at a time; raises UsageError when another one holds it."""
+    reports.mkdir(parents=True, exist_ok=True)
+    with (reports / ".lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "another perflab"
+            raise UsageError(f"Another measurement is running ({owner})", "two at once would measure each other",
+                             "Wait for it, or stop it with Ctrl-C") from None  # fmt: skip
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()}")
+        file.flush()
+        yield

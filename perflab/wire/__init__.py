@@ -1,0 +1,1 @@
+"""The client protocol's frames and the row format that gateway, stand-ins and load generator share."""
