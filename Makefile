@@ -1,0 +1,50 @@
+# Two commands on a fresh machine with Python 3.11, pip and make: `make spike` and `make test`.
+PYTHON ?= python3
+BIN    := .venv/bin
+READY  := .venv/.ready
+SYSTEM ?= data/systems/voice_gateway.toml
+EFFORT ?= quick
+SPIKE  ?=
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup spike test lab lint lock clean
+
+help:                ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY)      ## make the virtual environment .venv (uv where it can be used, plain pip otherwise)
+
+spike: $(READY)      ## study the built-in system, or SYSTEM=FILE.toml; EFFORT=full for the stated durations
+	@$(BIN)/perflab spike --system $(SYSTEM) --effort $(EFFORT) $(SPIKE)
+
+test: $(READY)       ## run every check: style, types, import arrows, tests, a reduced end-to-end run
+	$(BIN)/ruff check perflab tests notebooks
+	$(BIN)/ruff format --check perflab tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+lab: $(READY)        ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
+
+lint: $(READY)       ## format and lint in place
+	$(BIN)/ruff format perflab tests
+	$(BIN)/ruff check --fix perflab tests notebooks
+
+lock: $(READY)       ## compile requirements.txt from pyproject.toml
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --extra dev --python-version 3.11 -o requirements.txt pyproject.toml
+
+clean:               ## remove the virtual environment and the caches (reports stay)
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# uv ignores pip's own configuration, so where only pip knows its index uv fails and pip takes over.
+# The stamp is touched last: an interrupted set-up is done again.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "perflab needs Python 3.11, $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make setup PYTHON=python3.11" >&2; exit 2; }
+	@$(PYTHON) -m venv .venv || { echo "venv failed. On Debian or Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@if [ -z "$$PERFLAB_NO_UV" ] && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -e . ; then echo "set up with uv"; \
+	else echo "uv cannot be used here; setting up with pip (about a minute)"; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e . ; fi
+	@touch $@
