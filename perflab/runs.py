@@ -1,13 +1,13 @@
 """A run on disk: one execution of a study, readable at any moment, resumable after any interruption.
 
-    reports/runs/<run-id>/
-        manifest.json      what was asked, of which system, where; the steps and how each ended
-        progress.json      what is happening now (rewritten often, never needed to read the run)
-        samples/           Parquet, one file per table and trial group
-        findings/          one JSON file per notebook
-        profiles/          raw captures and their renderings
-        notebooks/         executed notebooks and their pages
-        trials/            working folders of single trials: logs of the processes, binary row logs
+reports/runs/<run-id>/
+    manifest.json      what was asked, of which system, where; the steps and how each ended
+    progress.json      what is happening now (rewritten often, never needed to read the run)
+    samples/           Parquet, one file per table and trial group
+    findings/          one JSON file per notebook
+    profiles/          raw captures and their renderings
+    notebooks/         executed notebooks and their pages
+    trials/            working folders of single trials: logs of the processes, binary row logs
 """
 
 from __future__ import annotations
@@ -109,13 +109,18 @@ class Run:
         """Read a run; raises UsageError when it does not exist and RunCorrupt when it cannot be read."""
         file = path / "manifest.json"
         if not file.is_file():
-            raise UsageError(f"No run at {path}", "a run is a folder with a manifest.json", "List runs with: perflab runs")
+            raise UsageError(
+                f"No run at {path}", "a run is a folder with a manifest.json", "List runs with: perflab runs"
+            )
         try:
             return cls(path, Manifest.model_validate_json(file.read_bytes()))
         except (ValidationError, ValueError) as error:
             first = str(error).splitlines()[0]
-            raise RunCorrupt(f"The manifest of run {path.name} cannot be read ({first})", "",
-                             f"Its samples are untouched; move {file} aside to leave the run out") from None  # fmt: skip
+            raise RunCorrupt(
+                f"The manifest of run {path.name} cannot be read ({first})",
+                "",
+                f"Its samples are untouched; move {file} aside to leave the run out",
+            ) from None
 
     @property
     def id(self) -> str:
@@ -186,8 +191,11 @@ def exclusive(reports: Path) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             owner = file.read().strip() or "another perflab"
-            raise UsageError(f"Another measurement is running ({owner})", "two at once would measure each other",
-                             "Wait for it, or stop it with Ctrl-C") from None  # fmt: skip
+            raise UsageError(
+                f"Another measurement is running ({owner})",
+                "two at once would measure each other",
+                "Wait for it, or stop it with Ctrl-C",
+            ) from None
         file.seek(0)
         file.truncate()
         file.write(f"process {os.getpid()}")

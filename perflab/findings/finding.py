@@ -14,9 +14,18 @@ TargetVerdict = Literal[
     "meets", "misses", "inconclusive", "reported", "not-measurable-here", "not-yet-judged", "untrusted"
 ]
 Verdict = Literal[
-    "better", "worse", "equivalent", "trivial", "inconclusive", "untrusted",
-    "meets", "misses", "reported", "not-measurable-here", "not-yet-judged",
-]  # fmt: skip
+    "better",
+    "worse",
+    "equivalent",
+    "trivial",
+    "inconclusive",
+    "untrusted",
+    "meets",
+    "misses",
+    "reported",
+    "not-measurable-here",
+    "not-yet-judged",
+]
 EvidenceLevel = Literal["measured-full", "measured-quick", "simulated", "imported", "proxy", "none"]
 
 
@@ -97,6 +106,9 @@ def load_findings(folder: Path) -> list[Finding]:
         try:
             found.extend(_FINDINGS.validate_json(file.read_bytes()))
         except ValidationError as error:
-            raise RunCorrupt(f"{file.name} holds no valid findings ({str(error).splitlines()[0]})", "",
-                             "Run its notebook again with: perflab spike --resume RUN") from None  # fmt: skip
+            raise RunCorrupt(
+                f"{file.name} holds no valid findings ({str(error).splitlines()[0]})",
+                "",
+                "Run its notebook again with: perflab spike --resume RUN",
+            ) from None
     return sorted(found, key=lambda finding: finding.id)

@@ -83,7 +83,12 @@ def decode_binary(message: bytes | bytearray | memoryview) -> Frame:
 
 def encode_json64(frame: Frame) -> str:
     """Return the frame as one JSON text: audio as base64, text and control as they are."""
-    body: dict[str, object] = {"type": frame.type.name.lower(), "turn": frame.turn, "seq": frame.seq, "t_ms": frame.t_ms}
+    body: dict[str, object] = {
+        "type": frame.type.name.lower(),
+        "turn": frame.turn,
+        "seq": frame.seq,
+        "t_ms": frame.t_ms,
+    }
     if frame.flags:
         body["flags"] = int(frame.flags)
     if frame.flags & Flag.MARKS:

@@ -15,14 +15,27 @@ from typing import BinaryIO
 
 from perflab.wire.marks import MARK_COUNT, NO_MARKS
 
-# kind, outcome, name, tag, worker, user, seq, status, bytes_up, bytes_down, intended, start, first, end, marks
-ROW = struct.Struct(f"<BBHHHIIIQQ4q{MARK_COUNT}q4x")
+# kind, outcome, name, tag, worker, user, seq, status, bytes_up, bytes_down, intended, start, first, end, marks,
+# digest (CRC-32 of the answer, so that variants can be compared answer by answer; 0 = not taken)
+ROW = struct.Struct(f"<BBHHHIIIQQ4q{MARK_COUNT}qI")
 ROW_FIELDS: tuple[tuple[str, str], ...] = (
-    ("kind", "u1"), ("outcome", "u1"), ("name", "<u2"), ("tag", "<u2"), ("worker", "<u2"),
-    ("user", "<u4"), ("seq", "<u4"), ("status", "<u4"), ("bytes_up", "<u8"), ("bytes_down", "<u8"),
-    ("intended_ns", "<i8"), ("start_ns", "<i8"), ("first_ns", "<i8"), ("end_ns", "<i8"),
-    *((f"mark{i}_ns", "<i8") for i in range(MARK_COUNT)), ("pad", "<u4"),
-)  # fmt: skip
+    ("kind", "u1"),
+    ("outcome", "u1"),
+    ("name", "<u2"),
+    ("tag", "<u2"),
+    ("worker", "<u2"),
+    ("user", "<u4"),
+    ("seq", "<u4"),
+    ("status", "<u4"),
+    ("bytes_up", "<u8"),
+    ("bytes_down", "<u8"),
+    ("intended_ns", "<i8"),
+    ("start_ns", "<i8"),
+    ("first_ns", "<i8"),
+    ("end_ns", "<i8"),
+    *((f"mark{i}_ns", "<i8") for i in range(MARK_COUNT)),
+    ("digest", "<u4"),
+)
 KINDS = ("turn", "request", "arrival", "service")  # service: one unit of work inside a stand-in
 OUTCOMES = ("ok", "error", "timeout", "shed", "interrupted", "lost", "unfinished")
 
@@ -46,15 +59,45 @@ class RowLog:
         return self._names[name]
 
     def append(
-        self, kind: str, name: str, *, tag: str = "", outcome: str = "ok", user: int = 0, seq: int = 0,
-        status: int = 0, bytes_up: int = 0, bytes_down: int = 0, intended_ns: int = 0, start_ns: int = 0,
-        first_ns: int = 0, end_ns: int = 0, marks: Sequence[int] = NO_MARKS,
-    ) -> None:  # fmt: skip
+        self,
+        kind: str,
+        name: str,
+        *,
+        tag: str = "",
+        outcome: str = "ok",
+        user: int = 0,
+        seq: int = 0,
+        status: int = 0,
+        bytes_up: int = 0,
+        bytes_down: int = 0,
+        intended_ns: int = 0,
+        start_ns: int = 0,
+        first_ns: int = 0,
+        end_ns: int = 0,
+        marks: Sequence[int] = NO_MARKS,
+        digest: int = 0,
+    ) -> None:
         """Append one row; times are CLOCK_MONOTONIC nanoseconds, 0 = did not happen."""
-        self._rows.append(ROW.pack(
-            KINDS.index(kind), OUTCOMES.index(outcome), self.name_id(name), self.name_id(tag), self.worker,
-            user, seq, status, bytes_up, bytes_down, intended_ns, start_ns, first_ns, end_ns, *marks,
-        ))  # fmt: skip
+        self._rows.append(
+            ROW.pack(
+                KINDS.index(kind),
+                OUTCOMES.index(outcome),
+                self.name_id(name),
+                self.name_id(tag),
+                self.worker,
+                user,
+                seq,
+                status,
+                bytes_up,
+                bytes_down,
+                intended_ns,
+                start_ns,
+                first_ns,
+                end_ns,
+                *marks,
+                digest & 0xFFFFFFFF,
+            )
+        )
         if len(self._rows) >= self._flush_rows:
             self.flush()
 
@@ -74,5 +117,7 @@ class RowLog:
     def __enter__(self) -> RowLog:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

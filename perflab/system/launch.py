@@ -1,0 +1,146 @@
+"""Start a variant of a system with the world around it, watch it, and stop all of it whatever happens."""
+
+from __future__ import annotations
+
+import os
+import string
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from perflab.system.cores import Cores, default_cores
+from perflab.system.ports import choose_ports
+from perflab.system.probe import readiness
+from perflab.system.process import ManagedProcess, start_process, wait_for
+from perflab.system.spec import Process, System
+from perflab.system.variant import Variant
+
+Wrap = Callable[[list[str], dict[str, str]], tuple[list[str], dict[str, str]]]
+
+
+@dataclass
+class RunningSystem:
+    """A started system: where to reach it, its processes, and what it was started as."""
+
+    system: System
+    variant: Variant
+    trial_dir: Path
+    cores: Cores
+    endpoints: dict[str, str]
+    metrics_url: str
+    processes: dict[str, ManagedProcess] = field(default_factory=dict)
+
+    def check_alive(self) -> None:
+        """Raise SystemFailure when any process has ended."""
+        for process in self.processes.values():
+            process.check_alive()
+
+    def watched(self) -> dict[str, tuple[str, int]]:
+        """Return name to (role, pid) of every process, for the resource sampler."""
+        return {p.name: (p.role, p.pid) for p in self.processes.values()}
+
+    def stop(self) -> dict[str, int]:
+        """Stop all processes, last started first, and return their exit codes."""
+        return {p.name: p.stop() for p in reversed(list(self.processes.values()))}
+
+
+@contextmanager
+def launch(
+    system: System,
+    variant: Variant,
+    trial_dir: Path,
+    *,
+    conditions: dict[str, str] | None = None,
+    seed: int = 7,
+    cores: Cores | None = None,
+    wrap: dict[str, Wrap] | None = None,
+    plant: str = "",
+) -> Iterator[RunningSystem]:
+    """Start every process of the system, wait until all are ready, and stop them on the way out.
+
+    `wrap` changes the command and environment of single processes (a profiler around the system); `plant` is
+    handed to the processes that take planted defects. Stand-ins start first and all are awaited together.
+    """
+    trial_dir.mkdir(parents=True, exist_ok=True)
+    cores = cores or default_cores()
+    render = _Renderer(system, variant, trial_dir.resolve(), conditions or system.conditions(), seed)
+    running = RunningSystem(
+        system,
+        variant,
+        trial_dir.resolve(),
+        cores,
+        {name: render(text) for name, text in system.endpoints.items()},
+        render(system.metrics.url),
+    )
+    try:
+        for role in ("standin", "system"):
+            group = [p for p in system.process if p.role == role]
+            for process in group:
+                running.processes[process.name] = _start(process, render, cores, (wrap or {}).get(process.name), plant)
+            for process in group:
+                started = running.processes[process.name]
+                probe, what = readiness(process.ready, render, started.log_path)
+                wait_for(probe, started, process.ready.timeout_s, what)
+        yield running
+    finally:
+        running.stop()
+
+
+class _Renderer:
+    """Fill the placeholders of a system's texts."""
+
+    def __init__(
+        self, system: System, variant: Variant, trial_dir: Path, conditions: dict[str, str], seed: int
+    ) -> None:
+        self.system, self.variant, self.trial_dir = system, variant, trial_dir
+        self.conditions, self.ports = conditions, choose_ports(system)
+        self.plain = {
+            "python": sys.executable,
+            "trial_dir": str(trial_dir),
+            "seed": str(seed),
+            "system_dir": str(system.path.parent),
+        }
+
+    def __call__(self, text: str) -> str:
+        return "".join(literal + self._value(name, spec) for literal, name, spec, _ in string.Formatter().parse(text))
+
+    def _value(self, name: str | None, spec: str | None) -> str:
+        if name is None:
+            return ""
+        if name == "port":
+            return str(self.ports[spec or ""])
+        return self.conditions[spec or ""] if name == "condition" else self.plain[name]
+
+    def command(self, process: Process) -> list[str]:
+        """Return the process's argv; `{flags}` becomes one argument for each flag."""
+        argv: list[str] = []
+        for part in process.command:
+            if part == "{flags}":
+                argv += [process.flag_format.format(name=n, value=v) for n, v in self.variant.flags.items()]
+            else:
+                argv.append(self(part))
+        return argv
+
+
+def _start(process: Process, render: _Renderer, cores: Cores, wrap: Wrap | None, plant: str) -> ManagedProcess:
+    env = {**os.environ, **{key: render(value) for key, value in process.env.items()}}
+    env.pop("PERFLAB_PLANT", None)
+    if plant and process.plant_env:
+        env[process.plant_env] = plant
+    argv = render.command(process)
+    if wrap:
+        argv, env = wrap(argv, env)
+    own = cores.system if process.role == "system" else cores.others
+    cwd = render.system.resolve(process.cwd) if process.cwd else render.trial_dir
+    return start_process(
+        process.name,
+        process.role,
+        argv,
+        env,
+        cwd,
+        render.trial_dir / f"{process.name}.log",
+        own,
+        process.stop_timeout_s,
+    )

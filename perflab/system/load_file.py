@@ -1,0 +1,127 @@
+"""Read a system's TOML file and say what is wrong with it, one clear line for each fault."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from perflab.errors import SystemFileError
+from perflab.system.spec import Measure, System
+
+SCHEMA = 1
+PLACEHOLDERS = ("python", "trial_dir", "seed", "flags", "system_dir")
+
+
+def load_system(path: str | Path) -> System:
+    """Return the system in the TOML file at `path`; raises SystemFileError with the first fault."""
+    system, faults = check_system(Path(path))
+    if faults or system is None:
+        more = f" (and {len(faults) - 1} more: perflab system check {path})" if len(faults) > 1 else ""
+        raise SystemFileError(f"{path}: {faults[0]}{more}")
+    return system
+
+
+def check_system(path: Path) -> tuple[System | None, list[str]]:
+    """Return the system, or None, and every fault of the file as one line."""
+    if not path.is_file():
+        return None, ["no such file; a system is a TOML file such as data/systems/voice_gateway.toml"]
+    raw = path.read_bytes()
+    try:
+        body = tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return None, [f"not valid TOML: {error}"]
+    try:
+        system = System.model_validate({**body, "path": path.resolve(), "digest": hashlib.sha256(raw).hexdigest()})
+    except ValidationError as error:
+        return None, [_fault_line(item) for item in error.errors()]
+    return system, [*_file_faults(system), *_name_faults(system), *_text_faults(system)]
+
+
+def _fault_line(item: object) -> str:
+    assert isinstance(item, dict)
+    where = ".".join(str(part) for part in item["loc"]) or "file"
+    problem = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        problem = "unknown key"
+    elif item["type"] == "missing":
+        problem = "is required and missing"
+    return f"{where}: {problem}"
+
+
+def _file_faults(system: System) -> list[str]:
+    faults = [] if system.schema_ == SCHEMA else [f"schema = {system.schema_}: this perflab reads schema {SCHEMA}"]
+    for key, name in (
+        ("load.file", system.load.file),
+        ("targets", system.targets),
+        ("strategies", system.strategies),
+        ("source", system.source),
+    ):
+        if name and not system.resolve(name).exists():
+            faults.append(f"{key} = {name!r}: no such file (looked for {system.resolve(name)})")
+    return faults
+
+
+def _name_faults(system: System) -> list[str]:
+    faults: list[str] = []
+    groups = {
+        "process": system.process,
+        "flag": system.flag,
+        "scenario": system.scenario,
+        "condition": system.condition,
+    }
+    for kind, items in groups.items():
+        names = [item.name for item in items]
+        faults += [f"{kind} {name!r} is defined twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    scenarios = {s.name for s in system.scenario}
+    faults += [
+        f"target_scenario.{target} = {name!r}: no such scenario"
+        for target, name in system.target_scenario.items()
+        if name not in scenarios
+    ]
+    faults += [f"measure {m.metric!r}: {problem}" for m in system.measure for problem in _measure_faults(m, scenarios)]
+    for condition in system.condition:
+        faults += [
+            f"condition {condition.name}: {value!r} is not one of its values"
+            for value in (condition.default, *condition.judged)
+            if value not in condition.values
+        ]
+    if not system.system_processes:
+        faults.append('process: none has role = "system"; there is nothing to measure')
+    if system.judge not in ("baseline", "optimised"):
+        faults.append(f"judge = {system.judge!r}: must be baseline or optimised")
+    return faults
+
+
+def _measure_faults(measure: Measure, scenarios: set[str]) -> list[str]:
+    faults = []
+    if measure.kind in ("latency", "rate_per_min", "error_percent", "sustained_users") and not measure.rows:
+        faults.append(f"kind {measure.kind} needs rows")
+    if measure.scenario and measure.scenario not in scenarios:
+        faults.append(f"no such scenario {measure.scenario!r}")
+    return faults
+
+
+def _text_faults(system: System) -> list[str]:
+    conditions = {c.name for c in system.condition}
+    faults = []
+    for process in system.process:
+        texts = [*process.command, *process.env.values(), *([process.log.file] if process.log else [])]
+        for text in texts:
+            for _, field, spec, _ in string.Formatter().parse(text):
+                if field is None:
+                    continue
+                name = f"{field}:{spec}" if spec else field
+                if name in PLACEHOLDERS or (field == "port" and re.fullmatch(r"[a-z][a-z0-9_]*", spec or "")):
+                    continue
+                if field == "condition" and spec in conditions:
+                    continue
+                faults.append(
+                    f"process {process.name}: unknown placeholder {{{name}}} in {text!r}; known are "
+                    f"{', '.join('{' + p + '}' for p in PLACEHOLDERS)}, {{port:NAME}}, {{condition:NAME}}"
+                )
+    return faults

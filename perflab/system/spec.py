@@ -1,0 +1,232 @@
+"""What a system's TOML file may say. Unknown keys are errors: a misspelt key must not be ignored silently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Equivalence = Literal["exact", "tolerance", "loss"]
+Name = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FlagValue(_Table):
+    """One setting of a flag: which strategy it realises, and how its answers may differ from the baseline's."""
+
+    value: str
+    strategy: str = ""
+    equivalence: Equivalence = "exact"
+
+
+class Flag(_Table):
+    """One switch of a system; the first value is the baseline's."""
+
+    name: str = Name
+    help: str = ""
+    optimised: str
+    values: tuple[FlagValue, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _optimised_is_a_value(self) -> Flag:
+        if self.optimised not in self.names:
+            raise ValueError(f"optimised = {self.optimised!r} must be one of {list(self.names)}")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The values' names, the baseline's first."""
+        return tuple(value.value for value in self.values)
+
+    @property
+    def baseline(self) -> str:
+        """The baseline's value."""
+        return self.names[0]
+
+    def value_of(self, name: str) -> FlagValue:
+        """Return the value of that name; raises KeyError."""
+        return {value.value: value for value in self.values}[name]
+
+
+class Condition(_Table):
+    """A setting of the world around the system; `judged` lists the values under which targets are judged."""
+
+    name: str = Name
+    help: str = ""
+    default: str
+    values: tuple[str, ...] = Field(min_length=1)
+    judged: tuple[str, ...] = ()
+
+
+class Ready(_Table):
+    """How to see that a process is ready; exactly one probe."""
+
+    http: str = ""
+    https: str = ""
+    tcp: str = ""
+    log: str = ""  # regular expression searched in the process's output
+    timeout_s: float = Field(default=30.0, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _one_probe(self) -> Ready:
+        if sum(map(bool, (self.http, self.https, self.tcp, self.log))) != 1:
+            raise ValueError("exactly one of http, https, tcp, log must be given")
+        return self
+
+
+class ProcessLog(_Table):
+    """A row log that the process writes (perflab.wire.rowlog), joined to units by (user, seq)."""
+
+    file: str
+    marks: tuple[str, ...] = Field(max_length=8)
+
+
+class Process(_Table):
+    """One process: what is measured (role system) or the world around it (role standin)."""
+
+    name: str = Name
+    role: Literal["system", "standin"] = "system"
+    command: tuple[str, ...] = Field(min_length=1)
+    ready: Ready
+    env: dict[str, str] = {}
+    cwd: str = ""
+    flag_format: str = "--{name}={value}"
+    plant_env: str = ""
+    log: ProcessLog | None = None
+    stop_timeout_s: float = Field(default=10.0, gt=0, le=60)
+
+
+class Load(_Table):
+    """The locust file that drives the system."""
+
+    file: str
+    users: dict[str, float] = Field(min_length=1)
+    primary: str
+    unit_kind: Literal["turn", "request", "arrival"] = "request"
+    probe_seconds: float = Field(default=1.0, gt=0)
+    options: dict[str, float] = {}
+    arrivals: bool = False  # the load file registers a unit of work for open arrivals
+
+    @model_validator(mode="after")
+    def _primary_is_a_user(self) -> Load:
+        if self.primary not in self.users:
+            raise ValueError(f"primary = {self.primary!r} must be one of {sorted(self.users)}")
+        return self
+
+
+class Stage(_Table):
+    """The time between two marks of a unit, in milliseconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    name: str
+    from_: str = Field(alias="from")
+    to: str
+    owner: Literal["system", "other"] = "other"
+    inside: str = ""
+
+
+class SpanSum(_Table):
+    """A sum of marks in milliseconds; `role = "added"` marks the system's own share of a unit."""
+
+    name: str = Name
+    help: str = ""
+    role: Literal["added", ""] = ""
+    plus: tuple[str, ...]
+    minus: tuple[str, ...]
+    minus_ms: float = 0.0
+    check: str = ""
+    check_ms: float = 0.0
+
+
+class Spans(_Table):
+    """Where the marks of a unit come from and what is computed from them."""
+
+    marks: tuple[str, ...] = Field(default=(), max_length=8)
+    stage: tuple[Stage, ...] = ()
+    sum: tuple[SpanSum, ...] = ()
+
+
+class Scenario(_Table):
+    """A load shape over time."""
+
+    name: str = Name
+    title: str
+    users: int = Field(gt=0, le=100_000)
+    duration_s: float = Field(gt=0)
+    quick_s: float = Field(gt=0)
+    shape: Literal["steady", "spike"] = "steady"
+
+
+class Measure(_Table):
+    """How a metric of the target file is computed from this system's rows."""
+
+    metric: str
+    kind: Literal["latency", "rate_per_min", "error_percent", "cpu_percent", "memory_percent", "sustained_users"]
+    rows: Literal["turn", "request", "arrival", ""] = ""
+    tag: str = ""
+    name: str = ""
+    scenario: str = ""
+
+
+class Metrics(_Table):
+    """Where the system exposes metrics in Prometheus' text format."""
+
+    url: str = ""
+
+
+class Server(_Table):
+    """A real server that perflab starts from a wheel for the system (redis), or the user's own by URL."""
+
+    name: str = Name
+    kind: Literal["redis"]
+    url: str = ""
+
+
+class System(_Table):
+    """A system under test, as its TOML file describes it."""
+
+    schema_: int = Field(alias="schema")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    name: str = Name
+    title: str
+    domain: str
+    targets: str = ""
+    strategies: str = ""
+    judge: str = "optimised"
+    unit: str = "request"
+    memory_budget_mb: float = Field(default=0.0, ge=0)
+    source: str = ""
+    load: Load
+    condition: tuple[Condition, ...] = ()
+    process: tuple[Process, ...] = Field(min_length=1)
+    ports: dict[str, int] = {}
+    endpoints: dict[str, str]
+    metrics: Metrics = Metrics()
+    spans: Spans = Spans()
+    scenario: tuple[Scenario, ...] = Field(min_length=1)
+    measure: tuple[Measure, ...] = ()
+    target_scenario: dict[str, str] = {}
+    flag: tuple[Flag, ...] = ()
+    path: Path = Path()
+    digest: str = ""
+
+    def resolve(self, relative: str) -> Path:
+        """Return a path of the file, which is relative to the file's own folder."""
+        return (self.path.parent / relative).resolve()
+
+    def conditions(self, **chosen: str) -> dict[str, str]:
+        """Return the value of every condition: the default where nothing else is chosen."""
+        return {c.name: chosen.get(c.name, c.default) for c in self.condition}
+
+    def scenario_named(self, name: str) -> Scenario:
+        """Return the scenario of that name; raises KeyError."""
+        return {s.name: s for s in self.scenario}[name]
+
+    @property
+    def system_processes(self) -> tuple[Process, ...]:
+        """The processes that are measured."""
+        return tuple(p for p in self.process if p.role == "system")
