@@ -1,0 +1,38 @@
+"""Rates of rare events: errors, losses, refusals."""
+
+from __future__ import annotations
+
+import math
+
+from perflab.errors import StatisticError
+from perflab.stats.inputs import level
+from perflab.stats.interval import Interval
+
+
+def clopper_pearson(events: int, n: int, confidence: float = 0.95) -> Interval:
+    """Bound a rate from `events` among `n` independent trials, exactly (and so a little wide).
+
+    With no event the lower bound is 0 and the upper bound takes the whole error: 1 - (1 - confidence)^(1/n), the
+    exact form of the rule of three. Weakness: errors of one outage are not independent; count outages then.
+    Source: Clopper and Pearson 1934.
+    """
+    if n < 1:
+        raise StatisticError(f"`n` is {n}", "a rate needs at least one trial")
+    if not 0 <= events <= n:
+        raise StatisticError(f"`events` is {events} of {n}", "it must lie between 0 and `n`")
+    alpha = 1.0 - level("confidence", confidence)
+    if events in (0, n):
+        edge = alpha ** (1.0 / n)
+        low, high = (0.0, 1.0 - edge) if events == 0 else (edge, 1.0)
+        return Interval(events / n, low, high, confidence, n, "Clopper-Pearson, one side")
+    from scipy.stats import beta
+
+    low = float(beta.ppf(alpha / 2, events, n - events + 1))
+    high = float(beta.ppf(1.0 - alpha / 2, events + 1, n - events))
+    return Interval(events / n, low, high, confidence, n, "Clopper-Pearson")
+
+
+def trials_without_event(limit: float, confidence: float = 0.95) -> int:
+    """Return how many trials without one event show that the rate is below `limit` (about 3 / limit at 95 %)."""
+    limit = level("limit", limit)
+    return math.ceil(math.log(1.0 - level("confidence", confidence)) / math.log1p(-limit))

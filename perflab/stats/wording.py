@@ -1,0 +1,43 @@
+"""One sentence for each comparison, so that tables, pages and terminals say the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from perflab.stats.compare import Comparison
+
+
+def explain(comparison: Comparison, unit: str = "") -> str:
+    """Say what was found, how sure, and what would settle it."""
+    c = comparison
+    measured = (
+        f"{_step(c, c.effect, unit)} against the baseline "
+        f"({c.confidence:.0%} interval {_step(c, c.low, unit)} to {_step(c, c.high, unit)}, {c.n} pairs)"
+    )
+    margin, visible = _size(c, c.margin, unit), _size(c, c.smallest_effect, unit)
+    tails = {
+        "better": f"better, {_reach(c, margin)}",
+        "worse": f"worse, {_reach(c, margin)}",
+        "trivial": f"a difference, but inside the margin of {margin} that matters",
+        "equivalent": f"no difference beyond the margin of {margin}",
+        "inconclusive": f"inconclusive: {c.n} pairs could only have shown changes above {visible}; "
+        f"about {c.pairs_needed} pairs would show {margin}",
+        "untrusted": f"no verdict: two identical arms differed by {_step(c, c.null_effect or c.effect, unit)} "
+        f"in the same blocks",
+    }
+    return f"{measured}: {tails[c.verdict]}."
+
+
+def _reach(c: Comparison, margin: str) -> str:
+    return f"by more than the margin of {margin}" if c.beyond_margin else f"though perhaps by less than {margin}"
+
+
+def _step(c: Comparison, value: float, unit: str) -> str:
+    if c.scale == "ratio":
+        return f"{(value - 1) * 100:+.1f} %" if value < 3 else f"{value:.2f} times"
+    return f"{value:+.3g} {unit}".rstrip()
+
+
+def _size(c: Comparison, value: float, unit: str) -> str:
+    return f"{value * 100:.2g} %" if c.scale == "ratio" and value < 3 else f"{value:.3g} {unit}".rstrip()

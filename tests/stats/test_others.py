@@ -1,0 +1,137 @@
+"""Summary, many comparisons, schedule, rates, distance and drift."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as oracle
+
+from perflab.errors import StatisticError
+from perflab.stats.describe import describe
+from perflab.stats.distribution import ks_distance, ks_distance_to
+from perflab.stats.multiple import benjamini_hochberg, holm
+from perflab.stats.proportion import clopper_pearson, trials_without_event
+from perflab.stats.schedule import balanced_blocks, block_seed
+from perflab.stats.stability import drift
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
+
+
+def test_summary_of_round_numbers():
+    found = describe(np.arange(1, 102))
+    assert (found.n, found.mean, found.minimum, found.maximum) == (101, 51, 1, 101)
+    assert (found.p50, found.p95, found.p99) == (51, 96, 100)
+    assert found.tail_ratio == pytest.approx(100 / 51)
+    assert describe([3.0]).sd == 0.0
+    with pytest.raises(StatisticError, match="`x`"):
+        describe([])
+
+
+@settings(max_examples=80, deadline=None)
+@given(P_VALUES)
+def test_adjusted_p_values_agree_with_the_oracle(p):
+    found = benjamini_hochberg(p)
+    assert found.p == pytest.approx(tuple(oracle.false_discovery_control(p)), abs=1e-12)
+    family = holm(p)
+    assert all(h >= raw - 1e-12 for h, raw in zip(family.p, p, strict=True))
+    assert all(b for b, h in zip(benjamini_hochberg(p, 0.05).rejected, family.rejected, strict=True) if h)
+
+
+def test_holm_of_a_worked_example():
+    assert holm([0.01, 0.04, 0.03, 0.005]).p == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert holm([0.01, 0.04, 0.03, 0.005]).rejected == (True, False, False, True)
+    with pytest.raises(StatisticError, match="`p`"):
+        holm([0.1, 1.2])
+
+
+def test_twenty_null_strategies_rarely_yield_a_win():
+    rng = np.random.default_rng(9)
+    studies = rng.random((2000, 20))
+    wins = sum(any(holm(p).rejected) for p in studies) / 2000
+    assert 0.03 <= wins <= 0.07
+    assert (studies < 0.05).any(axis=1).mean() > 0.5
+
+
+def test_blocks_are_complete_mirrored_and_repeatable():
+    arms = ["A", "A'", "B1", "B2"]
+    blocks = balanced_blocks(arms, 7, seed=3)
+    assert len(blocks) == 7 and all(Counter(block) == Counter(arms) for block in blocks)
+    assert all(blocks[i + 1] == tuple(reversed(blocks[i])) for i in (0, 2, 4))
+    assert blocks == balanced_blocks(arms, 7, seed=3) != balanced_blocks(arms, 7, seed=4)
+    position = {arm: sum(block.index(arm) for block in blocks[:6]) for arm in arms}
+    assert len(set(position.values())) == 1  # linear drift favours no arm
+
+
+def test_order_is_random_over_pairs():
+    firsts = Counter(block[0] for seed in range(200) for block in balanced_blocks(["A", "B"], 1, seed))
+    assert 70 < firsts["A"] < 130
+
+
+@pytest.mark.parametrize(("arms", "count"), [(["A"], 3), (["A", "A"], 3), (["A", "B"], 0)])
+def test_impossible_schedules(arms, count):
+    with pytest.raises(StatisticError):
+        balanced_blocks(arms, count, 1)
+
+
+def test_work_is_common_to_a_block_and_new_in_the_next():
+    assert block_seed(7, 0) == block_seed(7, 0) != block_seed(7, 1)
+    assert block_seed(7, 0) != block_seed(8, 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_rate_interval_holds_the_rate(case):
+    events, n = case
+    found = clopper_pearson(events, n)
+    assert 0 <= found.low <= events / n <= found.high <= 1
+    if 0 < events < n:
+        theirs = oracle.binomtest(events, n).proportion_ci(0.95, "exact")
+        assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_no_error_in_three_thousand():
+    assert clopper_pearson(0, 3000).high == pytest.approx(0.001, rel=0.01)
+    assert trials_without_event(0.001) == 2995 and trials_without_event(0.01) == 299
+    assert clopper_pearson(0, 298).high > 0.01 >= clopper_pearson(0, 299).high
+
+
+@pytest.mark.parametrize(("events", "n"), [(0, 0), (-1, 5), (6, 5), (0, -2)])
+def test_impossible_rates(events, n):
+    with pytest.raises(StatisticError):
+        clopper_pearson(events, n)
+
+
+def test_distance_agrees_with_the_oracle():
+    rng = np.random.default_rng(12)
+    x, y = rng.lognormal(size=800), rng.lognormal(0.1, 1, size=900)
+    assert ks_distance(x, y) == pytest.approx(oracle.ks_2samp(x, y).statistic)
+    assert ks_distance_to(x, oracle.lognorm(1).cdf) == pytest.approx(oracle.kstest(x, oracle.lognorm(1).cdf).statistic)
+    assert ks_distance(x, x) == 0.0
+
+
+def test_drift_is_found_and_stillness_is_not():
+    rng = np.random.default_rng(13)
+    still = 20 * np.exp(rng.normal(0, 0.1, 600))
+    assert drift(still).stable
+    moved = still * np.where(np.arange(600) < 300, 1.0, 1.2)
+    found = drift(moved)
+    assert not found.stable and found.low < 1.2 < found.high and found.split == 300
+    assert "+2" in found.explanation or "+1" in found.explanation
+
+
+def test_change_finder_plugs_in():
+    series = np.where(np.arange(400) < 100, 10.0, 15.0) * np.exp(np.random.default_rng(1).normal(0, 0.05, 400))
+    found = drift(series, find_change=lambda log: int(np.argmax(log > math.log(12.5))))
+    assert found.split == 100 and found.ratio == pytest.approx(1.5, rel=0.03) and not found.stable
+    assert drift(series, find_change=lambda log: None).stable
+    with pytest.raises(StatisticError, match="too few"):
+        drift(series, find_change=lambda log: 2)
+
+
+@pytest.mark.slow
+def test_stationary_runs_rarely_count_as_drifting():
+    rng = np.random.default_rng(14)
+    assert sum(not drift(np.exp(rng.normal(0, 0.2, 400))).stable for _ in range(300)) <= 15
