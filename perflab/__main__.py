@@ -1,0 +1,5 @@
+"""`python -m perflab` is `perflab`."""
+
+from perflab.cli import main
+
+main()

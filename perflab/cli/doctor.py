@@ -1,0 +1,25 @@
+"""`perflab doctor`: what this machine can and cannot measure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from perflab.errors import EXIT_OK
+
+
+def show_capabilities(as_json: bool) -> int:
+    """Print one line for each capability, with the line that mends what is missing."""
+    from perflab.instrument.machine import capabilities
+
+    found = capabilities()
+    if as_json:
+        typer.echo(json.dumps([asdict(item) for item in found]))
+        return EXIT_OK
+    for item in found:
+        typer.echo(f"{'yes' if item.available else 'NO ':3}  {item.name:24} {item.detail}")
+        if not item.available and item.remedy:
+            typer.echo(f"     {'':24} mend: {item.remedy}")
+    return EXIT_OK

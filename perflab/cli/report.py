@@ -1,0 +1,25 @@
+"""`perflab report`: all pages again, from what is stored."""
+
+from __future__ import annotations
+
+import typer
+
+from perflab.cli.find import find_run
+from perflab.errors import EXIT_OK
+from perflab.experiments.study import reports_folder
+
+
+def rebuild(text: str) -> int:
+    """Build notebook pages, deliverables, run page and index of a run."""
+    from perflab.report.deliverables import build_deliverables
+    from perflab.report.page_notebook import build_notebook_page
+    from perflab.report.run_index import build_index
+    from perflab.report.run_page import build_run_page
+
+    run = find_run(text, reports_folder())
+    for path in sorted(run.folder("notebooks").glob("*.ipynb")):
+        build_notebook_page(path, path.with_suffix(".html"))
+    build_deliverables(run)
+    typer.echo(str(build_run_page(run)))
+    build_index(reports_folder())
+    return EXIT_OK

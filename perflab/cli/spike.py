@@ -1,0 +1,214 @@
+"""`perflab spike`: run the notebooks of a study in order, rebuild the page as findings come, end with the verdict."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from perflab.cli.display import Display
+from perflab.cli.find import find_run, notebooks_folder
+from perflab.errors import EXIT_BROKEN, UsageError
+from perflab.experiments.effort import EFFORT, estimate_s
+from perflab.experiments.study import create_run, reports_folder
+from perflab.runs import Run, Step, exclusive
+from perflab.system.load_file import load_system
+from perflab.units import seconds_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perflab.system.spec import System
+
+NOTEBOOKS = (
+    "00_machine",
+    "10_baseline_profile",
+    "11_baseline_load",
+    "30_prototype",
+    "40_scalability",
+    "41_monitoring",
+    "90_verdict",
+)
+TIMEOUT_FACTOR = 4.0  # a notebook may take this many times its budget before it is stopped
+EXIT_INTERRUPTED = 130
+
+
+def run_spike(system_path: str, effort: str, seed: int, resume: str, only: str, plant: str) -> int:
+    """Run or resume a study and return perflab's exit code."""
+    reports = reports_folder()
+    with exclusive(reports), terminated_as_interrupt():
+        if resume:
+            run = find_run(resume, reports)
+            system = load_system(run.manifest.system)
+            if system.digest != run.manifest.system_digest:
+                raise UsageError(
+                    f"{run.manifest.system} has changed since run {run.id} began",
+                    "a run studies one description",
+                    "Start a new run: perflab spike",
+                )
+            effort, seed = run.manifest.effort, run.manifest.rng_seed
+            run.update(status="running", finished="")
+        else:
+            system = load_system(system_path)
+            if effort not in EFFORT:
+                raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
+            run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
+        return _study(run, system, effort, seed, _chosen(only), reports)
+
+
+def _chosen(only: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in only.split(",") if name.strip())
+    for name in names:
+        if name not in NOTEBOOKS:
+            raise UsageError(f"Unknown notebook {name!r}", f"notebooks are {', '.join(NOTEBOOKS)}")
+    return names or NOTEBOOKS
+
+
+def _study(run: Run, system: System, effort: str, seed: int, names: tuple[str, ...], reports: Path) -> int:
+    expected = estimate_s(system, effort)
+    typer.echo(
+        f"Studying {system.title}: {effort}, about {seconds_text(sum(expected[n] for n in names))}, run {run.id}"
+    )
+    page = run.path / "index.html"
+    typer.echo(f"The page fills as findings come: {page}")
+    for name in names:
+        if run.step(name) is None:
+            run.set_step(Step(name=name, budget_s=expected[name]))
+    began = time.monotonic()
+    try:
+        with Display(run, {n: expected[n] for n in names}) as display:
+            for name in names:
+                _one(run, name, expected[name], system, effort, seed, display, reports)
+    except KeyboardInterrupt:
+        return _interrupted(run, reports)
+    return _finish(run, reports, time.monotonic() - began)
+
+
+def _one(
+    run: Run, name: str, budget_s: float, system: System, effort: str, seed: int, display: Display, reports: Path
+) -> None:
+    """Run one notebook unless it is done or what it needs has failed; the page is rebuilt whenever findings change."""
+    from perflab.report.notebook.contract import needs_of
+    from perflab.report.notebook.runner import run_notebook
+
+    run.reload()
+    step = run.step(name)
+    if step and step.status == "done":
+        return
+    path = notebooks_folder() / f"{name}.ipynb"
+    missing = [n for n in needs_of(path) if (run.step(n) or Step(name=n)).status != "done"]
+    if missing:
+        run.set_step(Step(name=name, status="skipped", budget_s=budget_s, reason=f"needs {', '.join(missing)}"))
+        display.say(f"{name}: skipped, it needs {', '.join(missing)}")
+        return
+    parameters: dict[str, int | float | str | bool] = {
+        "system": str(system.path),
+        "effort": effort,
+        "domain": system.domain,
+        "rng_seed": seed,
+        "run_dir": str(run.path),
+    }
+    run.set_step(Step(name=name, status="running", budget_s=budget_s, parameters=parameters))
+    watcher = PageWatcher(run, reports)
+    display.begin(name)
+
+    def tick(elapsed: float) -> None:
+        display.update(elapsed)
+        watcher.look()
+
+    out = run.folder("notebooks") / f"{name}.ipynb"
+    outcome = run_notebook(path, parameters, out, timeout_s=max(120.0, TIMEOUT_FACTOR * budget_s), on_tick=tick)
+    status = "done" if outcome.ok else "failed"
+    run.set_step(
+        Step(
+            name=name,
+            status=status,
+            budget_s=budget_s,
+            wall_s=outcome.wall_s,
+            reason=outcome.reason,
+            parameters=parameters,
+        )
+    )
+    display.end(name, status, outcome.wall_s, outcome.reason)
+    watcher.rebuild(notebook=out)
+
+
+class PageWatcher:
+    """Rebuild the run's page when its findings have changed, so that first answers are readable early."""
+
+    def __init__(self, run: Run, reports: Path) -> None:
+        self.run, self.reports, self._seen = run, reports, self._state()
+
+    def _state(self) -> tuple[tuple[str, int], ...]:
+        return tuple((f.name, f.stat().st_mtime_ns) for f in sorted(self.run.folder("findings").glob("*.json")))
+
+    def look(self) -> None:
+        """Rebuild when a findings file is new or newer."""
+        state = self._state()
+        if state != self._seen:
+            self._seen = state
+            self.rebuild()
+
+    def rebuild(self, notebook: Path | None = None) -> None:
+        """Build the page and the index; with `notebook`, that notebook's own page too."""
+        from perflab.report.page_notebook import build_notebook_page
+        from perflab.report.run_index import build_index
+        from perflab.report.run_page import build_run_page
+
+        self.run.reload()
+        if notebook is not None and notebook.exists():
+            build_notebook_page(notebook, notebook.with_suffix(".html"))
+        build_run_page(self.run)
+        build_index(self.reports)
+
+
+def _interrupted(run: Run, reports: Path) -> int:
+    run.reload()
+    for step in run.manifest.steps:
+        if step.status == "running":
+            run.set_step(step.model_copy(update={"status": "interrupted", "reason": "stopped by hand"}))
+    run.update(status="interrupted")
+    PageWatcher(run, reports).rebuild()
+    typer.echo(f"\nStopped. What was measured is kept: {run.path / 'index.html'}", err=True)
+    typer.echo(f"Go on with: perflab spike --resume {run.id}", err=True)
+    return EXIT_INTERRUPTED
+
+
+def _finish(run: Run, reports: Path, wall_s: float) -> int:
+    from datetime import UTC, datetime
+
+    from perflab.findings.finding import load_findings
+    from perflab.report.deliverables import build_deliverables
+    from perflab.report.verdict import overall
+
+    run.reload()
+    failed = [step for step in run.manifest.steps if step.status in ("failed", "skipped")]
+    run.update(status="broken" if failed else "done", finished=datetime.now(UTC).isoformat(timespec="seconds"))
+    run.note("wall_s", round(wall_s, 1))
+    build_deliverables(run)
+    PageWatcher(run, reports).rebuild()
+    verdict = overall(load_findings(run.folder("findings")), run.manifest)
+    typer.echo(f"\n{verdict.sentence}")
+    for step in failed:
+        typer.echo(f"{step.name} {step.status}: {step.reason}", err=True)
+    typer.echo(f"Took {seconds_text(wall_s)}. Report: {run.path / 'index.html'}")
+    return EXIT_BROKEN if failed else verdict.exit_code
+
+
+@contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a study as tidily as Ctrl-C does."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,29 @@
+"""`perflab system check`: what is wrong with a system's file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+from perflab.errors import EXIT_BROKEN, EXIT_OK
+from perflab.system.load_file import check_system
+
+
+def check(file: Path, as_json: bool) -> int:
+    """Print one line for each fault, or what the file describes."""
+    system, faults = check_system(file)
+    if as_json:
+        typer.echo(json.dumps({"file": str(file), "faults": faults}))
+        return EXIT_BROKEN if faults else EXIT_OK
+    for fault in faults:
+        typer.echo(f"{file}: {fault}", err=True)
+    if faults or system is None:
+        return EXIT_BROKEN
+    flags = ", ".join(f"{f.name} ({' | '.join(f.names)})" for f in system.flag) or "none"
+    typer.echo(
+        f"{file}: {system.title}; flags {flags}; judged: {system.judge}; scenarios "
+        f"{', '.join(s.name for s in system.scenario)}. No fault found."
+    )
+    return EXIT_OK

@@ -1,0 +1,167 @@
+"""Paired comparison of variants: randomised blocks of fresh trials with a null arm."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from perflab.errors import StatisticError
+from perflab.experiments.study import Study
+from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
+from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms
+from perflab.stats.compare import Comparison, compare_differences, compare_paired
+
+NULL = "null"
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """How arms are compared: every block runs each arm once, in random order, on the same arrivals and work."""
+
+    blocks: int
+    users: int
+    units_per_user: int
+    options: dict[str, float]
+    limit_s: float  # an arm that has not finished its work by then is cut off
+
+
+@dataclass(frozen=True)
+class ArmFigures:
+    """One trial in the figures that arms are compared by."""
+
+    arm: str
+    block: int
+    cpu_ms_per_unit: float
+    p50_ms: float
+    p95_ms: float
+    added_p50_ms: float
+    memory_mb: float
+    units: int
+    failed: int
+    late_p99_ms: float
+    run_delay: float
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """All trials of a comparison, by arm and block."""
+
+    figures: tuple[ArmFigures, ...]
+    trials: tuple[str, ...]
+    equivalence: dict[str, tuple[int, int]]  # arm -> (answers equal to the baseline's, answers compared)
+
+    def column(self, arm: str, name: str) -> np.ndarray:
+        """Return one figure of one arm in order of block."""
+        rows = sorted((f for f in self.figures if f.arm == arm), key=lambda f: f.block)
+        return np.array([getattr(row, name) for row in rows], dtype=float)
+
+    def compare(self, arm: str, name: str, margin: float, *, lower_is_better: bool = True) -> Comparison:
+        """Compare an arm with the baseline by ratio; the null arm can void it."""
+        null = self.column(NULL, name) if any(f.arm == NULL for f in self.figures) else None
+        return compare_paired(
+            self.column("baseline", name),
+            self.column(arm, name),
+            lower_is_better=lower_is_better,
+            margin=margin,
+            null_arm=null,
+        )
+
+    def compare_ms(self, arm: str, name: str, margin_ms: float) -> Comparison:
+        """Compare an arm with the baseline by difference in milliseconds."""
+        null = self.column(NULL, name) if any(f.arm == NULL for f in self.figures) else None
+        return compare_differences(
+            self.column("baseline", name),
+            self.column(arm, name),
+            lower_is_better=True,
+            margin=margin_ms,
+            unit="ms",
+            null_arm=null,
+        )
+
+
+def run_blocks(study: Study, arms: dict[str, str], plan: BlockPlan, label: str) -> BlockResult:
+    """Run `arms` (arm name to variant name) in randomised complete blocks; raises what a trial raises.
+
+    Every arm of a block gets the same seed, hence the same phrases, pauses and think times (common random numbers);
+    each trial is a fresh process and does a fixed amount of work, so that CPU per unit needs no window.
+    """
+    from perflab.stats.schedule import randomised_blocks
+
+    order = randomised_blocks(list(arms), plan.blocks, study.seed)
+    total, done, began = len(arms) * plan.blocks, 0, time.monotonic()
+    trials: list[Trial] = []
+    for block, names in enumerate(order):
+        for arm in names:
+            spec = block_spec(study, arms[arm], arm, block, plan, label)
+            left = (time.monotonic() - began) / done * (total - done) if done else None
+            study.progress(label, done, total, f"block {block + 1} of {plan.blocks}, {arm}", left)
+            trials.append(run_trial(study, spec))
+            done += 1
+    figures = tuple(arm_figures(study, trial) for trial in trials)
+    return BlockResult(figures, tuple(t.spec.name for t in trials), equivalence(trials, "baseline"))
+
+
+def block_spec(study: Study, variant: str, arm: str, block: int, plan: BlockPlan, label: str) -> TrialSpec:
+    """Return one trial of a block: `users` come at once, each does `units_per_user` units, then the load ends."""
+    return TrialSpec(
+        name=f"{label}-b{block:02d}-{arm}",
+        variant=variant,
+        steps=((0.0, plan.users), (plan.limit_s, 0)),
+        duration_s=plan.limit_s,
+        segments=(Segment("block", 0.0, plan.limit_s, plan.users),),
+        block=block,
+        arm=arm,
+        seed=study.seed * 1000 + block,
+        options={**plan.options, "units_per_user": float(plan.units_per_user)},
+        drain_s=10.0,
+    )
+
+
+def arm_figures(study: Study, trial: Trial) -> ArmFigures:
+    """Return the figures of one trial; raises StatisticError when it did no work."""
+    from perflab.samples.spans import sum_ms
+
+    kind = study.system.load.unit_kind
+    rows = judged_rows(trial, kind)
+    times = response_ms(rows)
+    failed, finished = failures(rows)
+    if len(times) < 2:
+        raise StatisticError(
+            f"Trial {trial.spec.name} finished {len(times)} units", "at least 2 are needed", "Look at its logs"
+        )
+    added = [s for s in study.system.spans.sum if s.role == "added"]
+    added_ms = sum_ms(rows, added[0]) if added else np.array([np.nan])
+    return ArmFigures(
+        arm=trial.spec.arm,
+        block=trial.spec.block,
+        cpu_ms_per_unit=1e3 * trial.system_cpu_s() / max(len(times), 1),
+        p50_ms=float(np.quantile(times, 0.5)),
+        p95_ms=float(np.quantile(times, 0.95)),
+        added_p50_ms=float(np.nanmedian(added_ms)) if np.isfinite(added_ms).any() else float("nan"),
+        memory_mb=peak_memory_mb(trial, study.system),
+        units=finished,
+        failed=failed,
+        late_p99_ms=trial.facts.generator.get("late_p99_ms", float("nan")),
+        run_delay=trial.facts.run_delay_share,
+    )
+
+
+def equivalence(trials: list[Trial], reference: str) -> dict[str, tuple[int, int]]:
+    """Return for each arm how many answers equal the reference arm's, unit by unit of the same block.
+
+    An answer is its CRC-32 as the load file took it; a unit without a digest on either side is not compared.
+    """
+    answers: dict[tuple[int, str], dict[tuple[int, int, str], int]] = {}
+    for trial in trials:
+        rows = trial.units[(trial.units["digest"] != 0) & (trial.units["outcome"] == "ok")]
+        keys = zip(rows["user"], rows["seq"], rows["name"], strict=True)
+        answers[trial.spec.block, trial.spec.arm] = dict(zip(keys, rows["digest"], strict=True))
+    found: dict[str, tuple[int, int]] = {}
+    for (block, arm), mine in answers.items():
+        theirs = answers.get((block, reference), {})
+        common = mine.keys() & theirs.keys()
+        equal, compared = found.get(arm, (0, 0))
+        found[arm] = equal + sum(mine[key] == theirs[key] for key in common), compared + len(common)
+    return {arm: counts for arm, counts in found.items() if arm != reference}

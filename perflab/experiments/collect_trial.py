@@ -1,0 +1,89 @@
+"""Turn what a trial left behind (binary logs, sensor rows) into its Parquet tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflab.experiments.study import Study
+from perflab.experiments.trial import NS, Trial, TrialFacts, TrialSpec, save_facts, table_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def collect(
+    study: Study,
+    spec: TrialSpec,
+    folder: Path,
+    result: Any,
+    sampler: Any,
+    go_ns: int,
+    end_ns: int,
+    cpu_s: dict[str, float],
+    pressure: float,
+) -> Trial:
+    """Read the logs of load and stand-ins, join them by (user, seq), mark segments, and write the tables."""
+    from perflab.load.collect import read_lateness, read_rows
+    from perflab.samples.join import join_marks
+    from perflab.samples.store import write_table
+
+    units = read_rows(result.row_logs)
+    logs = {
+        p.name: (read_rows([folder / Path(p.log.file).name]), list(p.log.marks)) for p in study.system.process if p.log
+    }
+    units = join_marks(units, logs, study.system.spans.marks)
+    units = label(units, spec, go_ns)
+    resources = sampler.frame()
+    lateness = read_lateness(result.lateness_logs).frame()
+    shares = [sampler.run_delay_share(p.name) for p in study.system.system_processes]
+    facts = TrialFacts(
+        spec,
+        go_ns,
+        end_ns,
+        cpu_s,
+        result.generator.as_dict(),
+        study.cores.shared,
+        max(shares, default=0.0),
+        pressure,
+    )
+    write_table(table_path(study, "units", spec.name), units)
+    write_table(table_path(study, "resources", spec.name), resources)
+    write_table(table_path(study, "lateness", spec.name), lateness)
+    save_facts(study, facts)
+    return Trial(facts, units, resources, lateness)
+
+
+def label(units: pd.DataFrame, spec: TrialSpec, go_ns: int) -> pd.DataFrame:
+    """Return the rows in order of intended start, with trial, variant, condition, segment and warm-up marked.
+
+    A row belongs to the segment in which it was intended to start; rows outside every segment keep an empty
+    scenario and count as warm-up, so that nothing measured is dropped.
+    """
+    import numpy as np
+
+    out = units.sort_values("intended_ns", kind="stable").reset_index(drop=True)
+    at_s = (out["intended_ns"].to_numpy() - go_ns) / NS
+    scenario = np.full(len(out), "", dtype=object)
+    warmup = np.ones(len(out), dtype=bool)
+    users = np.zeros(len(out), dtype=np.int32)
+    for segment in spec.segments:
+        inside = (at_s >= segment.start_s) & (at_s < segment.end_s)
+        scenario[inside], users[inside] = segment.scenario, segment.users
+        warmup[inside] = at_s[inside] < segment.start_s + segment.settle_s
+    return out.assign(
+        trial=spec.name,
+        variant=spec.variant,
+        condition=condition_text(spec.conditions),
+        scenario=scenario,
+        level=users,
+        block=np.int32(spec.block),
+        arm=spec.arm,
+        warmup=warmup,
+        at_s=at_s,
+    )
+
+
+def condition_text(conditions: dict[str, str]) -> str:
+    """Return conditions as ``latency=aa-fast``; empty for the defaults."""
+    return ",".join(f"{name}={value}" for name, value in sorted(conditions.items()))

@@ -1,0 +1,111 @@
+"""What quick and full mean for each step: counts, lengths, and the seconds that a step may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from perflab.system.spec import System
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The sizes of one effort. `budget_s` is published, printed beside what was used, and held at quick."""
+
+    name: str
+    aa_pairs: int
+    generator_sessions: int
+    generator_s: float
+    profile_users: int
+    profile_window_s: float
+    scalene_memory: bool
+    ladder_levels: tuple[int, ...]
+    ladder_hold_s: float
+    ladder_settle_s: float
+    open_s: float
+    blocks: int
+    block_users: int
+    units_per_user: int
+    screen_users: int
+    screen_windows: int
+    screen_window_s: float
+    confirm_flags: bool
+    budget_s: dict[str, float] = field(default_factory=dict)
+
+
+QUICK = Effort(
+    "quick",
+    aa_pairs=60,
+    generator_sessions=100,
+    generator_s=5.0,
+    profile_users=20,
+    profile_window_s=7.0,
+    scalene_memory=False,
+    ladder_levels=(5, 25, 50, 100),
+    ladder_hold_s=9.0,
+    ladder_settle_s=3.5,
+    open_s=12.0,
+    blocks=6,
+    block_users=25,
+    units_per_user=2,
+    screen_users=5,
+    screen_windows=6,
+    screen_window_s=3.5,
+    confirm_flags=False,
+    budget_s={
+        "setup": 90,
+        "00_machine": 25,
+        "10_baseline_profile": 100,
+        "11_baseline_load": 75,
+        "30_prototype": 270,
+        "40_scalability": 10,
+        "41_monitoring": 10,
+        "90_verdict": 10,
+    },
+)
+
+FULL = Effort(
+    "full",
+    aa_pairs=200,
+    generator_sessions=300,
+    generator_s=20.0,
+    profile_users=25,
+    profile_window_s=20.0,
+    scalene_memory=True,
+    ladder_levels=(1, 5, 10, 25, 50, 75, 100, 150, 200),
+    ladder_hold_s=60.0,
+    ladder_settle_s=10.0,
+    open_s=120.0,
+    blocks=15,
+    block_users=25,
+    units_per_user=4,
+    screen_users=5,
+    screen_windows=10,
+    screen_window_s=6.0,
+    confirm_flags=True,
+    budget_s={
+        "setup": 90,
+        "00_machine": 90,
+        "10_baseline_profile": 300,
+        "11_baseline_load": 750,
+        "30_prototype": 0,
+        "40_scalability": 20,
+        "41_monitoring": 20,
+        "90_verdict": 20,
+    },
+)
+
+EFFORT = {"quick": QUICK, "full": FULL}
+BLOCK_TRIAL_S = 12.0  # one fresh trial of a paired block, start and stop included
+START_S = 8.0
+
+
+def estimate_s(system: System, effort: str) -> dict[str, float]:
+    """Return the expected seconds of each notebook for a system; at full mostly the stated scenario lengths."""
+    sizes = EFFORT[effort]
+    if effort == "quick":
+        return {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
+    matrix = sum(s.duration_s for s in system.scenario) + START_S
+    judged = max((len(c.judged) for c in system.condition), default=1) or 1
+    blocks = (3 + len(system.flag)) * sizes.blocks * 2 * BLOCK_TRIAL_S
+    estimate = {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
+    return {**estimate, "30_prototype": matrix * (1 + judged) + blocks}

@@ -1,0 +1,119 @@
+"""A ladder of load levels in one load run: where does the system bend?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perflab.errors import StatisticError
+from perflab.experiments.study import Study
+from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
+from perflab.experiments.units_of_work import (
+    failures,
+    judged_rows,
+    peak_memory_mb,
+    response_ms,
+    system_cpu_in_window,
+    window,
+)
+from perflab.stats.interval import Interval
+from perflab.stats.latency import sectioned_quantile
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of a ladder, or one scenario of the matrix, in figures."""
+
+    scenario: str
+    users: int
+    seconds: float
+    n: int
+    p50: Interval | None
+    p95: Interval | None
+    p99_ms: float | None
+    throughput_per_s: float
+    cpu_percent: float
+    memory_mb: float
+    failed: int
+    finished: int
+
+
+def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level:
+    """Return the figures of one segment; quantiles that n does not allow are None, never guesses."""
+    segment = next(s for s in trial.spec.segments if s.scenario == scenario)
+    span = window(trial, scenario)
+    rows = judged_rows(trial, kind or study.system.load.unit_kind, scenario)
+    times = response_ms(rows)
+    failed, finished = failures(rows)
+    return Level(
+        scenario,
+        segment.users,
+        span.seconds,
+        len(times),
+        quantile(times, 0.50),
+        quantile(times, 0.95),
+        float(np.quantile(times, 0.99)) if len(times) >= 100 else None,
+        len(times) / span.seconds,
+        100 * system_cpu_in_window(trial, study.system, span) / span.seconds,
+        peak_memory_mb(trial, study.system, span),
+        failed,
+        finished,
+    )
+
+
+def quantile(times: np.ndarray, q: float) -> Interval | None:
+    """Return a quantile of successive response times with its interval by sectioning, or None when n is too small."""
+    try:
+        return sectioned_quantile(times, q)
+    except StatisticError:
+        return None
+
+
+def staircase(
+    levels: list[int], hold_s: float, settle_s: float
+) -> tuple[tuple[tuple[float, int], ...], list[Segment], float]:
+    """Return the steps, segments and length of a ladder that holds each level for `hold_s`."""
+    steps, segments = [], []
+    for i, users in enumerate(levels):
+        start = i * hold_s
+        steps.append((start, users))
+        segments.append(Segment(f"level-{users}", start, start + hold_s, users, settle_s))
+    end = len(levels) * hold_s
+    return (*steps, (end, 0)), segments, end
+
+
+def run_ladder(study: Study, variant: str, levels: list[int], hold_s: float, settle_s: float) -> list[Level]:
+    """Climb the levels with closed load (a user waits for the answer before the next unit) and return each level."""
+    steps, segments, length = staircase(levels, hold_s, settle_s)
+    spec = TrialSpec(
+        name=f"ladder-{variant}",
+        variant=variant,
+        steps=steps,
+        duration_s=length,
+        segments=tuple(segments),
+        users=dict(study.system.load.users),
+        seed=study.seed,
+    )
+    trial = run_trial(study, spec, on_tick=lambda at: _tell(study, f"ladder, {variant}", at, length))
+    return [level_of(study, trial, s.scenario) for s in segments]
+
+
+def run_open(study: Study, variant: str, rate_per_s: float, length_s: float, settle_s: float) -> Level:
+    """Run open load: units arrive by a Poisson schedule whether or not the system keeps up."""
+    scenario = f"open-{rate_per_s:g}"
+    spec = TrialSpec(
+        name=f"open-{variant}-{rate_per_s:.3g}",
+        variant=variant,
+        steps=((0.0, 0), (length_s, 0)),
+        duration_s=length_s,
+        segments=(Segment(scenario, 0.0, length_s, 0, settle_s),),
+        seed=study.seed,
+        arrivals_per_s=rate_per_s,
+    )
+    trial = run_trial(study, spec, on_tick=lambda at: _tell(study, f"open arrivals, {variant}", at, length_s))
+    return level_of(study, trial, scenario)
+
+
+def _tell(study: Study, step: str, at: float, length: float) -> None:
+    study.progress(step, min(at, length), length, "", max(length - at, 0.0))

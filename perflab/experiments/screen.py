@@ -1,0 +1,92 @@
+"""Screening of single flags by CPU per unit of work: all arms at once, in the same seconds."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from perflab.experiments.blocks import NULL, equivalence
+from perflab.experiments.study import Study
+from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
+from perflab.experiments.units_of_work import Window, system_cpu_in_window, units_done
+from perflab.stats.compare import Comparison, compare_paired
+from perflab.system.variant import single_flag_variants
+
+
+@dataclass(frozen=True)
+class FlagEffect:
+    """What one flag does to the CPU of a unit of work, on top of the baseline."""
+
+    flag: str
+    value: str
+    strategy: str
+    comparison: Comparison
+    equal_answers: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Screening:
+    """The effects of all flags, the largest saving first, and the null arm's."""
+
+    effects: tuple[FlagEffect, ...]
+    null: Comparison
+    windows: int
+    users: int
+    trials: tuple[str, ...]
+
+
+def screen_flags(study: Study, *, users: int, windows: int, window_s: float, margin: float) -> Screening:
+    """Run baseline, a second baseline, and baseline plus each flag side by side, and compare window by window.
+
+    Why side by side: CPU time is charged to the process that used it whoever else ran, so that all arms can share
+    the same seconds, and whatever slows a core slows all of them; it costs one start instead of one for each arm.
+    Weakness: one process for each arm, so the spread from process to process is not in the interval, and latency
+    cannot be compared here. Good for finding what to confirm in fresh blocks, not for publishing an effect.
+    """
+    flags = single_flag_variants(study.system)
+    arms = {"baseline": "baseline", NULL: "baseline", **{v.name.partition("+")[2]: v.name for v in flags}}
+    settle = 3.0
+    length = settle + windows * window_s
+    base = TrialSpec(
+        name="",
+        variant="",
+        steps=((0.0, users), (length, 0)),
+        duration_s=length,
+        segments=(Segment("screen", 0.0, length, users, settle),),
+        seed=study.seed * 1000 + 999,
+        drain_s=4.0,
+    )
+    specs = [
+        replace(base, name=f"screen-{arm.replace('=', '-')}", variant=variant, arm=arm) for arm, variant in arms.items()
+    ]
+    study.progress("flags", 0, 1, f"{len(arms)} variants side by side", length + 4 * len(arms))
+    # One thread for each arm lives until its trial is over, which keeps the death signal of its processes valid.
+    with ThreadPoolExecutor(len(specs)) as pool:
+        trials = list(pool.map(lambda spec: run_trial(study, spec), specs))
+    spans = [_spans(trial, settle, windows, window_s) for trial in trials]
+    cost = {t.spec.arm: _cpu_per_unit(study, t, s) for t, s in zip(trials, spans, strict=True)}
+    equal = equivalence(trials, "baseline")
+    effects = []
+    for variant in flags:
+        arm = variant.name.partition("+")[2]
+        name, _, value = arm.partition("=")
+        flag = next(f for f in study.system.flag if f.name == name)
+        comparison = compare_paired(
+            cost["baseline"], cost[arm], lower_is_better=True, margin=margin, null_arm=cost[NULL]
+        )
+        effects.append(FlagEffect(name, value, flag.value_of(value).strategy, comparison, equal.get(arm, (0, 0))))
+    null = compare_paired(cost["baseline"], cost[NULL], lower_is_better=True, margin=margin)
+    order = sorted(effects, key=lambda effect: effect.comparison.effect)
+    return Screening(tuple(order), null, windows, users, tuple(t.spec.name for t in trials))
+
+
+def _spans(trial: Trial, settle: float, windows: int, window_s: float) -> list[Window]:
+    starts = [trial.facts.go_ns + int((settle + i * window_s) * NS) for i in range(windows)]
+    return [Window(start, start + int(window_s * NS)) for start in starts]
+
+
+def _cpu_per_unit(study: Study, trial: Trial, spans: list[Window]) -> np.ndarray:
+    rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
+    return np.array([system_cpu_in_window(trial, study.system, s) / units_done(rows, s) for s in spans])

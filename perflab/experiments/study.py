@@ -1,0 +1,139 @@
+"""A study: one run of one system, as a notebook or a command sees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from perflab.errors import UsageError
+from perflab.findings.finding import EvidenceLevel, Finding, dump_findings
+from perflab.runs import Manifest, Run, list_runs, new_run_id, write_atomic
+from perflab.system.cores import Cores, default_cores
+from perflab.system.load_file import load_system
+from perflab.system.spec import System
+from perflab.system.variant import Variant, variant
+
+EFFORTS = ("quick", "full")
+
+
+def reports_folder() -> Path:
+    """Return where runs are kept: `PERFLAB_REPORTS`, or `reports/` below the project or the working directory."""
+    if os.environ.get("PERFLAB_REPORTS"):
+        return Path(os.environ["PERFLAB_REPORTS"]).resolve()
+    here = Path.cwd().resolve()
+    project = next((p for p in (here, *here.parents) if (p / "pyproject.toml").is_file()), here)
+    return project / "reports"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every experiment needs: where to write, what to measure, on which cores, how thoroughly."""
+
+    run: Run
+    system: System
+    notebook: str
+    effort: str
+    seed: int
+    cores: Cores
+
+    @property
+    def quick(self) -> bool:
+        """Whether this study takes minutes and its evidence is marked so."""
+        return self.effort == "quick"
+
+    @property
+    def level(self) -> EvidenceLevel:
+        """The evidence level of what is measured here."""
+        return "measured-quick" if self.quick else "measured-full"
+
+    def variant(self, name: str) -> Variant:
+        """Return a variant of the system by name."""
+        return variant(self.system, name)
+
+    def progress(self, step: str, done: float, total: float, detail: str = "", left_s: float | None = None) -> None:
+        """Tell whoever watches the run what is happening."""
+        self.run.progress(f"{self.notebook}: {step}", done, total, detail, left_s)
+
+    def save_findings(self, findings: Sequence[Finding]) -> None:
+        """Replace this notebook's findings; the page is rebuilt from them."""
+        write_atomic(self.run.folder("findings") / f"{self.notebook}.json", dump_findings(list(findings)))
+
+
+def create_run(system: System, system_path: str, effort: str, seed: int, reports: Path, planted: str = "") -> Run:
+    """Start a new run: its folder, manifest, environment fingerprint and commit."""
+    from perflab.environment import fingerprint
+
+    if effort not in EFFORTS:
+        raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORTS)}")
+    manifest = Manifest(
+        run_id=new_run_id(effort),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        system=system_path,
+        system_name=system.name,
+        system_digest=system.digest,
+        effort=effort,
+        domain=system.domain,
+        rng_seed=seed,
+        commit=_commit(),
+        command=" ".join(sys.argv[1:]),
+        fingerprint=fingerprint(),
+        planted=planted,
+    )
+    return Run.create(reports, manifest)
+
+
+def open_study(
+    notebook: str, system: str, effort: str, domain: str, rng_seed: int, run_dir: str, needs: Sequence[str] = ()
+) -> Study:
+    """Return the study that a notebook works in.
+
+    With an empty `run_dir` (a notebook opened by hand) a notebook that needs others takes the latest run of the
+    same system in which those are done, and one that needs none starts a run of its own; either says so.
+    """
+    described = load_system(_system_path(system))
+    if domain and domain != described.domain:
+        raise UsageError(f"domain {domain!r} does not match the system's", f"{system} is of domain {described.domain}")
+    if run_dir:
+        run = Run.open(Path(run_dir))
+    else:
+        run = _run_by_hand(described, system, effort, rng_seed, needs)
+    return Study(run, described, notebook, effort, rng_seed, default_cores())
+
+
+def _run_by_hand(system: System, path: str, effort: str, seed: int, needs: Sequence[str]) -> Run:
+    if not needs:
+        run = create_run(system, path, effort, seed, reports_folder())
+        print(f"No run_dir given: started run {run.id}")
+        return run
+    for run in list_runs(reports_folder())[0]:
+        done = {step.name for step in run.manifest.steps if step.status == "done"}
+        if run.manifest.system_digest == system.digest and set(needs) <= done:
+            print(f"No run_dir given: reading run {run.id}")
+            return run
+    raise UsageError(
+        f"No finished run of {system.name} has {', '.join(needs)}", "", f"Make one with: perflab spike --system {path}"
+    )
+
+
+def _system_path(text: str) -> Path:
+    """Return the TOML's path: as given, or relative to the project when a notebook runs in its own folder."""
+    path = Path(text)
+    if path.is_absolute() or path.exists():
+        return path
+    beside = reports_folder().parent / path
+    return beside if beside.exists() else path
+
+
+def _commit() -> str:
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

@@ -1,0 +1,197 @@
+"""A trial: one fresh system, one load run, and every row that they leave; the unit of inference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflab.errors import RunCorrupt
+from perflab.experiments.study import Study
+from perflab.load.plan import LoadPlan
+from perflab.runs import write_atomic
+from perflab.system.launch import RunningSystem, Wrap, launch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a load run that is judged on its own; the first `settle_s` of it are marked as warm-up."""
+
+    scenario: str
+    start_s: float
+    end_s: float
+    users: int
+    settle_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """What one trial does; its name is unique in the run and names its files."""
+
+    name: str
+    variant: str
+    steps: tuple[tuple[float, int], ...]
+    duration_s: float
+    segments: tuple[Segment, ...]
+    block: int = 0
+    arm: str = ""
+    users: dict[str, float] = field(default_factory=dict)
+    conditions: dict[str, str] = field(default_factory=dict)
+    seed: int = 7
+    arrivals_per_s: float = 0.0
+    plant: str = ""
+    options: dict[str, float] = field(default_factory=dict)
+    drain_s: float = 6.0
+
+
+@dataclass(frozen=True)
+class TrialFacts:
+    """What is known of a whole trial besides its rows."""
+
+    spec: TrialSpec
+    go_ns: int
+    end_ns: int
+    cpu_s: dict[str, float]  # by process, between go and end
+    generator: dict[str, float]
+    shared_core: bool
+    run_delay_share: float  # of the system: time runnable but not running / (running + runnable)
+    pressure_before: float  # /proc/pressure/cpu some avg10 before the load began
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A finished trial: its rows as pandas frames, and its facts."""
+
+    facts: TrialFacts
+    units: pd.DataFrame
+    resources: pd.DataFrame
+    lateness: pd.DataFrame
+
+    @property
+    def spec(self) -> TrialSpec:
+        """What the trial did."""
+        return self.facts.spec
+
+    def system_cpu_s(self) -> float:
+        """Return the CPU seconds of all processes with role "system"."""
+        roles = self.resources.drop_duplicates("process").set_index("process")["role"]
+        return sum(cpu for name, cpu in self.facts.cpu_s.items() if roles.get(name) == "system")
+
+
+def run_trial(
+    study: Study,
+    spec: TrialSpec,
+    *,
+    wrap: dict[str, Wrap] | None = None,
+    during: Callable[[RunningSystem], None] | None = None,
+    on_tick: Callable[[float], None] | None = None,
+) -> Trial:
+    """Run a trial, or read it back when this run has it already (a resumed run measures nothing twice).
+
+    The load generator's own start overlaps the system's; users come only when both are ready. `during` runs beside
+    the load (an attached profiler). `on_tick` gets the seconds since the load began about twice a second.
+    """
+    if facts_path(study, spec.name).exists():
+        return read_trial(study, spec.name)
+    from perflab.experiments.collect_trial import collect
+    from perflab.instrument.noise import cpu_pressure
+    from perflab.instrument.resources import ResourceSampler
+    from perflab.load.runner import start_load
+
+    folder = study.run.folder("trials") / spec.name
+    plan = load_plan(study, spec, folder)
+    pressure = cpu_pressure()
+    load = start_load(plan, study.system.resolve(study.system.load.file), cores=study.cores.others)
+    try:
+        with launch(
+            study.system,
+            study.variant(spec.variant),
+            folder,
+            conditions=study.system.conditions(**spec.conditions),
+            seed=spec.seed,
+            cores=study.cores,
+            wrap=wrap,
+            plant=spec.plant,
+        ) as running:
+            with ResourceSampler(running.watched(), trial=spec.name) as sampler:
+                before = sampler.cpu_now()
+                go_ns = load.go(endpoints=running.endpoints)
+                if during:
+                    during(running)
+                result = load.wait(on_tick=lambda elapsed: _tick(running, on_tick, elapsed))
+                cpu_s = {name: value - before[name] for name, value in sampler.cpu_now().items()}
+                end_ns = result.end_ns
+        return collect(study, spec, folder, result, sampler, go_ns, end_ns, cpu_s, pressure)
+    finally:
+        load.kill()
+
+
+def _tick(running: RunningSystem, on_tick: Callable[[float], None] | None, elapsed: float) -> None:
+    running.check_alive()
+    if on_tick:
+        on_tick(elapsed)
+
+
+def load_plan(study: Study, spec: TrialSpec, folder: Path) -> LoadPlan:
+    """Return the load plan of a trial; endpoints are filled in when the system is up."""
+    system = study.system
+    return LoadPlan(
+        name=spec.name,
+        host="",
+        endpoints={},
+        users=spec.users or {system.load.primary: 1.0},
+        primary=system.load.primary,
+        steps=spec.steps,
+        duration_s=spec.duration_s,
+        out_dir=str(folder),
+        seed=spec.seed,
+        arrivals_per_s=spec.arrivals_per_s,
+        flags=study.variant(spec.variant).flags,
+        conditions=system.conditions(**spec.conditions),
+        options={**system.load.options, **spec.options},
+        drain_s=spec.drain_s,
+    )
+
+
+def facts_path(study: Study, name: str) -> Path:
+    """Return where a trial's facts lie; the file is written last, so that it marks a whole trial."""
+    return study.run.folder("samples") / f"trial.{name}.json"
+
+
+def table_path(study: Study, table: str, name: str) -> Path:
+    """Return the Parquet file of one table of a trial."""
+    return study.run.folder("samples") / f"{table}.{name}.parquet"
+
+
+def save_facts(study: Study, facts: TrialFacts) -> None:
+    """Write a trial's facts."""
+    write_atomic(facts_path(study, facts.spec.name), json.dumps(asdict(facts), indent=1))
+
+
+def read_trial(study: Study, name: str) -> Trial:
+    """Return a finished trial of this run; raises RunCorrupt naming the file that cannot be read."""
+    from perflab.samples.store import read_table
+
+    path = facts_path(study, name)
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        facts = TrialFacts(**{**body, "spec": _spec(body["spec"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunCorrupt(
+            f"Trial {name} cannot be read ({type(error).__name__}: {error})", "", f"Delete {path} to measure it again"
+        ) from None
+    tables = (read_table(table_path(study, table, name)) for table in ("units", "resources", "lateness"))
+    return Trial(facts, *tables)
+
+
+def _spec(body: dict[str, Any]) -> TrialSpec:
+    segments = tuple(Segment(**segment) for segment in body["segments"])
+    steps = tuple((float(at), int(users)) for at, users in body["steps"])
+    return TrialSpec(**{**body, "segments": segments, "steps": steps})

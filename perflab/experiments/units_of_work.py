@@ -1,0 +1,105 @@
+"""Figures of a trial or a segment of it: response times, work done, CPU for each unit of work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perflab.experiments.trial import NS, Trial
+from perflab.system.spec import System
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILED = ("error", "timeout", "lost", "shed")
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of CLOCK_MONOTONIC time, nanoseconds."""
+
+    start_ns: int
+    end_ns: int
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.end_ns - self.start_ns) / NS
+
+
+def window(trial: Trial, scenario: str = "") -> Window:
+    """Return the judged stretch of a trial: one scenario's segments without their settling time, or all of them."""
+    chosen = [s for s in trial.spec.segments if not scenario or s.scenario == scenario]
+    go = trial.facts.go_ns
+    return Window(
+        go + int(min(s.start_s + s.settle_s for s in chosen) * NS), go + int(max(s.end_s for s in chosen) * NS)
+    )
+
+
+def judged_rows(trial: Trial, kind: str, scenario: str = "", tag: str = "", name: str = "") -> pd.DataFrame:
+    """Return the rows of one kind that count: intended inside the segment after its settling time."""
+    units = trial.units
+    keep = (units["kind"] == kind) & ~units["warmup"]
+    for column, wanted in (("scenario", scenario), ("tag", tag), ("name", name)):
+        if wanted:
+            keep &= units[column] == wanted
+    return units[keep]
+
+
+def response_ms(rows: pd.DataFrame) -> np.ndarray:
+    """Return the response time of each successful row in order of intended start, from the INTENDED start, ms.
+
+    A turn's response is its first reply byte, any other row's its end. Failed rows have no response time: they
+    count in the error rate, and a quantile of the others is stated beside it.
+    """
+    good = rows[rows["outcome"].isin(("ok", "interrupted"))]
+    first = good["first_ns"].to_numpy(dtype=np.int64)
+    stop = np.where((good["kind"].to_numpy() == "turn") & (first > 0), first, good["end_ns"].to_numpy(dtype=np.int64))
+    return (stop - good["intended_ns"].to_numpy(dtype=np.int64)) / 1e6
+
+
+def failures(rows: pd.DataFrame) -> tuple[int, int]:
+    """Return (failed, finished) rows; rows still under way at the end of the load count in neither."""
+    finished = rows[rows["outcome"] != "unfinished"]
+    return int(finished["outcome"].isin(FAILED).sum()), len(finished)
+
+
+def units_done(rows: pd.DataFrame, span: Window) -> float:
+    """Return how many units were done inside a window, each counted by the share of its time that lies inside.
+
+    Whole counts would move by one unit with the edges of a short window; shares do not.
+    """
+    start = np.where(rows["start_ns"] > 0, np.minimum(rows["start_ns"], rows["intended_ns"]), rows["intended_ns"])
+    if len(rows) and (rows["kind"] == "turn").all():
+        first_mark = rows.filter(regex=r"rx_first$")
+        if first_mark.shape[1]:
+            marks = first_mark.iloc[:, 0].to_numpy(dtype=np.int64)
+            start = np.where(marks > 0, np.minimum(start, marks), start)
+    end = np.where(rows["end_ns"] > 0, rows["end_ns"], span.end_ns)
+    inside = np.clip(np.minimum(end, span.end_ns) - np.maximum(start, span.start_ns), 0, None)
+    return float((inside / np.maximum(end - start, 1)).sum())
+
+
+def cpu_in_window(trial: Trial, process: str, span: Window) -> float:
+    """Return a process's CPU seconds inside a window, interpolated between the sensor's readings."""
+    rows = trial.resources[trial.resources["process"] == process]
+    at, cpu = rows["t_ns"].to_numpy(dtype=np.float64), rows["cpu_s"].to_numpy()
+    return float(np.interp(span.end_ns, at, cpu) - np.interp(span.start_ns, at, cpu))
+
+
+def system_cpu_in_window(trial: Trial, system: System, span: Window) -> float:
+    """Return the CPU seconds of the system's own processes inside a window."""
+    return sum(cpu_in_window(trial, p.name, span) for p in system.system_processes)
+
+
+def peak_memory_mb(trial: Trial, system: System, span: Window | None = None) -> float:
+    """Return the largest sum of the system's resident sets, 10^6 bytes."""
+    names = {p.name for p in system.system_processes}
+    rows = trial.resources[trial.resources["process"].isin(names)]
+    if span:
+        rows = rows[(rows["t_ns"] >= span.start_ns) & (rows["t_ns"] <= span.end_ns)]
+    if rows.empty:
+        return 0.0
+    return float(rows.groupby((rows["t_ns"] // (NS // 5)))["rss_bytes"].sum().max()) / 1e6
