@@ -87,9 +87,9 @@ def run_blocks(study: Study, arms: dict[str, str], plan: BlockPlan, label: str) 
     Every arm of a block gets the same seed, hence the same phrases, pauses and think times (common random numbers);
     each trial is a fresh process and does a fixed amount of work, so that CPU per unit needs no window.
     """
-    from perflab.stats.schedule import randomised_blocks
+    from perflab.stats.schedule import balanced_blocks
 
-    order = randomised_blocks(list(arms), plan.blocks, study.seed)
+    order = balanced_blocks(list(arms), plan.blocks, study.seed)
     total, done, began = len(arms) * plan.blocks, 0, time.monotonic()
     trials: list[Trial] = []
     for block, names in enumerate(order):

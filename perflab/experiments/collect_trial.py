@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.experiments.study import Study
-from perflab.experiments.trial import NS, Trial, TrialFacts, TrialSpec, save_facts, table_path
+from perflab.experiments.trial import NS, Trial, TrialFacts, TrialSpec, group_name, save_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ def collect(
     """Read the logs of load and stand-ins, join them by (user, seq), mark segments, and write the tables."""
     from perflab.load.collect import read_lateness, read_rows
     from perflab.samples.join import join_marks
-    from perflab.samples.store import write_table
+    from perflab.samples.store import SampleStore
 
     units = read_rows(result.row_logs)
     logs = {
@@ -47,9 +47,9 @@ def collect(
         max(shares, default=0.0),
         pressure,
     )
-    write_table(table_path(study, "units", spec.name), units)
-    write_table(table_path(study, "resources", spec.name), resources)
-    write_table(table_path(study, "lateness", spec.name), lateness)
+    store = SampleStore(study.run.folder("samples"))
+    for table, frame in (("units", units), ("resources", resources), ("lateness", lateness)):
+        store.write(table, group_name(spec.name), frame)
     save_facts(study, facts)
     return Trial(facts, units, resources, lateness)
 

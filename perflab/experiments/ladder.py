@@ -18,7 +18,7 @@ from perflab.experiments.units_of_work import (
     window,
 )
 from perflab.stats.interval import Interval
-from perflab.stats.latency import sectioned_quantile
+from perflab.stats.latency import section_minimum_n, sectioned_quantile
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,14 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
 
 
 def quantile(times: np.ndarray, q: float) -> Interval | None:
-    """Return a quantile of successive response times with its interval by sectioning, or None when n is too small."""
+    """Return a quantile of successive response times with its interval by sectioning, or None when n is too small.
+
+    Ten sections where each can hold a sample beyond its own quantile, else five (t with 4 degrees of freedom: a
+    wider interval, not a bolder claim).
+    """
+    sections = 10 if len(times) >= section_minimum_n(q, 10) else 5
     try:
-        return sectioned_quantile(times, q)
+        return sectioned_quantile(times, q, sections)
     except StatisticError:
         return None
 

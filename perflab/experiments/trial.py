@@ -110,24 +110,26 @@ def run_trial(
     pressure = cpu_pressure()
     load = start_load(plan, study.system.resolve(study.system.load.file), cores=study.cores.others)
     try:
-        with launch(
-            study.system,
-            study.variant(spec.variant),
-            folder,
-            conditions=study.system.conditions(**spec.conditions),
-            seed=spec.seed,
-            cores=study.cores,
-            wrap=wrap,
-            plant=spec.plant,
-        ) as running:
-            with ResourceSampler(running.watched(), trial=spec.name) as sampler:
-                before = sampler.cpu_now()
-                go_ns = load.go(endpoints=running.endpoints)
-                if during:
-                    during(running)
-                result = load.wait(on_tick=lambda elapsed: _tick(running, on_tick, elapsed))
-                cpu_s = {name: value - before[name] for name, value in sampler.cpu_now().items()}
-                end_ns = result.end_ns
+        with (
+            launch(
+                study.system,
+                study.variant(spec.variant),
+                folder,
+                conditions=study.system.conditions(**spec.conditions),
+                seed=spec.seed,
+                cores=study.cores,
+                wrap=wrap,
+                plant=spec.plant,
+            ) as running,
+            ResourceSampler(running.watched(), trial=spec.name) as sampler,
+        ):
+            before = sampler.cpu_now()
+            go_ns = load.go(endpoints=running.endpoints)
+            if during:
+                during(running)
+            result = load.wait(on_tick=lambda elapsed: _tick(running, on_tick, elapsed))
+            cpu_s = {name: value - before[name] for name, value in sampler.cpu_now().items()}
+            end_ns = result.end_ns
         return collect(study, spec, folder, result, sampler, go_ns, end_ns, cpu_s, pressure)
     finally:
         load.kill()
@@ -165,9 +167,9 @@ def facts_path(study: Study, name: str) -> Path:
     return study.run.folder("samples") / f"trial.{name}.json"
 
 
-def table_path(study: Study, table: str, name: str) -> Path:
-    """Return the Parquet file of one table of a trial."""
-    return study.run.folder("samples") / f"{table}.{name}.parquet"
+def group_name(trial: str) -> str:
+    """Return the name of a trial's group of samples."""
+    return trial.replace("/", "_")
 
 
 def save_facts(study: Study, facts: TrialFacts) -> None:
@@ -177,7 +179,7 @@ def save_facts(study: Study, facts: TrialFacts) -> None:
 
 def read_trial(study: Study, name: str) -> Trial:
     """Return a finished trial of this run; raises RunCorrupt naming the file that cannot be read."""
-    from perflab.samples.store import read_table
+    from perflab.samples.store import SampleStore
 
     path = facts_path(study, name)
     try:
@@ -187,8 +189,8 @@ def read_trial(study: Study, name: str) -> Trial:
         raise RunCorrupt(
             f"Trial {name} cannot be read ({type(error).__name__}: {error})", "", f"Delete {path} to measure it again"
         ) from None
-    tables = (read_table(table_path(study, table, name)) for table in ("units", "resources", "lateness"))
-    return Trial(facts, *tables)
+    store = SampleStore(study.run.folder("samples"))
+    return Trial(facts, *(store.read_group(table, group_name(name)) for table in ("units", "resources", "lateness")))
 
 
 def _spec(body: dict[str, Any]) -> TrialSpec:

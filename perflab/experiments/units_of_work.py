@@ -102,4 +102,4 @@ def peak_memory_mb(trial: Trial, system: System, span: Window | None = None) -> 
         rows = rows[(rows["t_ns"] >= span.start_ns) & (rows["t_ns"] <= span.end_ns)]
     if rows.empty:
         return 0.0
-    return float(rows.groupby((rows["t_ns"] // (NS // 5)))["rss_bytes"].sum().max()) / 1e6
+    return float(rows.groupby(rows["t_ns"] // (NS // 5))["rss_bytes"].sum().max()) / 1e6

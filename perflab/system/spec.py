@@ -178,14 +178,6 @@ class Metrics(_Table):
     url: str = ""
 
 
-class Server(_Table):
-    """A real server that perflab starts from a wheel for the system (redis), or the user's own by URL."""
-
-    name: str = Name
-    kind: Literal["redis"]
-    url: str = ""
-
-
 class System(_Table):
     """A system under test, as its TOML file describes it."""
 

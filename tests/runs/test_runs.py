@@ -1,0 +1,62 @@
+"""A run on disk: atomic, resumable, and one corrupt run does not hide the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from perflab.errors import RunCorrupt, UsageError
+from perflab.runs import Manifest, Run, Step, exclusive, list_runs, new_run_id, write_atomic
+
+
+def make(reports, run_id="20260101T000000Z-quick-0001") -> Run:
+    return Run.create(reports, Manifest(run_id=run_id, created="2026-01-01T00:00:00+00:00", system="s.toml",
+                                        system_name="s", effort="quick", domain="d", rng_seed=7))  # fmt: skip
+
+
+def test_a_run_reads_back_as_it_was_written(tmp_path):
+    run = make(tmp_path)
+    run.set_step(Step(name="00_machine", status="done", wall_s=1.5))
+    run.note("overhead", {"pyspy": 1.01})
+    again = Run.open(run.path)
+    assert again.manifest == run.manifest and again.step("00_machine").wall_s == 1.5
+    assert again.manifest.notes == {"overhead": {"pyspy": 1.01}}
+
+
+def test_a_step_is_replaced_not_repeated(tmp_path):
+    run = make(tmp_path)
+    run.set_step(Step(name="a", status="running"))
+    run.set_step(Step(name="a", status="done"))
+    assert [(s.name, s.status) for s in run.manifest.steps] == [("a", "done")]
+
+
+def test_one_corrupt_manifest_does_not_hide_the_others(tmp_path):
+    good, bad = make(tmp_path), make(tmp_path, "20260102T000000Z-quick-0002")
+    (bad.path / "manifest.json").write_text("{", encoding="utf-8")
+    runs, problems = list_runs(tmp_path)
+    assert [r.id for r in runs] == [good.id] and bad.id in problems[0]
+    with pytest.raises(RunCorrupt, match="cannot be read"):
+        Run.open(bad.path)
+
+
+def test_a_missing_run_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="No run at"):
+        Run.open(tmp_path / "nowhere")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    write_atomic(path, "old")
+    with pytest.raises(TypeError):
+        write_atomic(path, 5)
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_measurements_at_once_are_refused(tmp_path):
+    with exclusive(tmp_path), pytest.raises(UsageError, match="Another measurement is running"), exclusive(tmp_path):
+        pass
+    with exclusive(tmp_path):
+        pass
+
+
+def test_run_ids_sort_by_time():
+    assert new_run_id("quick")[8] == "T" and "-quick-" in new_run_id("quick")

@@ -1,0 +1,129 @@
+"""Starting a system: every way to fail is one line, and nothing runs on afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.request
+
+import psutil
+import pytest
+
+from perflab.errors import SystemFailure
+from perflab.system.launch import launch
+from perflab.system.load_file import load_system
+from perflab.system.variant import variant
+
+
+def started(system, tmp_path, **options):
+    return launch(system, variant(system, "baseline"), tmp_path / "trial", **options)
+
+
+def gone(pid: int, within_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_it_answers_and_is_gone_afterwards(write_system, tmp_path):
+    with started(load_system(write_system()), tmp_path) as running:
+        with urllib.request.urlopen(running.endpoints["http"]) as answer:
+            assert answer.status == 200
+        pid = running.processes["server"].pid
+        running.check_alive()
+    assert gone(pid)
+
+
+def test_processes_stay_on_their_cores(write_system, tmp_path):
+    with started(load_system(write_system()), tmp_path) as running:
+        assert os.sched_getaffinity(running.processes["server"].pid) == set(running.cores.system)
+
+
+def test_never_ready_says_so_with_its_output(write_system, tmp_path):
+    command = '["{python}", "-c", "print(1234, flush=True); import time; time.sleep(60) # {port:http}"]'
+    with pytest.raises(SystemFailure, match="was not ready after 1 s") as caught, started(
+        load_system(write_system(command, timeout_s=1)), tmp_path
+    ):  # fmt: skip
+        pass
+    assert "1234" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_dying_at_start_gives_code_and_last_lines(write_system, tmp_path):
+    command = '["{python}", "-c", "print(5678); raise SystemExit(3) # {port:http}"]'
+    with pytest.raises(SystemFailure, match="exit code 3.*5678"), started(load_system(write_system(command)), tmp_path):
+        pass
+
+
+def test_a_command_that_does_not_exist(write_system, tmp_path):
+    with pytest.raises(SystemFailure, match="cannot be started"), started(
+        load_system(write_system('["/no/such/program", "{port:http}"]')), tmp_path
+    ):  # fmt: skip
+        pass
+
+
+def test_dying_later_is_noticed(write_system, tmp_path):
+    with started(load_system(write_system()), tmp_path) as running:
+        os.kill(running.processes["server"].pid, signal.SIGKILL)
+        running.processes["server"].popen.wait()
+        with pytest.raises(SystemFailure, match="signal SIGKILL"):
+            running.check_alive()
+
+
+def test_a_taken_port_is_told_before_anything_starts(write_system, tmp_path):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+        system = load_system(write_system(extra=f"[ports]\nhttp = {port}\n"))
+        with pytest.raises(SystemFailure, match=f"Port {port} .* is taken"), started(system, tmp_path):
+            pass
+
+
+def test_a_deaf_process_is_killed_with_its_children(write_system, tmp_path):
+    script = tmp_path / "deaf.py"
+    script.write_text(
+        textwrap.dedent("""
+        import signal, subprocess, sys
+        from http.server import HTTPServer, SimpleHTTPRequestHandler
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        print("child", child.pid, flush=True)
+        HTTPServer(("127.0.0.1", int(sys.argv[1])), SimpleHTTPRequestHandler).serve_forever()
+    """)
+    )
+    path = write_system(f'["{{python}}", "{script}", "{{port:http}}"]')
+    path.write_text(path.read_text().replace('name = "server"\n', 'name = "server"\nstop_timeout_s = 0.5\n'))
+    with started(load_system(path), tmp_path) as running:
+        child = int(running.processes["server"].log_path.read_text().split("child ")[1].split()[0])
+    assert gone(running.processes["server"].pid) and gone(child)
+
+
+def test_nothing_survives_a_killed_parent(write_system, tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from perflab.system.launch import launch
+        from perflab.system.load_file import load_system
+        from perflab.system.variant import variant
+        system = load_system({str(write_system())!r})
+        with launch(system, variant(system, "baseline"), Path({str(tmp_path / "trial")!r})) as running:
+            print(running.processes["server"].pid, flush=True)
+            time.sleep(60)
+    """)
+    )
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert gone(pid)

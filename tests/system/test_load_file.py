@@ -1,0 +1,60 @@
+"""A system's file: what is wrong with it is said in one clear line each."""
+
+from __future__ import annotations
+
+import pytest
+
+from perflab.errors import SystemFileError
+from perflab.system.load_file import check_system, load_system
+
+
+def test_the_built_in_system_has_no_fault(root):
+    system, faults = check_system(root / "data/systems/voice_gateway.toml")
+    assert faults == [] and system is not None
+    assert [s.name for s in system.scenario] == ["normal", "peak", "stress", "spike"]
+
+
+def test_the_second_system_has_no_fault(root):
+    assert check_system(root / "tests/systems/notes/notes.toml")[1] == []
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(SystemFileError, match="no such file") as caught:
+        load_system(tmp_path / "none.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_broken_toml_names_the_line(tmp_path):
+    path = tmp_path / "broken.toml"
+    path.write_text("schema = 1\nname = [", encoding="utf-8")
+    assert "not valid TOML" in check_system(path)[1][0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('title = "A small server"', 'title = "x"\ntitel = "y"', "titel: unknown key"),
+        ('title = "A small server"', "", "title: is required and missing"),
+        ('judge = "optimised"', 'judge = "best"', "must be baseline or optimised"),
+        ('optimised = "fast"', 'optimised = "faster"', "must be one of"),
+        ('file = "load.py"', 'file = "nowhere.py"', "load.file = 'nowhere.py': no such file"),
+        ('primary = "SomeUser"', 'primary = "Other"', "primary = 'Other' must be one of"),
+        ('"{port:http}", "--bind"', '"{prot:http}", "--bind"', "unknown placeholder {prot:http}"),
+        ('http = "http://127.0.0.1:{port:http}/", timeout_s', 'http = "", timeout_s', "exactly one of http"),
+        ("schema = 1", "schema = 2", "this perflab reads schema 1"),
+    ],
+)
+def test_each_fault_has_its_line(write_system, old, new, expected):
+    path = write_system()
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    faults = check_system(path)[1]
+    assert any(expected in fault for fault in faults), faults
+    assert all("\n" not in fault for fault in faults)
+
+
+def test_all_faults_are_told_at_once(write_system):
+    extra = '[target_scenario]\nT-1 = "nope"\n[[measure]]\nmetric = "m"\nkind = "latency"\n'
+    faults = check_system(write_system(extra=extra))[1]
+    assert any("nope" in f for f in faults) and any("needs rows" in f for f in faults)
