@@ -1,0 +1,155 @@
+"""From marks to milliseconds: the stages of a unit, and sums of marks that cross process borders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from perflab.errors import UsageError
+from perflab.samples.schema import UNITS
+
+CLIENT_MARKS = ("intended", "start", "first", "end")  # the row's own times, stored as <name>_ns
+OPTIONAL_PREFIX = "tool_"  # a tool call does not happen in every turn: its marks may all be missing from a sum
+
+
+class StageLike(Protocol):
+    """The time between two marks; `perflab.system` reads them from the TOML."""
+
+    @property
+    def name(self) -> str:
+        """The stage's name, which is its column."""
+
+    @property
+    def from_(self) -> str:
+        """The mark where it begins."""
+
+    @property
+    def to(self) -> str:
+        """The mark where it ends."""
+
+
+class SumLike(Protocol):
+    """A sum of marks with signs."""
+
+    @property
+    def name(self) -> str:
+        """The sum's name, which is its column."""
+
+    @property
+    def plus(self) -> Sequence[str]:
+        """Marks that are added."""
+
+    @property
+    def minus(self) -> Sequence[str]:
+        """Marks that are taken away; as many as `plus`."""
+
+    @property
+    def minus_ms(self) -> float:
+        """A constant taken away, in milliseconds."""
+
+    @property
+    def check(self) -> str:
+        """The sum that must agree with this one, or ""."""
+
+    @property
+    def check_ms(self) -> float:
+        """How far the two may lie apart, in milliseconds."""
+
+
+class SpansLike(Protocol):
+    """The [spans] section of a system's TOML."""
+
+    @property
+    def stage(self) -> Sequence[StageLike]:
+        """All stages."""
+
+    @property
+    def sum(self) -> Sequence[SumLike]:
+        """All sums."""
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """Two ways to the same figure, by two clocks: the median of their difference per unit, in milliseconds."""
+
+    name: str
+    against: str
+    median_ms: float
+    p95_ms: float  # of the absolute difference
+    limit_ms: float
+    n: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the two agree within the limit."""
+        return self.n > 0 and abs(self.median_ms) <= self.limit_ms
+
+
+def stage_times(units: pd.DataFrame, spans: SpansLike) -> pd.DataFrame:
+    """Return one column per stage in ms, on the index of `units`; NaN where one of its marks did not happen."""
+    times = {}
+    for stage in spans.stage:
+        times[stage.name] = stage_ms(units, stage)
+    return pd.DataFrame(times, index=units.index)
+
+
+def stage_ms(units: pd.DataFrame, stage: StageLike) -> np.ndarray:
+    """Return one stage of each unit in ms; NaN where one of its marks did not happen."""
+    begin, end = _marks(units, stage.from_), _marks(units, stage.to)
+    return np.where((begin == 0) | (end == 0), np.nan, (end - begin) * 1e-6)
+
+
+def sum_times(units: pd.DataFrame, spans: SpansLike) -> pd.DataFrame:
+    """Return one column per sum in ms, on the index of `units`; see `sum_ms`."""
+    return pd.DataFrame({entry.name: sum_ms(units, entry) for entry in spans.sum}, index=units.index)
+
+
+def reconcile(units: pd.DataFrame, spans: SpansLike) -> list[Reconciliation]:
+    """Compare each sum that names a `check` with the sum it names, unit by unit."""
+    times, found = sum_times(units, spans), []
+    for entry in (entry for entry in spans.sum if entry.check):
+        if entry.check not in times:
+            raise UsageError(f"Sum {entry.name!r} is checked against {entry.check!r}", "which is no sum of this system")
+        apart = (times[entry.name] - times[entry.check]).dropna().to_numpy()
+        median, p95 = (
+            (float(np.median(apart)), float(np.quantile(abs(apart), 0.95))) if apart.size else (np.nan, np.nan)
+        )
+        found.append(Reconciliation(entry.name, entry.check, median, p95, entry.check_ms, int(apart.size)))
+    return found
+
+
+def sum_ms(units: pd.DataFrame, entry: SumLike) -> np.ndarray:
+    """Return one sum of each unit in ms: marks `plus`, less marks `minus`, less `minus_ms`.
+
+    NaN where a mark did not happen, save that the optional marks of a sum (`tool_...`, and those that the entry names
+    in `optional`) contribute zero where none of them happened: that turn called no tool. One without the others is a
+    lost row, and NaN.
+    """
+    if len(entry.plus) != len(entry.minus):
+        raise UsageError(f"Sum {entry.name!r} adds {len(entry.plus)} marks and takes away {len(entry.minus)}",
+                         "as many of each, or the sum is a date and not a duration")  # fmt: skip
+    total, missing = np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=bool)
+    optional = {name for name in (*entry.plus, *entry.minus) if _is_optional(name, entry)}
+    none_happened = np.all([_marks(units, name) == 0 for name in optional], axis=0) if optional else missing
+    for names, sign in ((entry.plus, 1), (entry.minus, -1)):
+        for name in names:
+            values = _marks(units, name)
+            total += sign * values
+            missing = missing | ((values == 0) & ~(none_happened if name in optional else False))
+    return np.where(missing, np.nan, total * 1e-6 - entry.minus_ms)
+
+
+def _is_optional(mark: str, entry: SumLike) -> bool:
+    return mark.rpartition(".")[2].startswith(OPTIONAL_PREFIX) or mark in getattr(entry, "optional", ())
+
+
+def _marks(units: pd.DataFrame, name: str) -> np.ndarray:
+    column = f"{name}_ns" if name in CLIENT_MARKS else name
+    if column not in units.columns:
+        known = [*CLIENT_MARKS, *(str(c) for c in units.columns if UNITS.column(str(c)) is None)]
+        raise UsageError(f"There is no mark {name!r} in these rows", f"marks are {', '.join(known)}")
+    return np.asarray(units[column], dtype=np.int64)
