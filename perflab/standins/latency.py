@@ -1,0 +1,70 @@
+"""Think times of the stand-ins: every named profile with its source, in one table.
+
+Think time is a parameter of the world around the system, never part of the system's own latency.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from perflab.errors import UsageError
+from perflab.standins.draws import lognormal_quantile, uniform
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyProfile:
+    """Lognormal think time: median in s, sigma of its logarithm (0 = constant), cap in s (a draw above becomes it)."""
+
+    name: str
+    median_s: float
+    sigma: float
+    source: str
+    cap_s: float = math.inf
+
+    def quantile(self, u: float) -> float:
+        """Return the think time in s at quantile `u` of (0, 1)."""
+        if self.sigma == 0.0:
+            return self.median_s
+        return min(lognormal_quantile(u, self.median_s, self.sigma), self.cap_s)
+
+    def cdf(self, seconds: float) -> float:
+        """Return P(think time <= seconds); the cap is an atom."""
+        if seconds >= self.cap_s:
+            return 1.0
+        if self.sigma == 0.0:
+            return float(seconds >= self.median_s)
+        return NormalDist().cdf(math.log(seconds / self.median_s) / self.sigma) if seconds > 0.0 else 0.0
+
+
+_TABLE = (
+    LatencyProfile("aa-fast", 0.630, 0.25, "Artificial Analysis, Big Bench Audio: Gemini 2.5 native audio, mean time to "
+                   "first audio 0.63 s; sigma assumed"),
+    LatencyProfile("gpt-rt-1.5", 1.152, 0.26, "kwindla/aiewf-eval README at 0c4fba8: gpt-realtime-1.5, voice to voice, "
+                   "median 1152 ms, maximum 2304 ms; sigma fitted to the maximum"),
+    LatencyProfile("gemini-3.1-min", 1.632, 0.46, "kwindla/aiewf-eval README at 0c4fba8: gemini-3.1-flash-live minimal, "
+                   "median 1632 ms, maximum 5664 ms; sigma fitted to the maximum, cap 6 s", cap_s=6.0),
+    LatencyProfile("const-300", 0.300, 0.0, "constant: for measuring the system, not for judging voice response"),
+    LatencyProfile("const-0", 0.0, 0.0, "no think time: for capacity and equivalence runs"),
+    LatencyProfile("codegen-120", 0.120, 0.30, "stated assumption: a small code generator next door, median 120 ms, "
+                   "sigma 0.3; no published figure"),
+)  # fmt: skip
+PROFILES: dict[str, LatencyProfile] = {profile.name: profile for profile in _TABLE}
+
+
+def profile_named(name: str) -> LatencyProfile:
+    """Return the profile of this name; raises UsageError that lists the names."""
+    if name not in PROFILES:
+        raise UsageError(f"latency profile {name!r} is unknown", f"must be one of {', '.join(PROFILES)}")
+    return PROFILES[name]
+
+
+def think_time_s(profile: str, seed: int, session: int, turn: int) -> float:
+    """Return the think time in s of one turn; pure, keyed by (seed, session, turn), so variants meet the same upstream."""
+    return profile_named(profile).quantile(uniform(seed, "think", session, turn))
+
+
+def prompt_think_time_s(profile: str, seed: int, prompt: str) -> float:
+    """Return the think time in s for one prompt; pure, keyed by (seed, prompt)."""
+    return profile_named(profile).quantile(uniform(seed, "prompt", prompt))
