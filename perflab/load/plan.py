@@ -39,6 +39,8 @@ class LoadPlan:
     conditions: dict[str, str] = field(default_factory=dict)
     options: dict[str, float] = field(default_factory=dict)  # numbers that the load file understands
     drain_s: float = 10.0  # how long units of work under way at the end may still finish
+    bind: str = "127.0.0.1"  # where an own master listens; workers on other machines need an address they can reach
+    remote_workers: int = 0  # how many workers on other machines an own master waits for
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON."""

@@ -1,0 +1,155 @@
+"""What makes a locust process a perflab load generator; given to locust beside the system's load file.
+
+Single process: waits for the GO file, runs the plan, writes its logs. Under a master: the master deals the seats
+and the end, every worker drives its share and writes logs of its own. Nothing measured passes through locust.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import locust.stats
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+
+from perflab.load.arrivals import run_arrivals
+from perflab.load.generator import EXIT_STOPPED, GO_FILE, READY_FILE, Generator, install, plan_from_environment
+from perflab.load.plan import LoadPlan
+from perflab.load.shape import PlanShape, SeatDispatcher, exact_percentile_key, plan_over, seats_of
+from perflab.load.slots import slots
+from perflab.load.unit_rows import Unit
+
+locust.stats.bucket_response_time = exact_percentile_key
+ROLE_ENV = "PERFLAB_LOAD_ROLE"
+ACK_TIMEOUT_S = 60.0
+
+_generator: Generator | None = None
+_drained: set[str] = set()
+
+
+@events.init.add_listener
+def prepare(environment: Any, runner: Any, **_: Any) -> None:
+    """Get ready, say so, and wait for GO, all before locust starts anything."""
+    global _generator
+    plan = plan_from_environment()
+    counts = {name: len(every) for name, every in slots(plan).items()}
+    _set_seats(environment, runner, counts)
+    if not isinstance(runner, MasterRunner):
+        index, workers = _place(runner, plan)
+        _generator = Generator(plan, index, workers, lambda: _give_up(environment, runner), _reporter(environment))
+        install(_generator)
+    _register(runner)
+    role = os.environ.get(ROLE_ENV, "worker0")
+    (Path(plan.out_dir) / READY_FILE.format(role=role)).write_text(str(os.getpid()), encoding="utf-8")
+    go = _wait_for_go(Path(plan.out_dir) / GO_FILE)
+    if _generator:
+        _generator.begin(go["go_ns"], go["endpoints"])
+        gevent.spawn(_watch, runner, plan)
+        PlanShape.over = staticmethod(lambda: _generator is not None and _generator.finished)
+    else:
+        PlanShape.over = staticmethod(plan_over(go["go_ns"], plan.duration_s + plan.drain_s))
+
+
+def _set_seats(environment: Any, runner: Any, counts: dict[str, int]) -> None:
+    PlanShape.seats = sum(counts.values())
+    SeatDispatcher.share = staticmethod(seats_of(counts))
+    SeatDispatcher.index_of = staticmethod(getattr(runner, "get_worker_index", lambda _id: 0))
+    environment.dispatcher_class = SeatDispatcher
+
+
+def _place(runner: Any, plan: LoadPlan) -> tuple[int, int]:
+    """Return this worker's index and how many there are; a worker of a master elsewhere hears the number later."""
+    if not isinstance(runner, WorkerRunner):
+        return 0, 1
+    deadline = time.monotonic() + ACK_TIMEOUT_S
+    while runner.worker_index < 0 and time.monotonic() < deadline:
+        gevent.sleep(0.02)
+    return max(runner.worker_index, 0), plan.workers + plan.remote_workers
+
+
+def _register(runner: Any) -> None:
+    if isinstance(runner, MasterRunner):
+        runner.register_message("perflab_drained", lambda environment, msg, **_: _worker_drained(runner, msg))
+    elif isinstance(runner, WorkerRunner):
+        runner.register_message("perflab_start", lambda environment, msg, **_: _joined(msg.data))
+
+
+@events.test_start.add_listener
+def tell_workers(environment: Any, **_: Any) -> None:
+    """Tell every worker how many there are and how long ago the load began: another machine's clock differs."""
+    runner = environment.runner
+    if isinstance(runner, MasterRunner):
+        go = json.loads((Path(plan_from_environment().out_dir) / GO_FILE).read_text(encoding="utf-8"))
+        ready = len(runner.clients.ready) + len(runner.clients.running) + len(runner.clients.spawning)
+        runner.send_message("perflab_start", {"workers": ready, "since_go_ns": time.monotonic_ns() - go["go_ns"]})
+
+
+def _joined(told: dict[str, int]) -> None:
+    assert _generator is not None
+    _generator.workers = told["workers"]
+    go_ns = time.monotonic_ns() - told["since_go_ns"] if _generator.plan.master else _generator.go_ns
+    _generator.begin(go_ns, {})
+
+
+def _wait_for_go(path: Path) -> dict[str, Any]:
+    while not path.exists():
+        gevent.sleep(0.02)
+    body: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return body
+
+
+def _watch(runner: Any, plan: LoadPlan) -> None:
+    """Walk the arrivals, write once a second, and end the run as soon as everything has drained."""
+    assert _generator is not None
+    if plan.arrivals_per_s > 0:
+        gevent.spawn(run_arrivals, _generator, runner.environment)
+    rolled = time.monotonic()
+    while not _generator.finished:
+        gevent.sleep(0.05)
+        if time.monotonic() - rolled >= 1.0:
+            _generator.roll()
+            rolled += 1.0
+    if isinstance(runner, WorkerRunner):
+        runner.send_message("perflab_drained", {"index": _generator.index})
+    else:
+        runner.quit()
+
+
+def _worker_drained(runner: Any, msg: Any) -> None:
+    _drained.add(msg.node_id)
+    if len(_drained) >= len(runner.clients.all):
+        gevent.spawn(runner.quit)
+
+
+def _reporter(environment: Any) -> Any:
+    """Return what shows each row to locust's own table, which is a view and never a source."""
+
+    def report(unit: Unit) -> None:
+        first = unit.first_ns or unit.end_ns
+        error = None if unit.outcome in ("ok", "interrupted") else RuntimeError(unit.outcome)
+        environment.events.request.fire(
+            request_type=unit.kind, name=unit.name, response_time=(first - unit.intended_ns) / 1e6,
+            response_length=unit.bytes_down, exception=error, context={},
+        )  # fmt: skip
+
+    return report
+
+
+def _give_up(environment: Any, runner: Any) -> None:
+    environment.process_exit_code = EXIT_STOPPED
+    gevent.spawn(runner.quit)
+
+
+@events.quitting.add_listener
+def finish(environment: Any, **_: Any) -> None:
+    """Close the logs whatever ended the run."""
+    if _generator:
+        _generator.close()
+
+
+__all__ = ["PlanShape"]  # locust finds the shape in this module

@@ -1,0 +1,128 @@
+"""The state of one load process: its plan, its clock, its logs; one per process, reached by `current()`."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from perflab.load.lateness import LatenessLog
+from perflab.load.pacer import Pacer
+from perflab.load.plan import PLAN_ENV, LoadPlan
+from perflab.load.slots import NS, Slot, slots
+from perflab.load.unit_rows import Ended, Units
+from perflab.wire.rowlog import RowLog
+
+GO_FILE, READY_FILE = "load.go.json", "load.{role}.ready"
+EXIT_STOPPED = 5  # the load process gave up: disk full, or a fault in the load file
+
+
+class Generator:
+    """What a load process knows and writes; `index` of `workers` drives every `workers`-th slot and arrival."""
+
+    def __init__(self, plan: LoadPlan, index: int, workers: int, on_failure: Any, on_row: Ended | None = None) -> None:
+        self.plan, self.index, self.workers = plan, index, workers
+        self.go_ns = self.begin_ns = time.monotonic_ns()
+        self.folder = Path(plan.out_dir)
+        self.pacer = Pacer()
+        self.failure = ""
+        self._on_failure = on_failure
+        self.lateness = LatenessLog(self.folder / f"load.{index}.lateness")
+        self.units = Units(RowLog(self.folder / f"load.{index}.rows", worker=index), self._disk_full, on_row)
+        self._slots: dict[str, Iterator[Slot]] = {}
+        self.cpu_ns = 0
+        self._closed = False
+
+    def begin(self, go_ns: int, endpoints: dict[str, str]) -> None:
+        """Set the clock's zero and the system's addresses; what was allocated so far leaves the garbage collector."""
+        self.go_ns = go_ns
+        self.plan = replace(self.plan, endpoints={**self.plan.endpoints, **endpoints})
+        self._slots = {name: iter(every[self.index :: self.workers]) for name, every in slots(self.plan).items()}
+        self.cpu_ns, self.begin_ns = time.process_time_ns(), time.monotonic_ns()
+        gc.collect()
+        gc.freeze()  # a full collection would stop every stream for milliseconds
+        gc.set_threshold(50_000, 50, 100)
+
+    def take_slot(self, name: str) -> Slot | None:
+        """Return the next slot of a user class that is this process's to run, or None."""
+        return next(self._slots.get(name, iter(())), None)
+
+    def at_ns(self, seconds: float) -> int:
+        """Return the moment so many seconds after the load began."""
+        return self.go_ns + round(seconds * NS)
+
+    @property
+    def end_ns(self) -> int:
+        """When nothing new may begin."""
+        return self.at_ns(self.plan.duration_s)
+
+    @property
+    def finished(self) -> bool:
+        """Whether time is up and every unit has ended, or the drain is over."""
+        now = time.monotonic_ns()
+        return now >= self.end_ns and (not self.units.open or now >= self.end_ns + self.plan.drain_s * NS)
+
+    def roll(self) -> None:
+        """Write what came together in the last second."""
+        self.units.flush()
+        try:
+            if not self.failure:
+                self.lateness.roll()
+        except OSError as error:
+            self._disk_full(error)
+
+    def _disk_full(self, error: OSError) -> None:
+        self.fail(f"{error.strerror or error} while writing samples to {self.folder}")
+
+    def fail(self, reason: str) -> None:
+        """Stop the load for a reason that makes its figures worthless; the rows so far are kept."""
+        if not self.failure:
+            self.failure = reason
+            print(f"load: {reason}", file=sys.stderr, flush=True)
+            self._on_failure()
+
+    def close(self) -> None:
+        """End open units, close the logs and write the closing record; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        unfinished = len(self.units.open)
+        self.units.close()
+        try:
+            self.lateness.close()
+            asked, sent, blocked, lost = self.lateness.totals
+            record = {
+                "worker": self.index, "rows": self.units.rows, "unfinished": unfinished, "asked": asked, "sent": sent,
+                "blocked": blocked, "lost": lost, "begin_ns": self.begin_ns, "end_ns": time.monotonic_ns(),
+                "cpu_s": (time.process_time_ns() - self.cpu_ns) / NS, "go_ns": self.go_ns, "failure": self.failure,
+            }  # fmt: skip
+            (self.folder / f"load.{self.index}.done.json").write_text(json.dumps(record), encoding="utf-8")
+        except OSError as error:
+            self._disk_full(error)
+
+
+_current: Generator | None = None
+
+
+def current() -> Generator:
+    """Return this process's generator; load files call it inside their users."""
+    if _current is None:
+        raise RuntimeError("there is no load plan in this process; start it with perflab.load.runner")
+    return _current
+
+
+def install(generator: Generator) -> None:
+    """Make it this process's generator."""
+    global _current
+    _current = generator
+
+
+def plan_from_environment() -> LoadPlan:
+    """Return the plan that the parent wrote."""
+    return LoadPlan.load(Path(os.environ[PLAN_ENV]))

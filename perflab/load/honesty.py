@@ -1,0 +1,54 @@
+"""Is the generator to be believed? Its own lateness, rate, losses and CPU, measured in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from perflab.load.collect import LatenessTable
+
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class GeneratorHonesty:
+    """One load run's generator; times are those of the generator itself, not of the system.
+
+    `late_*` is how long after its deadline a frame or request was handed to the kernel. `cpu_percent` is that of the
+    busiest worker in percent of one core. `blocked_frames` met a full socket: the system took its time, not we.
+    """
+
+    late_p50_ms: float
+    late_p99_ms: float
+    late_max_ms: float
+    asked_frame_rate: float
+    achieved_frame_rate: float
+    lost_frames: int
+    blocked_frames: int
+    cpu_percent: float
+    wall_s: float
+    workers: int
+    same_core_as_system: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+def honesty(table: LatenessTable, closings: Sequence[dict[str, Any]]) -> GeneratorHonesty:
+    """Return the generator's figures from the workers' lateness logs and closing records."""
+    wall_s = max((c["end_ns"] - c["begin_ns"]) / NS for c in closings)
+    asked, sent = sum(c["asked"] for c in closings), sum(c["sent"] for c in closings)
+    return GeneratorHonesty(
+        late_p50_ms=table.quantile_ms(0.5),
+        late_p99_ms=table.quantile_ms(0.99),
+        late_max_ms=table.quantile_ms(1.0),
+        asked_frame_rate=asked / wall_s,
+        achieved_frame_rate=sent / wall_s,
+        lost_frames=sum(c["lost"] for c in closings),
+        blocked_frames=sum(c["blocked"] for c in closings),
+        cpu_percent=max(100 * c["cpu_s"] / ((c["end_ns"] - c["begin_ns"]) / NS) for c in closings),
+        wall_s=wall_s,
+        workers=len(closings),
+    )

@@ -1,0 +1,119 @@
+"""A user of an HTTP service: a weighted mix of operations over one kept-alive connection each."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent.socket
+from geventhttpclient import HTTPClient
+from geventhttpclient.response import HTTPParseError
+
+from perflab.load.arrivals import Arrival
+from perflab.load.measured import PacedUser
+from perflab.load.unit_rows import Unit
+
+HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One kind of request; `path` and `body` are drawn from the request's own random stream."""
+
+    name: str
+    tag: str  # such as "simple" or "complex": targets are judged by it
+    method: str
+    path: Callable[[random.Random], str]
+    body: Callable[[random.Random], Any] | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response as far as a row needs it."""
+
+    status: int
+    body: bytes
+
+
+class PacedHttpUser(PacedUser):
+    """Sends `operations` to the plan's endpoint called `endpoint`, `rate_per_s` of them a second."""
+
+    abstract = True
+    endpoint = "api"
+    operations: tuple[Operation, ...] = ()
+    rate_per_s = 2.0
+    timeout_s = 10.0
+    ok_below = 400  # statuses below count as ok
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._http: HTTPClient | None = None
+
+    def unit(self, user: int, seq: int, due_ns: int) -> None:
+        """Send the operation that the stream of (user, seq) draws."""
+        operation, body, path = self.draw(user, seq)
+        self.request(operation.name, operation.tag, operation.method, path, body, user=user, seq=seq, due_ns=due_ns)
+
+    def arrive(self, arrival: Arrival, unit: Unit) -> str:
+        """Send one operation over a connection of its own."""
+        operation, body, path = self.draw(arrival.user, 1)
+        row = self.request(
+            operation.name, operation.tag, operation.method, path, body, user=arrival.user, seq=1, due_ns=arrival.due_ns
+        )
+        self.client.close()
+        unit.first_ns, unit.status = row.first_ns, row.status
+        return row.outcome
+
+    def draw(self, user: int, seq: int) -> tuple[Operation, bytes, str]:
+        """Return operation, body and path of a request."""
+        stream = self.stream(user, seq)
+        operation = stream.choices(self.operations, [each.weight for each in self.operations])[0]
+        body = json.dumps(operation.body(stream)).encode() if operation.body else b""
+        return operation, body, operation.path(stream)
+
+    @property
+    def client(self) -> HTTPClient:
+        """The user's connection, opened at the first request."""
+        if self._http is None:
+            parts = urlsplit(self.generator.plan.endpoints[self.endpoint])
+            self._http = HTTPClient(
+                parts.hostname, parts.port, concurrency=1, ssl=parts.scheme == "https", headers=HEADERS,
+                connection_timeout=self.timeout_s, network_timeout=self.timeout_s,
+            )  # fmt: skip
+        return self._http
+
+    def request(
+        self, name: str, tag: str, method: str, path: str, body: bytes = b"", *, user: int, seq: int, due_ns: int
+    ) -> Unit:  # fmt: skip
+        """Send one request and return its closed unit; failures are outcomes of the row, never raised."""
+        unit = self.generator.units.begin("request", name, user=user, seq=seq, intended_ns=due_ns, tag=tag)
+        unit.bytes_up, unit.start_ns = len(body), time.monotonic_ns()
+        try:
+            answer = self.client.request(method, path, body=body)
+            unit.first_ns, unit.status = time.monotonic_ns(), answer.status_code
+            received = answer.read()
+            unit.bytes_down = len(received)
+            good = unit.status < self.ok_below and self.accept(name, Response(unit.status, received))
+            unit.close("ok" if good else "shed" if unit.status in (429, 503) else "error")
+        except (TimeoutError, gevent.socket.timeout):
+            self._drop()
+            unit.close("timeout")
+        except (OSError, HTTPParseError):
+            self._drop()
+            unit.close("error")
+        return unit
+
+    def accept(self, name: str, response: Response) -> bool:
+        """Say whether a response is right; a fast wrong answer is an error."""
+        return True
+
+    def _drop(self) -> None:
+        if self._http is not None:
+            self._http.close()
+            self._http = None
