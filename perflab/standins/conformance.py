@@ -202,7 +202,7 @@ async def run_steps(bench: Bench) -> list[tuple[str, str]]:
             await asyncio.wait_for(step(bench), STEP_TIMEOUT_S)
             results.append((title, ""))
         except Exception as error:  # a step that fails in whatever way is a FAILED line, and the others still run
-            results.append((title, f"{type(error).__name__}: {error}" or "failed"))
+            results.append((title, f"{type(error).__name__}: {error}"))
         print(f"{len(results):2d} {title:58s} {'FAILED ' + results[-1][1] if results[-1][1] else 'ok'}", flush=True)
     return results
 
@@ -215,7 +215,6 @@ def main() -> int:
     failed = sum(bool(reason) for _, reason in results)
     print(f"{len(results) - failed} of {len(results)} steps ok in {time.monotonic() - began:.1f} s")
     return EXIT_BROKEN if failed else EXIT_OK
-
 
 
 if __name__ == "__main__":

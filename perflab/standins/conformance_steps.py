@@ -13,6 +13,14 @@ from perflab.standins.live.answer import canonical_json
 SILENCE = bytes(640 * 20)  # 400 ms: ends a turn at the default of 300 ms
 
 
+async def empty_response(session: Any, message: Any) -> list[str]:
+    """Answer the tool calls of a message with nothing; return their ids."""
+    calls = message.tool_call.function_calls if message.tool_call else []
+    for call in calls:
+        await session.send_tool_response(function_responses=[{"id": call.id, "name": call.name, "response": {}}])
+    return [call.id for call in calls]
+
+
 async def setup(bench: Bench) -> None:
     """The SDK connects and gets its session id."""
     async with bench.session("main", 101) as session:
@@ -83,8 +91,7 @@ async def turn_complete(bench: Bench) -> None:
         await session.send_client_content(turns={"role": "user", "parts": [{"text": "again"}]}, turn_complete=True)
 
         async def answer(message: Any) -> None:
-            for call in message.tool_call.function_calls if message.tool_call else []:
-                await session.send_tool_response(function_responses=[{"id": call.id, "name": call.name, "response": {}}])
+            await empty_response(session, message)
 
         text = await hear(session, answer)
     need(turn.generation_complete and turn.complete and not turn.interrupted, "the turn did not end as it should")
@@ -145,9 +152,7 @@ async def resumption(bench: Bench) -> None:
         calls: list[Any] = []
 
         async def answer(message: Any) -> None:
-            for call in message.tool_call.function_calls if message.tool_call else []:
-                calls.append(call.id)
-                await session.send_tool_response(function_responses=[{"id": call.id, "name": call.name, "response": {}}])
+            calls.extend(await empty_response(session, message))
 
         after = await hear(session, answer)
     need(calls == ["call-109-2"], f"the turn count did not go on: calls {calls}")

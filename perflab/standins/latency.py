@@ -39,12 +39,12 @@ class LatencyProfile:
 
 
 _TABLE = (
-    LatencyProfile("aa-fast", 0.630, 0.25, "Artificial Analysis, Big Bench Audio: Gemini 2.5 native audio, mean time to "
-                   "first audio 0.63 s; sigma assumed"),
+    LatencyProfile("aa-fast", 0.630, 0.25, "Artificial Analysis, Big Bench Audio: Gemini 2.5 native audio, mean "
+                   "time to first audio 0.63 s; sigma assumed"),
     LatencyProfile("gpt-rt-1.5", 1.152, 0.26, "kwindla/aiewf-eval README at 0c4fba8: gpt-realtime-1.5, voice to voice, "
                    "median 1152 ms, maximum 2304 ms; sigma fitted to the maximum"),
-    LatencyProfile("gemini-3.1-min", 1.632, 0.46, "kwindla/aiewf-eval README at 0c4fba8: gemini-3.1-flash-live minimal, "
-                   "median 1632 ms, maximum 5664 ms; sigma fitted to the maximum, cap 6 s", cap_s=6.0),
+    LatencyProfile("gemini-3.1-min", 1.632, 0.46, "kwindla/aiewf-eval README at 0c4fba8: gemini-3.1-flash-live "
+                   "minimal, median 1632 ms, maximum 5664 ms; sigma fitted to the maximum, cap 6 s", cap_s=6.0),
     LatencyProfile("const-300", 0.300, 0.0, "constant: for measuring the system, not for judging voice response"),
     LatencyProfile("const-0", 0.0, 0.0, "no think time: for capacity and equivalence runs"),
     LatencyProfile("codegen-120", 0.120, 0.30, "stated assumption: a small code generator next door, median 120 ms, "
@@ -61,7 +61,7 @@ def profile_named(name: str) -> LatencyProfile:
 
 
 def think_time_s(profile: str, seed: int, session: int, turn: int) -> float:
-    """Return the think time in s of one turn; pure, keyed by (seed, session, turn), so variants meet the same upstream."""
+    """Return the think time in s of one turn; pure, keyed by (seed, session, turn): variants meet the same upstream."""
     return profile_named(profile).quantile(uniform(seed, "think", session, turn))
 
 

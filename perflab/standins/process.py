@@ -22,9 +22,15 @@ def open_log(path: Path) -> RowLog:
         raise UsageError(f"log {path} cannot be written: {error.strerror}") from None
 
 
+def check_port(port: int) -> None:
+    """Raise UsageError unless this is a port, or 0 for any."""
+    if not 0 <= port <= 65_535:
+        raise UsageError(f"--port {port}", "must be 0 to 65535")
+
+
 def port_taken(host: str, port: int, error: OSError) -> UsageError:
     """Return the error for a socket that cannot be opened."""
-    return UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}", "", "choose another --port, 0 = any")
+    return UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}", "choose another --port, 0 = any")
 
 
 async def until_stopped(log: RowLog) -> None:

@@ -33,8 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 def server_from(arguments: list[str]) -> LiveServer:
     """Return the server that a command line asks for; raises UsageError with the argument at fault."""
     args = _parser().parse_args(arguments)
-    if not 0 <= args.port <= 65_535:
-        raise UsageError(f"--port {args.port}", "must be 0 to 65535")
+    process.check_port(args.port)
     if not 0.1 <= args.pace <= 1000.0:
         raise UsageError(f"--pace {args.pace:g}", "must be 0.1 to 1000")
     if args.tool_every < 0 or args.connection_lifetime_s < 0:

@@ -33,7 +33,7 @@ _CODES = {1000: WSCloseCode.OK, 1007: WSCloseCode.INVALID_TEXT, 1008: WSCloseCod
           1009: WSCloseCode.MESSAGE_TOO_BIG, 1011: WSCloseCode.INTERNAL_ERROR}  # fmt: skip
 
 
-class Connection(WSListener):  # type: ignore[misc]
+class Connection(WSListener):
     """Implements session.Link. Memory per connection is bounded: message size, unsent bytes, pending pongs."""
 
     def __init__(self, world: World, authorised: bool) -> None:
@@ -163,7 +163,8 @@ class Connection(WSListener):  # type: ignore[misc]
         if not isinstance(turns, list):
             raise MalformedMessage("clientContent.turns must be a list")
         parts = [part for turn in turns for part in field(turn, "parts") or []]
-        session.text("\n".join(str(field(part, "text") or "") for part in parts), bool(field(body, "turnComplete")), now)
+        text = "\n".join(str(field(part, "text") or "") for part in parts)
+        session.text(text, bool(field(body, "turnComplete")), now)
 
     # -- setup and resumption ------------------------------------------------------------------------------
 
@@ -230,7 +231,7 @@ class Connection(WSListener):  # type: ignore[misc]
             self._cut()
 
     def go_away(self, left_s: float) -> None:
-        """Announce the end of this connection in `left_s` s, then close it with 1011 as the real service was seen to."""
+        """Announce the end of this connection in `left_s` s, then close it with 1011, as the real service does."""
         self.world.counts["goaways"] += 1
         self.send(say.go_away(left_s))
         self._after("away", left_s, lambda: self.close(1011, "Deadline expired before operation could complete."))

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from picows import WSListener, WSUpgradeRequest
-from picows.picows import WSAutoPingStrategy, WSProtocol  # the protocol class behind ws_create_server
+from picows.picows import (  # type: ignore[attr-defined]  # the protocol class behind ws_create_server
+    WSAutoPingStrategy,
+    WSProtocol,
+)
 
 MAX_FIRST_LINE = 8 * 1024
 FIRST_LINE_TIMEOUT_S = 10.0
@@ -96,7 +99,7 @@ def replay(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
     """Feed bytes to a buffered protocol as its transport would."""
     start = 0
     while start < len(data):
-        buffer = memoryview(protocol.get_buffer(-1))  # type: ignore[arg-type]
+        buffer = memoryview(protocol.get_buffer(-1))
         size = min(len(buffer), len(data) - start)
         buffer[:size] = data[start : start + size]
         protocol.buffer_updated(size)

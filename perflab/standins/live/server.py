@@ -44,9 +44,10 @@ class LiveServer:
             world = World(self.options, LoopClock(loop), log, FaultPlan(self.faults, self.options.seed))
             runner = web.AppRunner(RestService(world).application(), access_log=None, handle_signals=False)
             await runner.setup()
+            http: Any = runner.server
             listener = self._listen()
             server = await aiofastnet.create_server(
-                loop, lambda: Front(lambda request: accept(world, request), runner.server, MAX_MESSAGE_BYTES),
+                loop, lambda: Front(lambda request: accept(world, request), http, MAX_MESSAGE_BYTES),
                 sock=listener, ssl=tls, backlog=1024,
             )  # fmt: skip
             gc.freeze()  # what is here stays: later collections need not look at it
@@ -66,9 +67,9 @@ class LiveServer:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((self.host, self.port))
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             listener.close()
-            raise port_taken(self.host, self.port, error if isinstance(error, OSError) else OSError(str(error))) from None
+            raise port_taken(self.host, self.port, error) from None
         listener.setblocking(False)
         return listener
 

@@ -18,4 +18,5 @@ _LANGUAGES = ("python", "typescript", "go", "rust")
 def call_arguments(digest: bytes) -> dict[str, str]:
     """Return {prompt, language}; the prompt names the digest, so every turn asks for its own code."""
     task = _TASKS[digest[2] % len(_TASKS)]
-    return {"prompt": f"Write a function to {task}. Reference {digest.hex()[:16]}.", "language": _LANGUAGES[digest[3] % 4]}
+    prompt = f"Write a function to {task}. Reference {digest.hex()[:16]}."
+    return {"prompt": prompt, "language": _LANGUAGES[digest[3] % len(_LANGUAGES)]}

@@ -1,4 +1,4 @@
-"""The reply's voice: a small pool of speech-like 24 kHz signals, made once, cut into messages that cost nothing to send.
+"""The reply's voice: speech-like 24 kHz signals, made once and cut into ready messages.
 
 A reply is one signal of the pool, chosen by the turn's digest, with the digest stamped into its first 32 bytes:
 whoever receives the reply can see which PCM the service had heard.
@@ -16,7 +16,9 @@ CHUNK_MS = 40
 CHUNK_BYTES = REPLY_RATE * CHUNK_MS // 1000 * 2
 POOL_CHUNKS = (20, 22, 24, 26, 28, 30, 32, 35)  # 0.8 to 1.4 s
 _FORMANTS = ((730.0, 1090.0, 2440.0), (270.0, 2290.0, 3010.0), (300.0, 870.0, 2240.0), (530.0, 1840.0, 2480.0))
-_AUDIO_HEAD = b'{"serverContent":{"modelTurn":{"role":"model","parts":[{"inlineData":{"mimeType":"audio/pcm;rate=24000","data":"'
+_AUDIO_HEAD = (
+    b'{"serverContent":{"modelTurn":{"role":"model","parts":[{"inlineData":{"mimeType":"audio/pcm;rate=24000","data":"'
+)
 _AUDIO_TAIL = b'"}}]}}}'
 
 
@@ -26,7 +28,7 @@ def audio_message(pcm: bytes) -> bytes:
 
 
 def synthesise(chunks: int, variant: int) -> bytes:
-    """Return `chunks` * 40 ms of a vowel-like signal, int16 mono 24 kHz: harmonics under moving formants, 4 syllables/s.
+    """Return `chunks` * 40 ms of int16 mono 24 kHz: harmonics under moving formants, 4 syllables/s.
 
     Speech-like in band, level and envelope, so that codecs and level meters see what they see with speech; not words.
     """
@@ -40,7 +42,8 @@ def synthesise(chunks: int, variant: int) -> bytes:
         distance = (harmonic * pitch - formants) / 120.0
         signal += (1.0 / (1.0 + distance**2)).sum(axis=1) / np.sqrt(harmonic) * np.sin(harmonic * phase)
     signal *= 0.15 + 0.85 * np.sin(np.pi * ((4.0 * t) % 1.0)) ** 2
-    return (signal / np.abs(signal).max() * 12_000).astype("<i2").tobytes()
+    pcm: bytes = (signal / np.abs(signal).max() * 12_000).astype("<i2").tobytes()
+    return pcm
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class LoopClock:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How this stand-in behaves: profile and seed of think times, tool every n-th turn (0 = never), pace x real time."""
+    """Profile and seed of think times, tool every n-th turn (0 = never), pace of the reply in x real time."""
 
     profile: LatencyProfile
     seed: int
@@ -101,7 +101,7 @@ class World:
         return self.options.profile.quantile(uniform(self.options.seed, "think", session, turn))
 
     def park(self, session: Session) -> None:
-        """Keep a session without connection for its resumption; the one that waits longest is lost beyond MAX_PARKED."""
+        """Keep a session for its resumption; beyond MAX_PARKED the one that waits longest is lost."""
         self.parked[session] = None
         if len(self.parked) > MAX_PARKED:
             self.parked.popitem(last=False)[0].end("lost")

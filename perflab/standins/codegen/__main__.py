@@ -1,0 +1,46 @@
+"""Command line of the code generator's stand-in: python -m perflab.standins.codegen --port 0 --log FILE."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from perflab.errors import PerflabError
+from perflab.standins import process
+from perflab.standins.codegen.server import CodegenServer
+from perflab.standins.faults import CODEGEN_FAULTS, parse_faults
+from perflab.standins.latency import PROFILES, profile_named
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="perflab.standins.codegen", description="Code generator stand-in over HTTP")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="0 = any; the port is printed")
+    parser.add_argument("--latency", default="codegen-120", help="think time: " + ", ".join(PROFILES))
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--log", type=Path, required=True, help="row log, one service row per request")
+    parser.add_argument("--faults", default="", help="specification or file: " + ", ".join(CODEGEN_FAULTS))
+    return parser
+
+
+def server_from(arguments: list[str]) -> CodegenServer:
+    """Return the server that a command line asks for; raises UsageError with the argument at fault."""
+    args = _parser().parse_args(arguments)
+    process.check_port(args.port)
+    faults = parse_faults(args.faults, CODEGEN_FAULTS)
+    return CodegenServer(args.host, args.port, args.log, profile_named(args.latency).name, args.seed, faults)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the stand-in until SIGTERM; return the exit code."""
+    try:
+        server = server_from(sys.argv[1:] if arguments is None else arguments)
+    except PerflabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return process.run(server.serve)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
