@@ -1,0 +1,33 @@
+"""Every operation of the HTTP API: its name, method, path, and whether it counts as simple or complex.
+
+Simple operations read or write a row or two. Complex ones call another service or read a whole session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation; `name` is the function that does it."""
+
+    name: str
+    method: str
+    path: str
+    tag: Literal["simple", "complex"]
+    status: int = 200
+
+
+OPERATIONS = (
+    Operation("create_session", "POST", "/api/sessions", "simple", 201),
+    Operation("get_session", "GET", "/api/sessions/{session}", "simple"),
+    Operation("list_history", "GET", "/api/sessions/{session}/history", "simple"),
+    Operation("list_code", "GET", "/api/sessions/{session}/code", "simple"),
+    Operation("summarise_session", "POST", "/api/sessions/{session}/summary", "complex", 201),
+    Operation("list_templates", "GET", "/api/templates", "simple"),
+    Operation("get_template", "GET", "/api/templates/{name}", "simple"),
+    Operation("get_code", "GET", "/api/code/{artefact}", "simple"),
+    Operation("generate_code", "POST", "/api/code", "complex", 201),
+)

@@ -1,0 +1,34 @@
+"""A new client, and so a new connection, for every call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from perflab.gateway.flags.http_client import HttpCallFailed
+
+
+class PerCallClient:
+    """httpx's quick start: `async with httpx.AsyncClient()` around each call."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+
+    async def post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON object that answers a POST."""
+        try:
+            async with httpx.AsyncClient(timeout=self._timeout_s) as client:
+                response = await client.post(url, json=body)
+                response.raise_for_status()
+                return dict(response.json())
+        except (httpx.HTTPError, ValueError, TypeError) as error:
+            raise HttpCallFailed(f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        """Nothing is kept between calls."""
+
+
+def build(timeout_s: float) -> PerCallClient:
+    """Return the client."""
+    return PerCallClient(timeout_s)

@@ -1,0 +1,126 @@
+"""The voice socket on picows and uvloop; the API on uvicorn with httptools beside it, in the same loop.
+
+A frame goes from one socket's callback to the other socket's buffer without a task switch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from typing import Any
+
+import uvicorn
+import uvloop
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+
+from perflab.gateway.api.application import create_api
+from perflab.gateway.flags.server import Sockets
+from perflab.gateway.flags.server._uvicorn import GRACE_S, serve_until
+from perflab.gateway.gateway import Gateway
+from perflab.gateway.session.encoder import ReplyEncoder
+from perflab.gateway.session.turn import Turn
+from perflab.gateway.session.voice import ERROR, VoiceSession
+from perflab.wire.frame import Flag, FrameType
+
+new_event_loop = uvloop.new_event_loop
+TEXT, BINARY, CLOSE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CLOSE
+PENDING_FRAMES = 500  # frames that may wait for an upstream client that has to be awaited: 10 s
+
+
+class VoiceListener(WSListener):
+    """One client: its frames go to the session in the callback, the session's frames go straight to the transport."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__()
+        self._gateway = gateway
+        self._encoder = ReplyEncoder(gateway.codec)
+        self._kind = BINARY if gateway.codec.binary else TEXT
+        self._limit = gateway.settings.limits.held_bytes
+        self._pending: deque[Awaitable[None]] = deque()
+        self._pump: asyncio.Task[None] | None = None
+        self._paused = False
+        self._transport: WSTransport
+        self._session: VoiceSession
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """A client is there."""
+        self._transport = transport
+        self._session = VoiceSession(self._gateway, self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Pass a message to the session."""
+        kind = frame.msg_type
+        if kind is self._kind:
+            pending = self._session.receive(frame.get_payload_as_bytes())
+            if pending is not None:
+                self._await_in_order(pending)
+        elif kind is CLOSE:
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        elif kind in (TEXT, BINARY):
+            self._session.fail(f"a {kind.name.lower()} message; this gateway takes {self._kind.name.lower()} frames")
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """The client is gone."""
+        self._gateway.spawn(self._session.closed())
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as the reply comes."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._paused = False
+
+    def control(self, body: dict[str, Any]) -> None:
+        """Send a CONTROL frame."""
+        self._send(self._encoder.control(body))
+
+    def reply(self, turn: Turn, kind: FrameType, payload: bytes, flags: Flag = Flag.NONE) -> None:
+        """Send a frame of a reply."""
+        self._send(self._encoder.reply(turn, kind, payload, flags))
+        if flags:
+            self._session.turn_sent(turn)
+
+    def drop(self, turn: Turn) -> None:
+        """Nothing is held here: frames are with the transport already."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after what was sent."""
+        self._transport.send_close(WSCloseCode(code), reason.encode("utf-8")[:120])
+        self._transport.disconnect()
+
+    def _send(self, message: str | bytes) -> None:
+        self._transport.send(self._kind, message.encode("utf-8") if isinstance(message, str) else message)
+        if self._paused and self._transport.underlying_transport.get_write_buffer_size() > self._limit:
+            self.close(ERROR, "the client reads too slowly")
+
+    def _await_in_order(self, pending: Awaitable[None]) -> None:
+        self._pending.append(pending)
+        if len(self._pending) > PENDING_FRAMES:
+            self._session.fail("audio comes faster than Live takes it")
+        if self._pump is None or self._pump.done():
+            self._pump = self._gateway.spawn(self._run_pending())
+
+    async def _run_pending(self) -> None:
+        while self._pending:
+            await self._pending.popleft()
+
+
+async def serve(gateway: Gateway, sockets: Sockets, stop: asyncio.Event) -> None:
+    """Serve voice and API until `stop` is set."""
+
+    def listener(request: WSUpgradeRequest) -> VoiceListener | None:
+        return VoiceListener(gateway) if request.path.split(b"?")[0] == b"/voice" else None
+
+    limit = 2 * gateway.settings.limits.frame_bytes
+    server = await ws_create_server(listener, sock=sockets.voice, max_frame_size=limit, enable_auto_ping=True)
+    config = uvicorn.Config(
+        create_api(gateway), loop="uvloop", http="httptools", ws="none", log_config=None,
+        timeout_graceful_shutdown=GRACE_S,
+    )  # fmt: skip
+    try:
+        await serve_until(config, [sockets.api], stop)
+    finally:
+        server.close()

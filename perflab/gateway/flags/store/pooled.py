@@ -1,0 +1,45 @@
+"""One open connection, used on the event loop: the same commits without opening the file each time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from perflab.gateway.flags.store import Row, Statement
+from perflab.gateway.flags.store._database import connect, create, transact
+
+
+class PooledStore:
+    """Keeps one connection, with its page and statement caches."""
+
+    def __init__(self, path: Path, durability: str) -> None:
+        self._path, self._level = path, durability
+        self.durability = f"committed before it is acknowledged; rollback journal, synchronous={durability}"
+
+    def open(self) -> None:
+        """Create the tables and connect."""
+        create(self._path, self._level, "DELETE")
+        self._connection: sqlite3.Connection = connect(self._path, self._level)
+
+    async def read(self, sql: str, values: tuple[Any, ...]) -> list[Row]:
+        """Return all rows of a query."""
+        return self._connection.execute(sql, values).fetchall()
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Commit the statements."""
+        transact(self._connection, statements)
+
+    async def insert(self, statement: Statement) -> int:
+        """Commit one insertion and return its row id."""
+        return transact(self._connection, [statement])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def build(path: Path, durability: str, limit: int) -> PooledStore:
+    """Return the store; nothing waits, so the limit is not used."""
+    return PooledStore(path, durability)

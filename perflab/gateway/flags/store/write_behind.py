@@ -1,0 +1,39 @@
+"""Write-behind: a write is acknowledged at once and committed within a moment; a crash loses that moment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from perflab.gateway.flags.store import Statement
+from perflab.gateway.flags.store._threaded import ThreadedStore
+from perflab.gateway.flags.store._writer import Job
+
+log = logging.getLogger("perflab.gateway.store")
+LINGER_S = 0.1
+
+
+class WriteBehindStore(ThreadedStore):
+    """Answers before the disk does. Reads do not see what still waits: at most `LINGER_S` and one commit old."""
+
+    def __init__(self, path: Path, durability: str, limit: int) -> None:
+        super().__init__(path, durability, limit, LINGER_S)
+        self.durability = (
+            f"acknowledged before it is committed, lost by a crash within about {LINGER_S:g} s; "
+            f"write-ahead log, synchronous={durability}"
+        )
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Queue the statements."""
+        self._writer.put(Job(statements, _report))
+
+
+def _report(key: int, error: Exception | None) -> None:
+    if error is not None:
+        log.error("a write that was already acknowledged is lost: %s", error)
+
+
+def build(path: Path, durability: str, limit: int) -> WriteBehindStore:
+    """Return the store."""
+    return WriteBehindStore(path, durability, limit)

@@ -1,0 +1,109 @@
+"""The gateway: the chosen value of every flag, put together, and the sessions that are open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from perflab.gateway.codegen import CodeGenerator
+from perflab.gateway.flags import implementation
+from perflab.gateway.flags.frames import FrameCodec
+from perflab.gateway.flags.http_client import HttpClient
+from perflab.gateway.flags.server import ClientLink
+from perflab.gateway.flags.store import Store
+from perflab.gateway.flags.template import Prompts
+from perflab.gateway.flags.upstream import Upstream
+from perflab.gateway.housekeeping import PacedLink, frame_chores, history_query, parse_doses
+from perflab.gateway.metrics import Metrics
+from perflab.gateway.settings import Settings
+from perflab.gateway.state.sessions import SessionState
+
+if TYPE_CHECKING:
+    from perflab.gateway.session.voice import VoiceSession
+
+log = logging.getLogger("perflab.gateway")
+
+
+class Gateway:
+    """What all sessions and the API share."""
+
+    def __init__(self, settings: Settings) -> None:
+        flags, limits = settings.flags, settings.limits
+        self.settings = settings
+        self.metrics = Metrics(settings.metrics_buckets)
+        self.sessions: set[VoiceSession] = set()
+        self.codec: FrameCodec = implementation("frames", flags["frames"]).build()
+        self.make_reply = implementation("reply", flags["reply"]).build
+        self.prompts: Prompts = implementation("template", flags["template"]).build(settings.templates)
+        self.store: Store = implementation("store", flags["store"]).build(
+            settings.database, settings.durability, limits.pending_writes
+        )
+        self._doses = parse_doses(settings.plant)
+        self.chores = frame_chores(self._doses)
+        extra_s = self._doses.get("slow_query", 0.0) / 1000
+        self.state = SessionState(self.store, (lambda sql: history_query(sql, extra_s)) if extra_s else lambda sql: sql)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.upstream: Upstream
+        self.generator: CodeGenerator
+        self._http: HttpClient
+
+    def open(self) -> None:
+        """Create the tables and the clients; runs inside the event loop."""
+        flags, limits = self.settings.flags, self.settings.limits
+        self.store.open()
+        self.upstream = implementation("upstream", flags["upstream"]).build(self.settings)
+        self._http = implementation("http_client", flags["http_client"]).build(limits.tool_s)
+        self.generator = CodeGenerator(self._http, self.settings.codegen_url)
+
+    def client_link(self, link: ClientLink) -> ClientLink:
+        """Return the link that a session talks through."""
+        late_s = self._doses.get("late", 0.0) / 1000
+        return PacedLink(link, late_s) if late_s else link
+
+    def admit(self, session: VoiceSession) -> bool:
+        """Count a session in, or refuse it when the gateway is full."""
+        if len(self.sessions) >= self.settings.limits.sessions:
+            return False
+        self.sessions.add(session)
+        self.metrics.sessions.set(len(self.sessions))
+        return True
+
+    def leave(self, session: VoiceSession) -> None:
+        """Count a session out."""
+        self.sessions.discard(session)
+        self.metrics.sessions.set(len(self.sessions))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that nobody waits for, and log how it fails."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def later(self, wait_s: float, work: Callable[[], None]) -> None:
+        """Run something after a while."""
+        asyncio.get_running_loop().call_later(wait_s, work)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("background work failed", exc_info=task.exception())
+
+    async def end_sessions(self) -> None:
+        """Say goodbye to every client and give sessions a second to end."""
+        for session in list(self.sessions):
+            session.shut_down()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+
+    async def close(self) -> None:
+        """Close clients and state; everything acknowledged is on disk after this."""
+        try:
+            async with asyncio.timeout(0.5):
+                await self._http.close()
+                await self.upstream.close()
+        except TimeoutError:
+            log.warning("a client did not close in time")
+        self.store.close()

@@ -1,0 +1,133 @@
+"""A session's line to Live: one connection at a time, renewed without the client noticing.
+
+The speech of the turn that is not answered yet is kept, so that a connection that breaks in the middle of a turn
+costs that turn some time and nothing else: the next connection hears it again from its first voiced frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from perflab.gateway.flags.upstream import LiveLink, LiveRefused, LiveSetup, LiveSink, ToolCall, Upstream
+
+log = logging.getLogger("perflab.gateway.live")
+RETRY_S = (0.2, 0.5, 1.0)  # waits before further attempts; a person waits for a voice no longer than this
+RENEWALS = 5  # connections that may be lost in one turn
+SILENCE = bytes(640)
+
+
+class Speech(Enum):
+    """How far the client's current turn has come."""
+
+    NONE = 0  # only digital silence so far
+    UNANSWERED = 1  # speech is kept
+    ANSWERED = 2  # some of the reply has reached the client
+
+
+class LiveLine:
+    """Sends audio to Live and keeps the connection up."""
+
+    def __init__(self, upstream: Upstream, setup: LiveSetup, sink: LiveSink, limit: int) -> None:
+        self._upstream, self._setup, self._sink, self._limit = upstream, setup, sink, limit
+        self._link: LiveLink | None = None
+        self._kept: list[bytes] = []
+        self._kept_bytes = 0
+        self._renewals = 0
+        self.speech = Speech.NONE
+        self.handle = ""
+        self.leaving = False  # Live has said that it will close this connection
+
+    async def open(self) -> None:
+        """Connect; raises LiveRefused after the last attempt."""
+        self._link = await self._connect()
+
+    def send_audio(self, pcm: bytes) -> Awaitable[None] | None:
+        """Send one frame, or keep it until there is a connection again."""
+        if self.speech is not Speech.ANSWERED:
+            self._keep(pcm)
+        return self._link.send_audio(pcm) if self._link is not None else None
+
+    async def send_tool_response(self, call: ToolCall, response: dict[str, Any]) -> None:
+        """Answer a tool call; without a connection the call is gone with it."""
+        if self._link is not None:
+            await self._link.send_tool_response(call, response)
+
+    def begin_turn(self) -> None:
+        """The client begins a turn: what was kept belongs to an older one."""
+        self._forget(Speech.NONE)
+
+    def answered(self) -> None:
+        """The client has some of the reply: the turn can no longer be sent again."""
+        self._forget(Speech.ANSWERED)
+
+    def turn_done(self) -> None:
+        """The current turn is over; frames that still carry its number are silence, or the next speech."""
+        self._forget(Speech.NONE)
+        self._renewals = 0
+
+    @property
+    def can_renew(self) -> bool:
+        """Whether there is a handle to resume with, and renewing has not failed over and over."""
+        return bool(self.handle) and self._renewals < RENEWALS
+
+    async def renew(self) -> None:
+        """Close the connection and resume it with the newest handle; raises LiveRefused after the last attempt."""
+        old, self._link = self._link, None
+        self._renewals += 1
+        if old is not None:
+            await old.close()  # first: Live refuses to resume a session whose old connection is still open
+        link = await self._connect()
+        await self._repeat(link)
+        self._link, self.leaving = link, False
+        log.info("Live connection resumed")
+
+    def lost(self) -> None:
+        """The connection is gone already."""
+        self._link = None
+
+    async def close(self) -> None:
+        """Close the connection for good."""
+        old, self._link = self._link, None
+        if old is not None:
+            await old.close()
+
+    async def _connect(self) -> LiveLink:
+        for wait_s in (*RETRY_S, None):
+            try:
+                return await self._upstream.connect(replace(self._setup, handle=self.handle), self._sink)
+            except LiveRefused as refused:
+                if wait_s is None or not refused.passing:
+                    raise
+                log.warning("%s; trying again", refused)
+                await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _keep(self, pcm: bytes) -> None:
+        if self.speech is Speech.NONE:
+            if pcm == SILENCE or not pcm.strip(b"\0"):
+                return
+            self.speech = Speech.UNANSWERED
+        self._kept.append(pcm)
+        self._kept_bytes += len(pcm)
+        if self._kept_bytes > self._limit:
+            log.warning("over %d bytes of speech without an answer: no longer kept", self._limit)
+            self._forget(Speech.ANSWERED)
+
+    async def _repeat(self, link: LiveLink) -> None:
+        sent = 0
+        while sent < len(self._kept):  # grows while this waits: the client goes on speaking
+            pending = link.send_audio(self._kept[sent])
+            sent += 1
+            if pending is not None:
+                await pending
+
+    def _forget(self, speech: Speech) -> None:
+        self._kept.clear()
+        self._kept_bytes = 0
+        self.speech = speech

@@ -1,0 +1,140 @@
+"""One voice session from the client's side: start, frames, cancel, errors, end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+from perflab.gateway.flags.server import ClientLink
+from perflab.gateway.flags.template import UnknownTemplate
+from perflab.gateway.flags.upstream import LiveRefused
+from perflab.gateway.gateway import Gateway
+from perflab.gateway.session.conversation import Conversation
+from perflab.gateway.session.turn import Turn
+from perflab.wire.frame import Frame, FrameError, FrameType
+from perflab.wire.marks import now_ns
+
+log = logging.getLogger("perflab.gateway.session")
+HISTORY_ROWS = 6  # what the prompt tells of an earlier conversation
+LAST_ID = 1 << 62
+ERROR, NORMAL = 1011, 1000
+
+
+class VoiceSession:
+    """The protocol of the voice socket; both server stacks drive it."""
+
+    def __init__(self, gateway: Gateway, link: ClientLink) -> None:
+        self._gateway, self._codec = gateway, gateway.codec
+        self._client = gateway.client_link(link)
+        self._conversation: Conversation | None = None
+        self._number = -1
+        self._over = False
+        self._starting: asyncio.Task[None] | None = None
+        self._admitted = gateway.admit(self)
+        if not self._admitted:
+            self.fail(f"the gateway has {gateway.settings.limits.sessions} sessions already")
+        gateway.later(gateway.settings.limits.start_s, self._check_started)
+
+    def receive(self, message: str | bytes) -> Awaitable[None] | None:
+        """Take one message of the client: None when it is dealt with, else something to await before the next."""
+        received = now_ns()
+        if self._over:
+            return None
+        try:
+            frame = self._codec.decode(message)
+            if frame.type is FrameType.AUDIO:
+                return self._audio(frame, received)
+            self._control(frame)
+        except (FrameError, ValueError) as error:
+            self.fail(str(error))
+        return None
+
+    def fail(self, message: str) -> None:
+        """Tell the client what is wrong, then close."""
+        if not self._over:
+            log.warning("session %d: %s", self._number, message)
+            self._gateway.metrics.errors.inc()
+            self._client.control({"op": "error", "message": message})
+            self._end(ERROR, message)
+
+    def shut_down(self) -> None:
+        """The gateway stops."""
+        self.fail("the gateway is shutting down")
+
+    def turn_sent(self, turn: Turn) -> None:
+        """The last frame of a reply is with the client's socket."""
+        if self._conversation is not None:
+            self._conversation.turn_sent(turn)
+
+    async def closed(self) -> None:
+        """The client's socket is gone: leave Live and mark the session closed."""
+        self._over = True
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._conversation is not None:
+            await self._conversation.close()
+            await self._gateway.state.close_session(self._number)
+            log.info("session %d closed", self._number)
+        self._gateway.leave(self)
+
+    def _audio(self, frame: Frame, received_ns: int) -> Awaitable[None] | None:
+        if self._conversation is None:
+            raise FrameError("audio before the session is ready")
+        if len(frame.payload) % 2 or not frame.payload:
+            raise FrameError(f"audio of {len(frame.payload)} bytes; must be whole 16-bit samples")
+        return self._conversation.speech(frame, received_ns)
+
+    def _control(self, frame: Frame) -> None:
+        if frame.type is not FrameType.CONTROL:
+            raise FrameError("text frames go from the gateway to the client only")
+        body = json.loads(frame.payload)
+        operation = body.get("op") if isinstance(body, dict) else None
+        if operation == "start" and self._starting is None:
+            self._starting = self._gateway.spawn(self._start(*_start_values(body)))
+        elif operation == "cancel":
+            self._client.control({"op": "bye"})
+            self._end(NORMAL, "bye")
+        else:
+            raise FrameError(f"control operation {str(operation)[:40]!r} is not expected here")
+
+    async def _start(self, number: int, template: str, user: str) -> None:
+        self._number = number
+        state = self._gateway.state
+        try:
+            history = await state.history(number, LAST_ID, HISTORY_ROWS)
+            values = {"session": number, "user": user, "history": history[::-1]}
+            instruction = self._gateway.prompts.render(template, values)
+            await state.open_session(number, user, template)
+            conversation = Conversation(self._gateway, number, self._client, instruction, self.fail)
+            await conversation.open()
+        except (UnknownTemplate, LiveRefused) as error:
+            self.fail(str(error))
+            return
+        except Exception:
+            log.exception("session %d could not start", number)
+            self.fail("the session could not be started")
+            return
+        self._conversation = conversation
+        log.info("session %d started for %s with template %s", number, user, template)
+        self._client.control({"op": "ready", "session": number})
+
+    def _check_started(self) -> None:
+        if self._starting is None:
+            self.fail("no start message came")
+
+    def _end(self, code: int, reason: str) -> None:
+        self._over = True
+        self._client.close(code, reason[:120])
+
+
+def _start_values(body: dict[str, Any]) -> tuple[int, str, str]:
+    number, template, user = body.get("session"), body.get("template", "assistant"), body.get("user", "a user")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 1 << 53:
+        raise FrameError("start: session must be an integer from 0 to 2**53 - 1")
+    if not isinstance(template, str) or not isinstance(user, str):
+        raise FrameError("start: template and user must be text")
+    printable = "".join(letter for letter in user if letter.isprintable())
+    return number, template, printable[:80] or "a user"

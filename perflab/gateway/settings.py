@@ -1,0 +1,143 @@
+"""Everything that can be set on a gateway, read once from the command line and the environment."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from perflab.errors import UsageError
+from perflab.gateway.flags import BASELINE, FLAGS, parse_flags
+
+TEMPLATES = Path(__file__).with_name("templates")
+DEFAULT_MODEL = "gemini-2.5-flash-native-audio-latest"
+DURABILITIES = ("full", "normal", "off")  # SQLite's synchronous levels
+# Upper edges in seconds. They contain every latency target, so that a share "within target" is exact, not interpolated.
+DEFAULT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.8, 1, 1.5, 2, 3, 4.5, 10)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on what one client, one session or a slow disk can make the gateway hold; sizes in bytes."""
+
+    sessions: int = 1000
+    frame_bytes: int = 64 << 10
+    held_bytes: int = 8 << 20  # reply audio held for one client: 2.9 minutes at 24 kHz
+    unanswered_bytes: int = 2 << 20  # speech kept until it is answered, to send it again: 65 s at 16 kHz
+    live_message_bytes: int = 16 << 20
+    body_bytes: int = 64 << 10
+    pending_writes: int = 10_000
+    start_s: float = 10.0
+    connect_s: float = 10.0
+    tool_s: float = 15.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One gateway's settings; the service's key stays in the environment and is never part of them."""
+
+    voice_port: int
+    api_port: int
+    live_url: str
+    codegen_url: str
+    database: Path
+    host: str = "127.0.0.1"
+    templates: Path = TEMPLATES
+    model: str = DEFAULT_MODEL
+    durability: str = "full"
+    metrics_buckets: tuple[float, ...] = DEFAULT_BUCKETS
+    plant: str = ""
+    flags: Mapping[str, str] = field(default_factory=lambda: dict(BASELINE))
+    limits: Limits = Limits()
+
+
+def api_key() -> str:
+    """Return the Live service's key from the environment; raises UsageError when there is none."""
+    key = os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY") or ""
+    if not key:
+        raise UsageError("No key for the Live service", "GEMINI_API_KEY must be set", "A stand-in takes any key")
+    return key
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def keep_loopback_direct() -> None:
+    """Name the loopback addresses in NO_PROXY, so that a proxy meant for the outside world never sees local calls."""
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [part for part in os.environ.get(name, "").split(",") if part]
+        os.environ[name] = ",".join(dict.fromkeys([*known, "127.0.0.1", "localhost"]))
+
+
+def read_settings(arguments: list[str]) -> Settings:
+    """Return the settings that a command line asks for; raises UsageError with one line for what is wrong."""
+    given = _parser().parse_args(arguments)
+    settings = Settings(
+        voice_port=given.voice_port, api_port=given.api_port, live_url=given.live_url.rstrip("/"),
+        codegen_url=given.codegen_url.rstrip("/"), database=given.database, host=given.host, templates=given.templates,
+        model=given.model, durability=given.durability, metrics_buckets=_buckets(given.metrics_buckets),
+        plant=os.environ.get("PERFLAB_PLANT", ""), flags=parse_flags(given.flag),
+        limits=Limits(sessions=given.max_sessions),
+    )  # fmt: skip
+    _check(settings)
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m perflab.gateway", description=__doc__)
+    parser.add_argument(
+        "--voice-port", type=int, required=True, help="port of the voice WebSocket, ws://HOST:PORT/voice"
+    )
+    parser.add_argument("--api-port", type=int, required=True, help="port of the HTTP API, /healthz and /metrics")
+    parser.add_argument("--live-url", default="", help="https URL of a Live stand-in; empty: the real service")
+    parser.add_argument("--codegen-url", required=True, help="URL of the code generator")
+    parser.add_argument("--database", type=Path, required=True, help="SQLite file of the session state")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--templates", type=Path, default=TEMPLATES, help="folder of the prompt templates (*.j2)")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--durability", choices=DURABILITIES, default="full", help="SQLite's synchronous level")
+    parser.add_argument("--metrics-buckets", default="", help="histogram edges in seconds, with commas between")
+    parser.add_argument("--max-sessions", type=int, default=Limits.sessions)
+    values = "; ".join(f"{name}={'|'.join(choices)}" for name, choices in FLAGS.items())
+    parser.add_argument("--flag", action="append", default=[], metavar="NAME=VALUE", help=f"{values} (first: baseline)")
+    return parser
+
+
+def _buckets(text: str) -> tuple[float, ...]:
+    if not text:
+        return DEFAULT_BUCKETS
+    try:
+        edges = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--metrics-buckets {text}", "edges are seconds with commas between, such as 0.5,2,3"
+        ) from None
+    if any(later <= earlier for earlier, later in pairwise(edges)) or edges[0] <= 0:
+        raise UsageError(f"--metrics-buckets {text}", "edges must be positive and rise")
+    return edges
+
+
+def _check(settings: Settings) -> None:
+    if settings.live_url and urlsplit(settings.live_url).scheme != "https":
+        raise UsageError(f"--live-url {settings.live_url}", "must start with https://: the Live client speaks TLS only")
+    if urlsplit(settings.codegen_url).scheme not in ("http", "https"):
+        raise UsageError(f"--codegen-url {settings.codegen_url}", "must start with http:// or https://")
+    if not settings.database.parent.is_dir():
+        raise UsageError(f"--database {settings.database}", "its folder must exist")
+    if not settings.templates.is_dir():
+        raise UsageError(f"--templates {settings.templates}", "must be a folder")
+    if settings.plant and not is_loopback(settings.host):
+        raise UsageError(f"PERFLAB_PLANT is set and --host is {settings.host}", "planted defects are for loopback only")
+    api_key()
