@@ -1,0 +1,154 @@
+"""The catalogue: numeric targets with where they come from, and strategies with what they promise."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from perflab.errors import UsageError
+from perflab.units import canonical
+
+Operator = Literal["<", "<=", ">", ">="]
+Percentile = Literal["p50", "p90", "p95", "p99", "unspecified", "n/a"]
+Evaluation = Literal["measured", "simulated", "device-only"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+class Target(_Record):
+    """A numeric objective. A target file of your own needs only id, domain, metric, operator, value and unit."""
+
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    domain: str = Field(min_length=1)
+    metric: str = Field(min_length=1)
+    operator: Operator
+    value: float
+    unit: str
+    quote: str = ""
+    seed: str = ""
+    line: int = Field(default=0, ge=0)
+    canonical_value: float = 0.0
+    canonical_unit: str = ""
+    percentile: Percentile = "unspecified"
+    verdict_aggregate: str = "p95"
+    scope: str = ""
+    condition: str = ""
+    evaluation: Evaluation = "measured"
+    how: str = ""
+    limits: str = ""
+    notebooks: tuple[str, ...] = ()
+    group: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, given: Any) -> Any:
+        """Fill in what follows from the six required fields."""
+        if not isinstance(given, dict) or not isinstance(given.get("value"), int | float):
+            return given
+        amount, unit = canonical(float(given["value"]), str(given.get("unit", "")))
+        quote = f"{given.get('metric')} {given.get('operator')} {given['value']} {given.get('unit', '')}".strip()
+        return {"canonical_value": amount, "canonical_unit": unit, "quote": quote} | given
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        """A value and its canonical form must say the same."""
+        amount, unit = canonical(self.value, self.unit)
+        if unit != self.canonical_unit or abs(amount - self.canonical_value) > 1e-6 * max(abs(amount), 1e-12):
+            raise ValueError(f"{self.value:g} {self.unit} is {amount:g} {unit}, "
+                             f"not {self.canonical_value:g} {self.canonical_unit}")  # fmt: skip
+        return self
+
+    @property
+    def below(self) -> bool:
+        """Whether small values are good."""
+        return self.operator in ("<", "<=")
+
+    @property
+    def text(self) -> str:
+        """The objective in short: ``voice_response_time p95 < 2 s``."""
+        aggregate = f" {self.verdict_aggregate}" if self.verdict_aggregate.startswith("p") and self.is_quantile else ""
+        return f"{self.metric}{aggregate} {self.operator} {self.value:g} {self.unit}".rstrip()
+
+    @property
+    def is_quantile(self) -> bool:
+        """Whether the target is judged on a percentile of samples."""
+        return self.verdict_aggregate in ("p50", "p90", "p95", "p99")
+
+
+class Strategy(_Record):
+    """One optimisation that somebody named: hypothesis, the metrics that should move, what it may cost."""
+
+    id: str = Field(pattern=r"^ST-[A-Z0-9]+-\d{2}$")
+    name: str = Field(min_length=1)
+    category: str
+    refs: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
+    hypothesis: str
+    metrics: tuple[tuple[str, Literal["up", "down"]], ...] = Field(min_length=1)
+    tradeoff: str
+    ab: str
+    method: Literal["gateway", "service", "kernel", "browser", "agent", "model", "byo", "artefact"]
+    notebook: str
+    flag: str = ""
+    flag_value: str = ""
+    origin: str = ""
+
+
+_Listed = TypeVar("_Listed", Target, Strategy)
+
+
+def load_targets(path: Path) -> tuple[Target, ...]:
+    """Return the [[target]] records of a TOML file; raises UsageError naming the record that is wrong.
+
+    Other tables of the file (scenarios, qualitative goals, planning figures) carry nothing to judge and are not read.
+    """
+    return _records(path, "target", Target)
+
+
+def load_strategies(path: Path) -> tuple[Strategy, ...]:
+    """Return the [[strategy]] records of a TOML file; raises UsageError naming the record that is wrong."""
+    return _records(path, "strategy", Strategy)
+
+
+def by_id(records: Sequence[_Listed], id: str) -> _Listed:
+    """Return the record with that id; raises UsageError with ids that look alike."""
+    for record in records:
+        if record.id == id:
+            return record
+    alike = [record.id for record in records if record.id.startswith(id[:6])][:5]
+    raise UsageError(f"There is no {id} in the catalogue", f"near it are {', '.join(alike)}" if alike else "")
+
+
+def _records(path: Path, table: str, model: type[_Listed]) -> tuple[_Listed, ...]:
+    entries = _read(path).get(table, [])
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"{path.name} holds no [[{table}]]", "a catalogue needs at least one")
+    found: list[_Listed] = []
+    for number, entry in enumerate(entries, 1):
+        name = entry.get("id", f"number {number}") if isinstance(entry, dict) else f"number {number}"
+        try:
+            found.append(model.model_validate(entry))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the record"
+            raise UsageError(f"{path.name}, {table} {name}: {where}: {first['msg']}") from None
+    ids = [record.id for record in found]
+    twice = sorted({id for id in ids if ids.count(id) > 1})
+    if twice:
+        raise UsageError(f"{path.name} gives the id {twice[0]} to two records", "an id must be unique")
+    return tuple(found)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} is not valid TOML ({error})") from None

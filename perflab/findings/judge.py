@@ -1,0 +1,142 @@
+"""Judge a target by an interval: meets, misses, or a reason why neither can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perflab.findings.catalogue import Target
+from perflab.findings.finding import Effect, Evidence, EvidenceLevel, Finding, TargetVerdict, TrustCheck
+from perflab.findings.trust import vetoes
+from perflab.stats.interval import Interval
+from perflab.units import convert, interval_text
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is said of a target, in the target's own unit; `printed` is the verdict with its evidence level."""
+
+    verdict: TargetVerdict
+    level: EvidenceLevel
+    printed: str
+    reason: str
+    next_step: str
+    interval: Interval | None = None
+
+
+def judge_target(
+    target: Target, interval: Interval | None, *, unit: str = "", level: EvidenceLevel,
+    trust: Sequence[TrustCheck] = (), domain: str = "", reason: str = "", numeric: bool = True,
+) -> Judgement:  # fmt: skip
+    """Judge `target` by `interval`, given in `unit` (the target's own when empty).
+
+    The whole interval on the good side meets, the whole interval on the bad side misses, anything else is
+    inconclusive; a missing bound cannot meet on its side. A failed veto of `trust` makes it untrusted, whatever the
+    interval says. Without an interval the target is not-yet-judged (with `reason`, or the notebook that will), or
+    not-measurable-here when only real devices or field data can decide. A target of another `domain` than the run's
+    is never judged by it. `numeric=False`: nothing to judge by, the figure is reported.
+    Raises NotComparable when `unit` and the target's unit are of different kinds.
+    """
+    apart = _not_judged(target, interval, level, domain, reason)
+    if apart:
+        return apart
+    assert interval is not None  # _not_judged answers for a missing one
+    shown = _in_unit(interval, unit or target.unit, target.unit)
+    said = interval_text(shown.value, shown.low, shown.high, target.unit)
+    failed = vetoes(trust)
+    if failed:
+        words = f"{said}, but {failed[0].name}: {failed[0].observed} (limit: {failed[0].limit})"
+        return _judgement("untrusted", level, words, failed[0].next_step, shown)
+    if not numeric:
+        return _judgement("reported", level, said, "", shown)
+    verdict = _side(target, shown)
+    words = f"{said} against {target.operator} {target.value:g} {target.unit}".rstrip()
+    if verdict == "inconclusive":
+        return _judgement(verdict, level, f"{words}: the interval does not clear it", _settle(shown), shown)
+    return _judgement(verdict, level, words, "", shown)
+
+
+def printed_verdict(verdict: str, level: EvidenceLevel) -> str:
+    """Return the verdict as tables print it: a meet that was only measured quickly says so, a miss is a miss."""
+    if verdict == "meets" and level != "measured-full":
+        return f"meets ({level})"
+    return verdict
+
+
+def target_finding(
+    target: Target, judgement: Judgement, *, id: str, notebook: str, question: str, n_unit: str = "turns",
+    variant: str = "", scenario: str = "", condition: str = "", trust: Sequence[TrustCheck] = (),
+    caveats: Sequence[str] = (), evidence: Sequence[Evidence] = (), headline: int = 0,
+) -> Finding:  # fmt: skip
+    """Return the judgement as a Finding; the target's own limits join the caveats."""
+    limits = (target.limits,) if target.limits and judgement.interval else ()
+    return Finding(
+        id=id, notebook=notebook, question=question, kind="target", target_id=target.id,
+        claim=f"{target.text}: {judgement.reason}.", verdict=judgement.verdict, level=judgement.level,
+        effect=_effect(target, judgement.interval, n_unit), condition=condition, variant=variant, scenario=scenario,
+        trust=tuple(trust), caveats=(*caveats, *limits), evidence=tuple(evidence), headline=headline,
+        next_step=judgement.next_step,
+    )  # fmt: skip
+
+
+def _not_judged(
+    target: Target, interval: Interval | None, level: EvidenceLevel, domain: str, reason: str
+) -> Judgement | None:
+    """Return the judgement of a target that no interval of this run can decide, else None."""
+    if domain and domain != target.domain:
+        words = f"belongs to the domain {target.domain}, this run studies {domain}"
+        return _judgement("not-yet-judged", "none", words, f"Study a system whose domain is {target.domain}")
+    if target.evaluation == "device-only" and level != "imported":
+        step = f"Import field data for {target.metric}; a proxy here would not decide it"
+        return _judgement("not-measurable-here", "none", "only real devices or field data can decide it", step)
+    if target.evaluation == "simulated" and level not in ("simulated", "imported"):
+        later = ", ".join(target.notebooks) or "a model"
+        return _judgement("not-yet-judged", "none", f"a calibrated model decides it, in {later}", f"Run {later}")
+    if interval is None:
+        later = ", ".join(target.notebooks)
+        words = reason or (f"not measured in this run; {later} measures it" if later else "not measured in this run")
+        return _judgement("not-yet-judged", "none", words, f"Run {later}" if later else "")
+    return None
+
+
+def _judgement(
+    verdict: TargetVerdict, level: EvidenceLevel, reason: str, next_step: str, interval: Interval | None = None
+) -> Judgement:
+    return Judgement(verdict, level, printed_verdict(verdict, level), reason, next_step, interval)
+
+
+def _in_unit(interval: Interval, unit: str, wanted: str) -> Interval:
+    return interval if unit == wanted else interval.scaled(convert(1.0, unit, wanted))
+
+
+def _side(target: Target, interval: Interval) -> TargetVerdict:
+    """Compare bounds with the limit; a bound exactly on it follows the operator."""
+    limit, strict = target.value, target.operator in ("<", ">")
+    # Mirror ">" targets, so that small is good for both.
+    low, high = (interval.low, interval.high) if target.below else _mirrored(interval)
+    limit = limit if target.below else -limit
+    if high is not None and (high < limit or (high == limit and not strict)):
+        return "meets"
+    if low is not None and (low > limit or (low == limit and strict)):
+        return "misses"
+    return "inconclusive"
+
+
+def _mirrored(interval: Interval) -> tuple[float | None, float | None]:
+    low = None if interval.high is None else -interval.high
+    return low, None if interval.low is None else -interval.low
+
+
+def _settle(interval: Interval) -> str:
+    if not interval.two_sided:
+        return f"Measure more: {interval.n} samples bound only one side"
+    return "Measure longer: the interval shrinks with the square root of the time, or take --effort full"
+
+
+def _effect(target: Target, interval: Interval | None, n_unit: str) -> Effect | None:
+    if interval is None:
+        return None
+    return Effect(
+        metric=target.metric, value=interval.value, unit=target.unit, low=interval.low, high=interval.high,
+        confidence=interval.confidence, n=interval.n, n_unit=n_unit, method=interval.method,
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Every numeric target of the catalogue, with its verdict or the reason why there is none yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perflab.findings.catalogue import Target
+from perflab.findings.finding import EvidenceLevel, Finding, TargetVerdict
+from perflab.findings.judge import judge_target, printed_verdict
+
+# The row of a target that several findings judge (two latency profiles, say) shows the first of these that occurs.
+_WORST_FIRST: tuple[TargetVerdict, ...] = (
+    "misses", "untrusted", "inconclusive", "meets", "reported", "not-yet-judged", "not-measurable-here",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TraceRow:
+    """One target: what the source says, what was found, and where to read it."""
+
+    id: str
+    quote: str
+    domain: str
+    text: str
+    verdict: TargetVerdict
+    level: EvidenceLevel
+    printed: str
+    finding_ids: tuple[str, ...]
+    reason: str
+
+
+def trace_targets(
+    targets: Sequence[Target], findings: Sequence[Finding], *, domain: str, variant: str = ""
+) -> list[TraceRow]:
+    """Return one row per target in the order of the catalogue.
+
+    Only findings of kind "target" count, and with `variant` only those of the variant that is judged (or of none).
+    Several findings on one target give its worst verdict, so that a target met under one condition and missed under
+    another is missed.
+    """
+    return [_row(target, _on(target, findings, variant), domain) for target in targets]
+
+
+def count_verdicts(rows: Sequence[TraceRow]) -> dict[TargetVerdict, int]:
+    """Return how many targets have each verdict, worst first, verdicts that do not occur left out."""
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in _WORST_FIRST}
+    return {verdict: count for verdict, count in counts.items() if count}
+
+
+def _on(target: Target, findings: Sequence[Finding], variant: str) -> list[Finding]:
+    return [
+        f for f in findings
+        if f.kind == "target" and f.target_id == target.id and (not variant or f.variant in ("", variant))
+    ]  # fmt: skip
+
+
+def _row(target: Target, found: list[Finding], domain: str) -> TraceRow:
+    known = [f for verdict in _WORST_FIRST for f in found if f.verdict == verdict]
+    if known:
+        worst = known[0]
+        ids = tuple(f.id for f in found)
+        verdict: TargetVerdict = next(v for v in _WORST_FIRST if v == worst.verdict)
+        reason = worst.claim + (f" [{worst.condition}]" if worst.condition else "")
+        return TraceRow(target.id, target.quote, target.domain, target.text, verdict, worst.level,
+                        printed_verdict(verdict, worst.level), ids, reason)  # fmt: skip
+    left = judge_target(target, None, level="none", domain=domain)
+    return TraceRow(target.id, target.quote, target.domain, target.text, left.verdict, left.level, left.printed, (),
+                    left.reason)  # fmt: skip

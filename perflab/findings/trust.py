@@ -1,0 +1,151 @@
+"""Checks on the measurement itself. Each says what was seen, what is allowed, and what to do next.
+
+A failed check with `veto` makes every verdict that rests on it untrusted; without, it is a warning beside the verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from perflab.environment import differences
+from perflab.findings.finding import TrustCheck
+from perflab.units import number_text, percent_text
+
+if TYPE_CHECKING:
+    from perflab.stats.compare import Comparison
+
+LATE_MS = 5.0  # p99 of send lateness: a quarter of a 20 ms frame
+GENERATOR_WARN, GENERATOR_VETO = 0.60, 0.85  # CPU share of one core of one worker
+RUN_DELAY = 0.20  # share of its runnable time that a process spent waiting for a core
+PRESSURE = 0.40  # PSI cpu "some": share of time in which somebody waited
+LOST_FRAMES = 0.001
+
+
+def generator_late(p99_ms: float, frames: int) -> TrustCheck:
+    """The load generator kept its schedule; frames that leave late make the system look slow. `p99_ms` NaN fails."""
+    return TrustCheck(
+        name="load generator on time", passed=p99_ms <= LATE_MS, limit=f"p99 at most {LATE_MS:g} ms",
+        observed=f"p99 {number_text(p99_ms)} ms over {frames:,} frames",
+        next_step="" if p99_ms <= LATE_MS else "Use fewer users for each worker: --workers 2, or a core of its own",
+    )  # fmt: skip
+
+
+def generator_cpu(share: float) -> TrustCheck:
+    """The load generator had CPU to spare: above 60 % of a core it is a warning, above 85 % a veto."""
+    passed = share <= GENERATOR_WARN
+    return TrustCheck(
+        name="load generator not saturated", passed=passed, veto=not share <= GENERATOR_VETO,
+        observed=f"{percent_text(share)} of a core",
+        limit=f"warning above {GENERATOR_WARN:.0%}, veto above {GENERATOR_VETO:.0%}",
+        next_step="" if passed else "Spread the users over more workers: --workers 2",
+    )  # fmt: skip
+
+
+def own_core(system: set[int], generator: set[int], *, veto: bool = False) -> TrustCheck:
+    """The system ran on cores that the load generator and instruments did not use."""
+    shared = sorted(system & generator)
+    return TrustCheck(
+        name="system on cores of its own", passed=not shared, veto=veto, limit="no core in common",
+        observed=f"shares core {', '.join(map(str, shared))}" if shared else f"system on core {_cores(system)}",
+        next_step="Run on a machine with two cores or more" if shared else "",
+    )  # fmt: skip
+
+
+def cpu_wait(run_delay_share: float, *, self_inflicted: bool = False, veto: bool = True) -> TrustCheck:
+    """The system got the CPU when it asked for it: run delay / (run delay + running), from /proc/<pid>/schedstat.
+
+    Steal is blind to neighbours inside the same machine; run delay tracks slowdown at a rank correlation of 0.98.
+    `self_inflicted`: the system itself kept its cores busy, so that it waited for itself: then it is no veto.
+    """
+    passed = run_delay_share <= RUN_DELAY
+    return TrustCheck(
+        name="system not waiting for a core", passed=passed, veto=veto and not self_inflicted,
+        observed=f"{percent_text(run_delay_share)} of its runnable time" + (", of its own making" * self_inflicted),
+        limit=f"at most {RUN_DELAY:.0%}", next_step="" if passed else "Stop what else runs here, then measure again",
+    )  # fmt: skip
+
+
+def cpu_pressure(share: float) -> TrustCheck:
+    """Nobody else wanted the CPU before the load began (PSI, cpu some): a warning, because pairing survives it."""
+    passed = share <= PRESSURE
+    return TrustCheck(
+        name="machine quiet before the load", passed=passed, veto=False, limit=f"at most {PRESSURE:.0%}",
+        observed=f"tasks waited {percent_text(share)} of the time",
+        next_step="" if passed else "Stop what else runs here: perflab doctor lists it",
+    )  # fmt: skip
+
+
+def null_arm(comparison: Comparison) -> TrustCheck:
+    """Two identical arms measured alike. `comparison`: baseline against its twin, over the same blocks."""
+    false_difference = comparison.low > 1 or comparison.high < 1
+    if comparison.scale == "difference":
+        false_difference = comparison.low > 0 or comparison.high < 0
+    centre = 1.0 if comparison.scale == "ratio" else 0.0
+    beyond = abs(_step(comparison)) > (math.log1p(comparison.margin) if centre else comparison.margin)
+    passed = not (false_difference and beyond)
+    shown = f"{(comparison.effect - 1) * 100:+.1f} %" if centre else f"{comparison.effect:+.3g}"
+    margin = percent_text(comparison.margin) if centre else number_text(comparison.margin)
+    return TrustCheck(
+        name="identical arms measure alike", passed=passed, observed=f"{shown} in {comparison.n} pairs",
+        limit=f"no difference beyond the margin of {margin}",
+        next_step="" if passed else "The blocks are biased: measure again on a quieter machine",
+    )  # fmt: skip
+
+
+def _step(comparison: Comparison) -> float:
+    return math.log(comparison.effect) if comparison.scale == "ratio" else comparison.effect
+
+
+def enough_samples(n: int, needed: int, what: str = "samples") -> TrustCheck:
+    """There are as many samples as the statistic needs."""
+    passed = n >= needed
+    return TrustCheck(
+        name="enough samples", passed=passed, observed=f"{n:,} {what}", limit=f"at least {needed:,}",
+        next_step="" if passed else f"Measure {max(needed / max(n, 1), 1.1):.1f} times as long, or --effort full",
+    )  # fmt: skip
+
+
+def nothing_lost(lost: int, total: int, what: str = "rows", *, limit: float = 0.0) -> TrustCheck:
+    """What was sent was accounted for: no row missing (limit 0), at most 0.1 % of frames (limit LOST_FRAMES)."""
+    passed = total > 0 and lost <= limit * total
+    return TrustCheck(
+        name=f"no {what} lost", passed=passed, observed=f"{lost:,} of {total:,} {what}",
+        limit="none" if limit == 0 else f"at most {percent_text(limit)}",
+        next_step="" if passed else "See the load generator's log in the trial's folder",
+    )  # fmt: skip
+
+
+def clocks_agree(name: str, median_ms: float, limit_ms: float, n: int) -> TrustCheck:
+    """The system's own marks agree with the clocks of client and stand-ins."""
+    passed = n > 0 and abs(median_ms) <= limit_ms
+    return TrustCheck(
+        name=f"{name} reconciled with outside clocks", passed=passed, limit=f"within {limit_ms:g} ms",
+        observed=f"median apart {number_text(median_ms, 2)} ms over {n:,} units" if n else "no unit has all its marks",
+        next_step="" if passed else "Look at the stages: a mark is set too early or too late",
+    )  # fmt: skip
+
+
+def one_environment(fingerprints: Sequence[Mapping[str, Any]]) -> TrustCheck:
+    """All trials come from one machine in one state."""
+    found = [text for other in fingerprints[1:] for text in differences(fingerprints[0], other)]
+    return TrustCheck(
+        name="one environment", passed=bool(fingerprints) and not found, limit="all equal",
+        observed=found[0] if found else f"{len(fingerprints)} equal fingerprints",
+        next_step="Measure all trials again on one machine" if found else "",
+    )  # fmt: skip
+
+
+def vetoes(checks: Sequence[TrustCheck]) -> list[TrustCheck]:
+    """Return the failed checks that make a verdict untrusted."""
+    return [check for check in checks if check.veto and not check.passed]
+
+
+def warnings(checks: Sequence[TrustCheck]) -> list[TrustCheck]:
+    """Return the failed checks that are shown beside a verdict."""
+    return [check for check in checks if not check.veto and not check.passed]
+
+
+def _cores(cores: set[int]) -> str:
+    return ", ".join(map(str, sorted(cores)))
