@@ -102,3 +102,9 @@ def _thin(name: str, cell: Any) -> list[str]:
     if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for node in ast.walk(tree)):
         problems.append(f"cell `{name}` defines a function or class; it belongs in perflab")
     return problems
+
+
+def needs_of(path: Path) -> list[str]:
+    """Return the names of the notebooks whose samples this one reads (`metadata.perflab.needs`)."""
+    needs = read_notebook(path).metadata.get("perflab", {}).get("needs", [])
+    return [str(name) for name in needs] if isinstance(needs, list) else []

@@ -1,0 +1,144 @@
+"""The page of a run: the verdict first, then what carries it, then whether to believe it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perflab.findings.finding import Finding, TrustCheck
+from perflab.report.described import Rows, target_rows
+from perflab.report.pages import FigureShelf, render, slug
+from perflab.report.run_files import files_in, readable_findings
+from perflab.report.verdict import Verdict, by_target, judged_targets, overall
+from perflab.runs import Run, write_atomic
+from perflab.units import value_text
+
+MOST_TILES = 8
+
+
+def build_run_page(run: Run, rows: Rows | None = None) -> Path:
+    """Write the run's `index.html` from its manifest and findings, at any moment of the run; return its path.
+
+    `rows` is the traceability of every target: dictionaries with id, quote, domain, verdict, level, finding, reason.
+    """
+    findings, problems = readable_findings(run.path / "findings")
+    verdict = overall(findings, run.manifest)
+    if rows is None:
+        rows = target_rows(run.manifest, findings, verdict.judged)
+    quotes = {str(row["id"]): str(row.get("quote", "")) for row in rows}
+    page = render(
+        "run.html.j2",
+        run=run.manifest,
+        verdict=verdict,
+        findings=findings,
+        tables=findings_tables(findings, verdict.judged),
+        problems=problems,
+        tiles=tiles(findings, verdict),
+        quotes=quotes,
+        blocks=blocks(findings),
+        trust=trust_checks(findings),
+        groups=grouped(rows, run.manifest.domain),
+        files={name: files_in(run.path, name) for name in ("deliverables", "notebooks", "profiles", "samples")},
+        facts=flat(run.manifest.fingerprint),
+        notes=flat(run.manifest.notes),
+        glossary=glossary(),
+        changes=what_would_change_it(findings, verdict),
+        svg_of=FigureShelf(run.path),
+        anchor=anchor,
+        unfinished=run.manifest.status != "done",
+        total_targets=len(rows),
+        value_of=value_of,
+        tables_of=tables_of,
+        pages={file.name for file in (run.path / "notebooks").glob("*.html")},
+    )
+    path = run.path / "index.html"
+    write_atomic(path, page)
+    return path
+
+
+def tiles(findings: Sequence[Finding], verdict: Verdict) -> list[Finding]:
+    """Return the targets for the tiles: misses first, then those that the notebooks put on top."""
+    decided = by_target(judged_targets(findings, verdict.judged)).values()
+    shown = [f for f in decided if f.effect is not None]
+    order = {"misses": 0, "untrusted": 1, "inconclusive": 2, "meets": 3}
+    return sorted(shown, key=lambda f: (order.get(f.verdict, 4), -f.headline, f.id))[:MOST_TILES]
+
+
+def findings_tables(findings: Sequence[Finding], judged: str) -> list[tuple[str, list[Finding]]]:
+    """Return the findings in two tables: what decides, weightiest first, and the rest in order of id."""
+    decides = [f for f in findings if f.headline or (f.verdict in ("misses", "untrusted") and f.variant in ("", judged))]
+    first = sorted(decides, key=lambda f: (-f.headline, f.id))
+    rest = [f for f in findings if f not in first]
+    return [("", first or rest), *([("The other findings", rest)] if first and rest else [])]
+
+
+def blocks(findings: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:
+    """Return the findings by notebook, the ones with weight or figures first inside each."""
+    names = sorted({f.notebook for f in findings})
+    return [(name, sorted((f for f in findings if f.notebook == name), key=_weight)) for name in names]
+
+
+def _weight(finding: Finding) -> tuple[int, int, str]:
+    has_figure = any(e.kind == "figure" for e in finding.evidence)
+    return -finding.headline, 0 if has_figure else 1, finding.id
+
+
+def anchor(finding: Finding) -> str:
+    """Return the id of a finding's block on the page."""
+    return slug(finding.id)
+
+
+def value_of(finding: Finding) -> str:
+    """Return the bare value of a finding for its tile; the interval stands in the table."""
+    effect = finding.effect
+    return value_text(effect.value, effect.unit) if effect else ""
+
+
+def tables_of(finding: Finding) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the small tables that a finding carries, by name."""
+    return [(name, rows) for name, rows in finding.details.items()
+            if isinstance(rows, list) and rows and all(isinstance(row, Mapping) for row in rows)]  # fmt: skip
+
+
+def trust_checks(findings: Sequence[Finding]) -> list[TrustCheck]:
+    """Return every distinct trust check, the failed ones first."""
+    seen = dict.fromkeys(check for f in findings for check in f.trust)
+    return sorted(seen, key=lambda check: (check.passed, not check.veto, check.name))
+
+
+def grouped(rows: Rows, domain: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the traceability rows by domain, the run's own first."""
+    names = dict.fromkeys(str(row.get("domain", "")) for row in rows)
+    order = sorted(names, key=lambda name: (name != domain, name))
+    return [(name, [row for row in rows if str(row.get("domain", "")) == name]) for name in order]
+
+
+def what_would_change_it(findings: Sequence[Finding], verdict: Verdict) -> list[str]:
+    """Return the next steps of what is open or missed, the weightiest first, each once."""
+    open_ = [f for f in findings if f.next_step and f.verdict in ("misses", "inconclusive", "untrusted", "worse")
+             and f.variant in ("", verdict.judged)]  # fmt: skip
+    ranked = sorted(open_, key=lambda f: (-f.headline, f.id))
+    return list(dict.fromkeys(f.next_step for f in ranked))[:4]
+
+
+def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested facts as pairs of name and text."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        label = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{label}: ")
+        elif isinstance(value, list | tuple):
+            pairs.append((label, ", ".join(map(str, value))))
+        else:
+            pairs.append((label, str(value)))
+    return pairs
+
+
+def glossary() -> list[dict[str, str]]:
+    """Return the words of the glossary."""
+    text = (Path(__file__).parent / "glossary.toml").read_text(encoding="utf-8")
+    words: list[dict[str, str]] = tomllib.loads(text)["word"]
+    return words

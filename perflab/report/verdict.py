@@ -1,0 +1,130 @@
+"""The verdict of a run, made from its findings: one paragraph, counts, and the exit code for CI.
+
+A target may be judged under several conditions: it is met only when every one of them meets it. Only the judged
+variant decides (the system's `judge`; other variants are shown). A miss outranks a
+refusal to judge, because it would stand whatever the refused measurement had said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from perflab.errors import EXIT_BROKEN, EXIT_OK, EXIT_TARGET_MISSED, EXIT_UNTRUSTED
+from perflab.findings.finding import Finding
+from perflab.report.described import declared_judge
+from perflab.report.wording import QUICK, plural
+from perflab.runs import Manifest
+
+# from what decides most to what decides least, for one target under several conditions
+WORST_FIRST = ("misses", "untrusted", "inconclusive", "meets", "reported", "not-measurable-here", "not-yet-judged")
+DEFAULT_JUDGE = "optimised"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict of a run: `headline` one sentence, `points` the claims that carry it, `counts` targets by verdict."""
+
+    headline: str
+    points: tuple[str, ...]
+    exit_code: int
+    tone: str
+    judged: str
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """The whole verdict as one paragraph."""
+        return " ".join((self.headline, *self.points))
+
+    @property
+    def short(self) -> str:
+        """The verdict for a table: "5 met, 1 missed"."""
+        words = {"meets": "met", "misses": "missed"}
+        told = [f"{n} {words.get(v, v)}" for v in WORST_FIRST[:4] if (n := self.counts.get(v, 0))]
+        return ", ".join(told) or "nothing judged"
+
+
+def judged_variant(findings: Sequence[Finding], manifest: Manifest) -> str:
+    """Return the variant whose targets decide: as declared, else `optimised`, else the one that has targets."""
+    if declared := declared_judge(manifest):
+        return declared
+    seen = Counter(f.variant for f in findings if f.kind == "target" and f.variant)
+    return DEFAULT_JUDGE if DEFAULT_JUDGE in seen or not seen else seen.most_common(1)[0][0]
+
+
+def judged_targets(findings: Sequence[Finding], judged: str) -> list[Finding]:
+    """Return the target findings that decide: those of the judged variant, and those of no variant."""
+    return [f for f in findings if f.kind == "target" and f.variant in ("", judged)]
+
+
+def by_target(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """Return for each target id the finding that decides it, the worst of its conditions."""
+    decided: dict[str, Finding] = {}
+    for finding in findings:
+        key = finding.target_id or finding.id
+        known = decided.get(key)
+        if known is None or _rank(finding) < _rank(known):
+            decided[key] = finding
+    return decided
+
+
+def _rank(finding: Finding) -> int:
+    return WORST_FIRST.index(finding.verdict) if finding.verdict in WORST_FIRST else len(WORST_FIRST)
+
+
+def overall(findings: Sequence[Finding], manifest: Manifest) -> Verdict:
+    """Return the verdict of a run from its findings and the state of its steps."""
+    judged = judged_variant(findings, manifest)
+    decided = by_target(judged_targets(findings, judged))
+    counts = dict(Counter(finding.verdict for finding in decided.values()))
+    broken = [step for step in manifest.steps if step.status in ("failed", "skipped")]
+    refused = [f for f in findings if f.verdict == "untrusted" and (f.headline or f in decided.values())]
+    code = _exit_code(counts, bool(broken) or manifest.status == "broken", bool(refused))
+    if manifest.status == "done" and not findings:
+        code = EXIT_BROKEN
+    headline = _headline(decided, counts, judged, manifest, len(broken))
+    tone = {EXIT_OK: "good", EXIT_TARGET_MISSED: "bad", EXIT_BROKEN: "bad", EXIT_UNTRUSTED: "unsure"}[code]
+    if code == EXIT_OK and not counts.get("meets"):
+        tone = "quiet"
+    return Verdict(headline, _points(findings), code, tone, judged, counts)
+
+
+def _exit_code(counts: dict[str, int], broken: bool, refused: bool) -> int:
+    if broken:
+        return EXIT_BROKEN
+    if counts.get("misses"):
+        return EXIT_TARGET_MISSED
+    return EXIT_UNTRUSTED if refused else EXIT_OK
+
+
+def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, manifest: Manifest, broken: int) -> str:
+    """Return the first sentence: how the judged variant stands against its targets."""
+    running = manifest.status == "running"
+    if not decided:
+        return "No target has been judged yet." if running else "No target was judged in this run."
+    told = []
+    if met := counts.get("meets", 0):
+        quick = any(f.verdict == "meets" and f.level == QUICK for f in decided.values())
+        told.append(f"meets {plural(met, 'target')}{' (at quick effort)' if quick else ''}")
+    if missed := counts.get("misses", 0):
+        names = ", ".join(sorted(t for t, f in decided.items() if f.verdict == "misses")[:4])
+        told.append(f"misses {plural(missed, 'target')} ({names})")
+    open_words = (("inconclusive", "inconclusive"), ("untrusted", "refused by trust checks"), ("reported", "only reported"),
+                  ("not-measurable-here", "not measurable here"), ("not-yet-judged", "not yet judged"))  # fmt: skip
+    told += [f"{n} {'is' if n == 1 else 'are'} {word}" for key, word in open_words if (n := counts.get(key, 0))]
+    text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} {_and(told)}."
+    return text + (f" {plural(broken, 'step')} did not finish." if broken else "")
+
+
+def _and(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _points(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return the claims that carry the verdict: the first comparison, then the two weightiest observations."""
+    ranked = sorted((f for f in findings if f.headline > 0), key=lambda f: (-f.headline, f.id))
+    comparisons = [f for f in ranked if f.kind == "comparison"][:1]
+    observations = [f for f in ranked if f.kind == "observation"][:2]
+    return tuple(f.claim if f.claim.endswith((".", "!", "?")) else f.claim + "." for f in (*comparisons, *observations))

@@ -1,0 +1,71 @@
+"""How verdicts and effects are shown: a word, a shape and a tone, never colour alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perflab.findings.finding import Effect, Finding
+from perflab.units import change_text, interval_text
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one verdict is shown; `tone` is good, bad, unsure or quiet and names the colour of a page."""
+
+    word: str
+    shape: str
+    tone: str
+
+
+LOOKS = {
+    "meets": Look("meets", "✓", "good"),
+    "misses": Look("misses", "✗", "bad"),
+    "better": Look("better", "▲", "good"),
+    "worse": Look("worse", "▼", "bad"),
+    "equivalent": Look("equivalent", "=", "quiet"),
+    "trivial": Look("trivial", "≈", "quiet"),
+    "inconclusive": Look("inconclusive", "◇", "unsure"),
+    "untrusted": Look("untrusted", "⚠", "unsure"),
+    "reported": Look("reported", "●", "quiet"),
+    "not-measurable-here": Look("not measurable here", "–", "quiet"),
+    "not-yet-judged": Look("not yet judged", "○", "quiet"),
+}
+QUICK = "measured-quick"
+
+
+def look(verdict: str, level: str = "") -> Look:
+    """Return how a verdict is shown; a target met at quick effort says so, because a longer run may still miss it."""
+    found = LOOKS.get(verdict, Look(verdict, "●", "quiet"))
+    return Look(f"{found.word} ({QUICK})", found.shape, found.tone) if verdict == "meets" and level == QUICK else found
+
+
+def effect_text(finding: Finding) -> str:
+    """Return a finding's effect with its interval; ratios of comparisons are shown as changes."""
+    effect = finding.effect
+    if effect is None:
+        return ""
+    if finding.kind == "comparison" and effect.unit == "ratio":
+        return _change(effect)
+    return interval_text(effect.value, effect.low, effect.high, effect.unit)
+
+
+def _change(effect: Effect) -> str:
+    """Return a ratio as a change: "-56 % (-61 % to -49 %)"."""
+    if effect.low is None or effect.high is None:
+        return f"{change_text(effect.value)} (no interval)"
+    return f"{change_text(effect.value)} ({change_text(effect.low)} to {change_text(effect.high)})"
+
+
+def n_text(finding: Finding) -> str:
+    """Return what the effect rests on: "n = 1,234 turns, 95 % interval by sectioning"."""
+    effect = finding.effect
+    if effect is None:
+        return ""
+    known = effect.low is not None or effect.high is not None
+    how = f", {effect.confidence * 100:g} % interval{f' by {effect.method}' if effect.method else ''}" if known else ""
+    return f"n = {effect.n:,} {effect.n_unit}{how}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 target", "3 targets"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
