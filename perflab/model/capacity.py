@@ -1,0 +1,114 @@
+"""A first statement of capacity from one ladder, with the list of what it may not claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from perflab.errors import StatisticError
+from perflab.model.knee import Rung, knee_at_target
+
+LimitedBy = Literal["target", "generator", "ladder", "nothing held"]
+
+
+@dataclass(frozen=True)
+class CoreCost:
+    """CPU cores per user by a straight line through the levels, with the interval of its slope."""
+
+    base_cores: float
+    cores_per_user: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Users within the target on one core of one instance.
+
+    `low` is the highest level that surely held, divided by the cores; `high` the lowest that surely broke, None when
+    none did. `may_not_claim`: sentences for the page, never empty.
+    """
+
+    users_per_core: float | None
+    low: float | None
+    high: float | None
+    limited_by: LimitedBy
+    measured_up_to: float
+    cost: CoreCost | None
+    explanation: str
+    may_not_claim: tuple[str, ...]
+
+
+def capacity_statement(
+    rungs: Sequence[Rung],
+    limit: float,
+    *,
+    cores: float,
+    generator_limit: float | None = None,
+    most_failed: float = 0.01,
+) -> Capacity:
+    """State how many users one core serves within the target, from a ladder on `cores` cores.
+
+    `generator_limit`: users at which the load generator itself gave out; a knee at or above it says something about
+    the generator, not about the system. No figure is ever given beyond the measured range.
+    """
+    if not cores > 0:
+        raise StatisticError(f"`cores` is {cores!r}", "it must be above zero")
+    knee = knee_at_target(rungs, limit, most_failed=most_failed)
+    top = max(rung.users for rung in rungs)
+    reached = generator_limit is not None and generator_limit <= (knee.above or top)
+    limited: LimitedBy = "nothing held" if knee.users is None else "target" if knee.is_bracketed else "ladder"
+    if reached and limited != "nothing held":
+        limited = "generator"
+    low = None if knee.users is None else knee.users / cores
+    high = knee.above / cores if knee.above is not None and limited == "target" else None
+    cost = core_cost(rungs)
+    return Capacity(
+        low, low, high, limited, top, cost, _sentence(low, high, limited, knee.explanation),
+        _may_not_claim(top, limited, cost, cores),
+    )  # fmt: skip
+
+
+def core_cost(rungs: Sequence[Rung]) -> CoreCost | None:
+    """Return the straight line of CPU over users with a 95 % interval of its slope; None with fewer than 3 levels."""
+    usable = [rung for rung in rungs if math.isfinite(rung.cpu_cores)]
+    if len(usable) < 3:
+        return None
+    from scipy.stats import linregress, t
+
+    line = linregress(np.array([r.users for r in usable]), np.array([r.cpu_cores for r in usable]))
+    width = float(t.ppf(0.975, len(usable) - 2)) * float(line.stderr)
+    slope = float(line.slope)
+    return CoreCost(float(line.intercept), slope, slope - width, slope + width)
+
+
+def _sentence(low: float | None, high: float | None, limited: LimitedBy, knee: str) -> str:
+    if low is None:
+        return f"No level surely held the target: {knee}"
+    reach = {
+        "target": f"and surely breaks at {high:.3g}" if high is not None else "",
+        "generator": "where the load generator gave out",
+        "ladder": "where the ladder ended",
+        "nothing held": "",
+    }[limited]
+    return f"One core serves at least {low:.3g} users within the target, {reach}".rstrip(", ")
+
+
+def _may_not_claim(top: float, limited: LimitedBy, cost: CoreCost | None, cores: float) -> tuple[str, ...]:
+    claims = [
+        f"anything about more than {top:g} users on one instance: that was the highest level",
+        "anything about several instances: a shared database, cache or balancer was not under test",
+        "anything about another machine: the figure belongs to this processor",
+        "that the model's think time or the network of real users would leave the figure as it is",
+    ]
+    if limited != "target":
+        claims.insert(0, "where the knee lies: no level broke the target because of the system")
+    if cost is None:
+        claims.append("what a user costs in CPU: fewer than three levels have it")
+    if cores != 1:
+        claims.append(f"that one core alone would do: {cores:g} cores were given and shared out evenly on paper")
+    return tuple(claims)

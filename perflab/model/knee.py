@@ -1,0 +1,100 @@
+"""Where a ladder of load levels bends: by the target, and by the shape of the throughput curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from perflab.errors import StatisticError
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One level of a ladder: users, the judged figure (a p95, say) with its bounds, and throughput.
+
+    `low` or `high` None: the samples do not bound that side. `failed` is the share of units that failed.
+    """
+
+    users: float
+    value: float
+    low: float | None
+    high: float | None
+    throughput_per_s: float = math.nan
+    cpu_cores: float = math.nan
+    failed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Knee:
+    """The highest level at which the target surely holds, and the bracket in which the true knee lies.
+
+    `users` None: it holds surely at no level. `above` None: no level surely breaks it, so the knee lies at or beyond
+    the ladder's end and nothing is known of how far.
+    """
+
+    users: float | None
+    above: float | None
+    unsure: tuple[float, ...]
+    explanation: str
+
+    @property
+    def is_bracketed(self) -> bool:
+        """Whether the ladder went far enough to see the target broken."""
+        return self.above is not None
+
+
+def knee_at_target(rungs: Sequence[Rung], limit: float, *, most_failed: float = 0.01) -> Knee:
+    """Return the knee of a ladder at a target "value below `limit`, at most `most_failed` of the units failing".
+
+    A level holds when its whole interval lies below the limit and breaks when its whole interval lies above, or when
+    too many units failed. Levels count from the bottom: a level that holds above one that broke is luck, not capacity.
+    Levels whose interval straddles the limit are unsure and bound neither side.
+    """
+    ordered = _ladder(rungs)
+    holds: float | None = None
+    unsure: list[float] = []
+    for rung in ordered:
+        if rung.failed > most_failed or (rung.low is not None and rung.low >= limit):
+            return Knee(holds, rung.users, tuple(unsure), _words(holds, rung.users, unsure))
+        if rung.high is not None and rung.high < limit:
+            holds, unsure = rung.users, []
+        else:
+            unsure.append(rung.users)
+    return Knee(holds, None, tuple(unsure), _words(holds, None, unsure))
+
+
+def throughput_knee(rungs: Sequence[Rung]) -> float | None:
+    """Return the level where throughput bends away from a straight line the most; None when it does not bend.
+
+    Kneedle: scale users and throughput to 0..1; the knee is where the scaled curve lies highest above the diagonal.
+    Below 0.05 above it there is no knee. Weakness: it finds the bend of the levels that were measured, wherever they
+    lie; use it to look, and `knee_at_target` to decide. Source: Satopaa et al., Finding a Kneedle in a Haystack, 2011.
+    """
+    ordered = _ladder(rungs, least=4)
+    n = np.array([rung.users for rung in ordered], dtype=np.float64)
+    x = np.array([rung.throughput_per_s for rung in ordered], dtype=np.float64)
+    if not bool(np.isfinite(x).all()):
+        raise StatisticError("`rungs` lack a throughput", "every level must have one")
+    if x.max() == x.min():
+        return float(n[0])
+    gap = (x - x[0]) / (x.max() - x[0] or 1.0) - (n - n[0]) / (n[-1] - n[0])
+    return float(n[int(gap.argmax())]) if gap.max() > 0.05 else None
+
+
+def _ladder(rungs: Sequence[Rung], least: int = 1) -> list[Rung]:
+    ordered = sorted(rungs, key=lambda rung: rung.users)
+    if len(ordered) < least:
+        raise StatisticError(f"`rungs` holds {len(ordered)} levels", f"at least {least} are needed")
+    if len({rung.users for rung in ordered}) < len(ordered):
+        raise StatisticError("`rungs` holds one level twice", "each level must occur once")
+    return ordered
+
+
+def _words(holds: float | None, above: float | None, unsure: Sequence[float]) -> str:
+    held = f"holds at {holds:g} users" if holds is not None else "holds surely at no level"
+    broken = f"breaks at {above:g}" if above is not None else "is not seen to break: the ladder ended first"
+    middle = f", is unsure at {', '.join(f'{u:g}' for u in unsure)}" if unsure else ""
+    return f"the target {held}{middle} and {broken}"
