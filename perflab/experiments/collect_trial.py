@@ -19,7 +19,6 @@ def collect(
     result: Any,
     sampler: Any,
     go_ns: int,
-    end_ns: int,
     cpu_s: dict[str, float],
     pressure: float,
 ) -> Trial:
@@ -28,11 +27,11 @@ def collect(
     from perflab.samples.join import join_marks
     from perflab.samples.store import SampleStore
 
-    units = read_rows(result.row_logs)
+    units = read_rows(list(result.row_logs))
     logs = {
         p.name: (read_rows([folder / Path(p.log.file).name]), list(p.log.marks)) for p in study.system.process if p.log
     }
-    units = join_marks(units, logs, study.system.spans.marks)
+    units = join_marks(units, logs, study.system.spans.marks, unit_kind=study.system.load.unit_kind)
     units = label(units, spec, go_ns)
     resources = sampler.frame()
     lateness = read_lateness(result.lateness_logs).frame()
@@ -40,7 +39,7 @@ def collect(
     facts = TrialFacts(
         spec,
         go_ns,
-        end_ns,
+        result.end_ns,
         cpu_s,
         result.generator.as_dict(),
         study.cores.shared,

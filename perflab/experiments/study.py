@@ -13,7 +13,7 @@ from pathlib import Path
 from perflab.errors import UsageError
 from perflab.findings.finding import EvidenceLevel, Finding, dump_findings
 from perflab.runs import Manifest, Run, list_runs, new_run_id, write_atomic
-from perflab.system.cores import Cores, default_cores
+from perflab.system.cores import Cores, default_cores, stay_on
 from perflab.system.load_file import load_system
 from perflab.system.spec import System
 from perflab.system.variant import Variant, variant
@@ -50,6 +50,11 @@ class Study:
     def level(self) -> EvidenceLevel:
         """The evidence level of what is measured here."""
         return "measured-quick" if self.quick else "measured-full"
+
+    @property
+    def load_file(self) -> Path:
+        """The locust file that drives the system."""
+        return self.system.resolve(self.system.load.file)
 
     def variant(self, name: str) -> Variant:
         """Return a variant of the system by name."""
@@ -98,11 +103,10 @@ def open_study(
     described = load_system(_system_path(system))
     if domain and domain != described.domain:
         raise UsageError(f"domain {domain!r} does not match the system's", f"{system} is of domain {described.domain}")
-    if run_dir:
-        run = Run.open(Path(run_dir))
-    else:
-        run = _run_by_hand(described, system, effort, rng_seed, needs)
-    return Study(run, described, notebook, effort, rng_seed, default_cores())
+    run = Run.open(Path(run_dir)) if run_dir else _run_by_hand(described, system, effort, rng_seed, needs)
+    cores = default_cores()
+    stay_on(cores.others)
+    return Study(run, described, notebook, effort, rng_seed, cores)
 
 
 def _run_by_hand(system: System, path: str, effort: str, seed: int, needs: Sequence[str]) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.errors import RunCorrupt
 from perflab.experiments.study import Study
+from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.load.plan import LoadPlan
 from perflab.runs import write_atomic
 from perflab.system.launch import RunningSystem, Wrap, launch
@@ -90,15 +92,18 @@ def run_trial(
     spec: TrialSpec,
     *,
     wrap: dict[str, Wrap] | None = None,
-    during: Callable[[RunningSystem], None] | None = None,
+    during: Callable[[RunningSystem], bool] | None = None,
+    again: bool = False,
     on_tick: Callable[[float], None] | None = None,
 ) -> Trial:
     """Run a trial, or read it back when this run has it already (a resumed run measures nothing twice).
 
     The load generator's own start overlaps the system's; users come only when both are ready. `during` runs beside
-    the load (an attached profiler). `on_tick` gets the seconds since the load began about twice a second.
+    the load (a profiler) and the load ends when it returns True, because it has ended the system on purpose.
+    `again` measures even when the run has the trial. `on_tick` gets the seconds since the load began, about twice
+    a second.
     """
-    if facts_path(study, spec.name).exists():
+    if facts_path(study, spec.name).exists() and not again:
         return read_trial(study, spec.name)
     from perflab.experiments.collect_trial import collect
     from perflab.instrument.noise import cpu_pressure
@@ -106,9 +111,9 @@ def run_trial(
     from perflab.load.runner import start_load
 
     folder = study.run.folder("trials") / spec.name
-    plan = load_plan(study, spec, folder)
+    shutil.rmtree(folder, ignore_errors=True)  # what an interrupted attempt left would be read as this one's
     pressure = cpu_pressure()
-    load = start_load(plan, study.system.resolve(study.system.load.file), cores=study.cores.others)
+    load = start_load(load_plan(study, spec, folder), study.load_file, cores=study.cores.others)
     try:
         with (
             launch(
@@ -123,20 +128,28 @@ def run_trial(
             ) as running,
             ResourceSampler(running.watched(), trial=spec.name) as sampler,
         ):
-            before = sampler.cpu_now()
+            before = _cpu_now(running)
             go_ns = load.go(endpoints=running.endpoints)
-            if during:
-                during(running)
-            result = load.wait(on_tick=lambda elapsed: _tick(running, on_tick, elapsed))
-            cpu_s = {name: value - before[name] for name, value in sampler.cpu_now().items()}
-            end_ns = result.end_ns
-        return collect(study, spec, folder, result, sampler, go_ns, end_ns, cpu_s, pressure)
+            ended = bool(during and during(running))
+            result = load.wait(
+                on_tick=lambda elapsed: _tick(running, None if ended else on_tick, elapsed, ended),
+                should_stop=lambda: ended,
+            )
+            after = _cpu_now(running)
+        cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}
+        return collect(study, spec, folder, result, sampler, go_ns, cpu_s, pressure)
     finally:
         load.kill()
 
 
-def _tick(running: RunningSystem, on_tick: Callable[[float], None] | None, elapsed: float) -> None:
-    running.check_alive()
+def _cpu_now(running: RunningSystem) -> dict[str, float]:
+    """Return the CPU seconds so far of every process that still runs."""
+    return {p.name: process_cpu_s(p.pid) for p in running.processes.values() if p.popen.poll() is None}
+
+
+def _tick(running: RunningSystem, on_tick: Callable[[float], None] | None, elapsed: float, ended: bool) -> None:
+    if not ended:
+        running.check_alive()
     if on_tick:
         on_tick(elapsed)
 

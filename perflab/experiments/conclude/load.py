@@ -1,0 +1,96 @@
+"""What 11_baseline_load concludes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
+from perflab.experiments.ladder import Level
+from perflab.experiments.study import Study
+from perflab.experiments.trial import Trial
+from perflab.findings.finding import Evidence, Finding
+
+
+def level_row(level: Level) -> dict[str, Any]:
+    """Return a level as one flat row for tables."""
+    row = {key: value for key, value in asdict(level).items() if key not in ("p50", "p95")}
+    for name in ("p50", "p95"):
+        interval = getattr(level, name)
+        row |= {
+            f"{name}_ms": interval.value if interval else None,
+            f"{name}_low": interval.low if interval else None,
+            f"{name}_high": interval.high if interval else None,
+        }
+    return row
+
+
+def conclude(
+    study: Study,
+    variant: str,
+    levels: list[Level],
+    opened: Level,
+    knee: dict[str, Any],
+    law: dict[str, Any],
+    trials: list[Trial],
+    figures: dict[str, Evidence],
+) -> list[Finding]:
+    """Return the findings on load: how response moves with users, where the knee is, open against closed."""
+    trust = trust_of(trials)
+    rows = [level_row(level) for level in levels]
+    first, last = levels[0], levels[-1]
+    moved = (
+        f"p95 went from {first.p95.value:.0f} ms at {first.users} users to {last.p95.value:.0f} ms at {last.users}"
+        if first.p95 and last.p95
+        else f"p50 went from {_ms(first)} at {first.users} users to {_ms(last)} at {last.users}"
+    )
+    climb = finding(
+        study,
+        "1",
+        question="What happens as users are added?",
+        kind="observation",
+        verdict="untrusted" if vetoed(trust) else "reported",
+        variant=variant,
+        trust=trust,
+        claim=f"As users were added to {variant}, {moved} (n = {first.n} and {last.n}); its CPU went from "
+        f"{first.cpu_percent:.0f} to {last.cpu_percent:.0f} % of a core and {sum(x.failed for x in levels)} of "
+        f"{sum(x.finished for x in levels)} units failed.",
+        effect=effect_of("response p95", last.p95, "ms", "units") if last.p95 else None,
+        evidence=evidence(figures.get("latency"), figures.get("throughput")),
+        headline=3,
+        details={"levels": rows, "law": law},
+    )
+    where = finding(
+        study,
+        "2",
+        question="Where is the knee?",
+        kind="observation",
+        variant=variant,
+        verdict="untrusted" if vetoed(trust) else "reported",
+        claim=str(knee["claim"]),
+        trust=trust,
+        details={"knee": {k: v for k, v in knee.items() if k != "claim"}},
+        caveats=("closed load: a slow system slows its own users, so the knee is seen late",),
+    )
+    closed = min(levels, key=lambda level: abs(level.throughput_per_s - opened.throughput_per_s))
+    compare = finding(
+        study,
+        "3",
+        question="Does the closed loop hide the tail?",
+        kind="observation",
+        variant=variant,
+        verdict="untrusted" if vetoed(trust) else "reported",
+        trust=trust,
+        claim=f"At about {opened.throughput_per_s:.1f} units/s, open arrivals saw a p95 of {_p95(opened)} (n = "
+        f"{opened.n}), closed users {_p95(closed)} (n = {closed.n}).",
+        details={"open": level_row(opened), "closed": level_row(closed)},
+    )
+    return [climb, where, compare]
+
+
+def _ms(level: Level) -> str:
+    return f"{level.p50.value:.0f} ms" if level.p50 else "too few units to say"
+
+
+def _p95(level: Level) -> str:
+    return f"{level.p95.value:.0f} ms" if level.p95 else "too few units for a p95 with an interval"

@@ -1,0 +1,93 @@
+"""Parts that all findings are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from perflab.experiments.study import Study
+from perflab.experiments.trial import Trial
+from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
+from perflab.stats.compare import Comparison
+from perflab.stats.interval import Interval
+
+STAND_IN_CAVEAT = "the world around the system is a stand-in; its think time is a named profile, not the real service's"
+
+
+def finding(study: Study, ordinal: str, **fields: Any) -> Finding:
+    """Return a finding of this study's notebook; ids are F<notebook>-<ordinal>."""
+    fields.setdefault("level", study.level)
+    if study.quick and fields["level"] == "measured-quick":
+        fields["caveats"] = (*fields.get("caveats", ()), "quick effort: shortened runs, fewer repetitions")
+    return Finding(id=f"F{study.notebook[:2]}-{ordinal}", notebook=study.notebook, **fields)
+
+
+def effect_of(metric: str, interval: Interval, unit: str, n_unit: str) -> Effect:
+    """Return an interval as an effect."""
+    return Effect(
+        metric=metric,
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        unit=unit,
+        confidence=interval.confidence,
+        n=interval.n,
+        n_unit=n_unit,
+        method=interval.method,
+    )
+
+
+def effect_of_comparison(metric: str, comparison: Comparison, unit: str = "ratio to baseline") -> Effect:
+    """Return a paired comparison as an effect: a ratio, or a difference in `unit`."""
+    return Effect(
+        metric=metric,
+        value=comparison.effect,
+        low=comparison.low,
+        high=comparison.high,
+        unit=unit,
+        confidence=comparison.confidence,
+        n=comparison.n,
+        n_unit="pairs",
+        method="paired Hodges-Lehmann",
+    )
+
+
+def trust_of(trials: Iterable[Trial], *, saturating: bool = False) -> tuple[TrustCheck, ...]:
+    """Return the checks on the measurement of some trials; the worst trial speaks for all.
+
+    `saturating`: the system is meant to run out of its core, so that its waiting is of its own making.
+    """
+    from perflab.findings import trust
+
+    facts = [trial.facts for trial in trials]
+    if not facts:
+        return ()
+    frames = [int(f.generator["asked_frame_rate"] * f.generator["wall_s"]) for f in facts]
+    late = max(f.generator["late_p99_ms"] for f in facts)
+    shared = {0} if any(f.shared_core for f in facts) else set()
+    return (
+        trust.generator_late(late, sum(frames)),
+        trust.generator_cpu(max(f.generator["cpu_percent"] for f in facts) / 100),
+        trust.nothing_lost(
+            int(sum(f.generator["lost_frames"] for f in facts)), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
+        ),
+        trust.own_core({0}, shared or {1}, veto=True),
+        trust.cpu_wait(max(f.run_delay_share for f in facts), self_inflicted=saturating),
+        trust.cpu_pressure(max(f.pressure_before for f in facts) / 100),
+    )
+
+
+def vetoed(checks: Iterable[TrustCheck]) -> bool:
+    """Whether a failed check forbids a verdict."""
+    return any(check.veto and not check.passed for check in checks)
+
+
+def percent_change(comparison: Comparison) -> str:
+    """Say a ratio as a change with its interval, such as ``-72 % [-74, -70]``."""
+    low, value, high = (100 * (x - 1) for x in (comparison.low, comparison.effect, comparison.high))
+    return f"{value:+.0f} % [{low:+.0f}, {high:+.0f}]"
+
+
+def evidence(*items: Evidence | None) -> tuple[Evidence, ...]:
+    """Return the given evidence, leaving out what does not exist."""
+    return tuple(item for item in items if item is not None)

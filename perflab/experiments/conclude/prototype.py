@@ -1,0 +1,270 @@
+"""What 30_prototype concludes: the comparison, the flags, the matrix, and every target that this system can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from perflab.experiments.blocks import BlockResult
+from perflab.experiments.conclude.load import level_row
+from perflab.experiments.conclude.parts import (
+    STAND_IN_CAVEAT,
+    effect_of_comparison,
+    evidence,
+    finding,
+    percent_change,
+    trust_of,
+    vetoed,
+)
+from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.prototype import Judged, block_trials, screened_trials
+from perflab.experiments.screen import Screening
+from perflab.experiments.study import Study
+from perflab.experiments.trial import Trial, read_trial
+from perflab.findings.finding import Evidence, Finding, TrustCheck
+from perflab.stats.compare import Comparison
+
+CPU_MARGIN = 0.05
+P50_MARGIN = 0.05
+ADDED_MARGIN_MS = 1.0
+
+
+def conclude_blocks(study: Study, result: BlockResult, trials: list[Trial], figure: Evidence | None) -> list[Finding]:
+    """Return the findings of baseline against the judged variant: CPU, response, added time, memory."""
+    judged, unit = study.system.judge, study.system.unit
+    trust = trust_of(trials)
+    wanted: list[tuple[str, str, str, Comparison, str]] = []
+    for ordinal, name, column, margin in (
+        ("1", f"CPU per {unit}", "cpu_ms_per_unit", CPU_MARGIN),
+        ("2", "response p50", "p50_ms", P50_MARGIN),
+        ("4", "peak memory", "memory_mb", CPU_MARGIN),
+    ):
+        wanted.append((ordinal, name, column, result.compare(judged, column, margin), "ratio to baseline"))
+    if any(s.role == "added" for s in study.system.spans.sum):
+        comparison = result.compare_ms(judged, "added_p50_ms", ADDED_MARGIN_MS)
+        wanted.append(("3", "time added by the system, p50", "added_p50_ms", comparison, "ms"))
+    return [_comparison(study, result, item, trust, figure) for item in sorted(wanted, key=lambda item: item[0])]
+
+
+def _comparison(
+    study: Study,
+    result: BlockResult,
+    item: tuple[str, str, str, Comparison, str],
+    trust: tuple[TrustCheck, ...],
+    figure: Evidence | None,
+) -> Finding:
+    ordinal, name, column, comparison, unit = item
+    judged = study.system.judge
+    before, after = result.column("baseline", column), result.column(judged, column)
+    moved = (
+        percent_change(comparison)
+        if unit != "ms"
+        else f"{comparison.effect:+.1f} ms [{comparison.low:+.1f}, {comparison.high:+.1f}]"
+    )
+    equal, compared = result.equivalence.get(judged, (0, 0))
+    answers = f"{equal} of {compared} answers equal the baseline's byte for byte" if compared else "no answers compared"
+    return finding(
+        study,
+        ordinal,
+        question=f"Does {judged} change {name}?",
+        kind="comparison",
+        variant=judged,
+        verdict="untrusted" if vetoed(trust) else comparison.verdict,
+        claim=f"{name[0].upper() + name[1:]} of {judged} against baseline: {moved} in {comparison.n} paired blocks "
+        f"(medians {_median(before)} and {_median(after)} {_unit(column)}).",
+        effect=effect_of_comparison(name, comparison, unit),
+        trust=trust,
+        evidence=evidence(figure),
+        caveats=tuple(c for c in (comparison.caveat, answers) if c),
+        headline=10 if ordinal == "1" else 2,
+        details={
+            "blocks": [
+                {"block": i, "baseline": float(a), judged: float(b)}
+                for i, (a, b) in enumerate(zip(before, after, strict=True))
+            ],
+            "explanation": comparison.explanation,
+            "equal_answers": equal,
+            "compared_answers": compared,
+        },
+    )
+
+
+def conclude_screening(
+    study: Study, screening: Screening, trials: list[Trial], figure: Evidence | None
+) -> list[Finding]:
+    """Return one finding for each flag; a flag whose answers differ although it claims to be exact is untrusted."""
+    trust = trust_of(trials)
+    found = []
+    for effect in screening.effects:
+        equal, compared = effect.equal_answers
+        flag = next(f for f in study.system.flag if f.name == effect.flag)
+        broken = flag.value_of(effect.value).equivalence == "exact" and equal != compared
+        same = TrustCheck(
+            name="equal answers",
+            passed=not broken,
+            observed=f"{equal} of {compared} equal the baseline's",
+            limit="all, for a flag of class exact",
+            next_step=f"Find what {effect.flag}={effect.value} changes",
+        )
+        checks = (*trust, same)
+        found.append(
+            finding(
+                study,
+                f"flag.{effect.flag}",
+                question=f"Does {effect.flag}={effect.value} pay?",
+                kind="comparison",
+                verdict="untrusted" if vetoed(checks) else effect.comparison.verdict,
+                strategy=effect.strategy,
+                variant=f"baseline+{effect.flag}={effect.value}",
+                claim=f"{effect.flag}={effect.value} alone changes CPU per {study.system.unit} by "
+                f"{percent_change(effect.comparison)} ({screening.windows} windows, {screening.users} users).",
+                effect=effect_of_comparison(f"CPU per {study.system.unit}", effect.comparison),
+                trust=checks,
+                evidence=evidence(figure),
+                caveats=(
+                    "screened side by side in one process for each flag: find what to confirm, not what to publish",
+                ),
+                next_step="Confirm in fresh blocks: perflab spike --effort full",
+                details={"flag": effect.flag},
+            )
+        )
+    return found
+
+
+def conclude_matrix(
+    study: Study, results: list[MatrixResult], trials: list[Trial], figures: dict[str, Evidence]
+) -> list[Finding]:
+    """Return the findings of the load matrix: degradation from the lightest to the heaviest level, and recovery."""
+    found = []
+    by_trial = {t.spec.name: t for t in trials}
+    for number, result in enumerate(results, 1):
+        trust = trust_of([by_trial[result.trial]])
+        rows = [{**level_row(level), "scenario": name} for name, level in result.levels.items()]
+        requests = [{**level_row(level), "scenario": name} for name, level in result.requests.items() if level.finished]
+        found.append(_degradation(study, number, result, rows, requests, trust, figures))
+        if result.recovery:
+            found.append(_recovery(study, number, result, trust, figures))
+    return found
+
+
+def _degradation(
+    study: Study,
+    number: int,
+    result: MatrixResult,
+    rows: list[dict[str, Any]],
+    requests: list[dict[str, Any]],
+    trust: tuple[TrustCheck, ...],
+    figures: dict[str, Evidence],
+) -> Finding:
+    steady = [level for level in result.levels.values() if level.p50]
+    steady.sort(key=lambda level: level.users)
+    claim = f"{result.variant} finished too few units to say"
+    if steady:
+        low, high = steady[0], steady[-1]
+        claim = (
+            f"From {low.users} to {high.users} users the p50 of {result.variant} went from {low.p50.value:.0f} to "
+            f"{high.p50.value:.0f} ms and its CPU from {low.cpu_percent:.0f} to {high.cpu_percent:.0f} % of a core"
+            if low.p50 and high.p50
+            else claim
+        )
+    return finding(
+        study,
+        f"matrix.{number}",
+        question=f"How does {result.variant} bear the load matrix?",
+        kind="observation",
+        verdict="untrusted" if vetoed(trust) else "reported",
+        variant=result.variant,
+        trust=trust,
+        condition=",".join(f"{k}={v}" for k, v in result.conditions.items()),
+        claim=claim + ".",
+        evidence=evidence(figures.get("degradation"), figures.get("series")),
+        details={"scenarios": rows, "requests": requests},
+    )
+
+
+def _recovery(
+    study: Study, number: int, result: MatrixResult, trust: tuple[TrustCheck, ...], figures: dict[str, Evidence]
+) -> Finding:
+    recovery = result.recovery
+    assert recovery is not None
+    back = (
+        f"was back {recovery.recovered_s:.1f} s after its end"
+        if recovery.recovered_s is not None
+        else f"was not back within the {recovery.observed_s:.0f} s observed"
+    )
+    return finding(
+        study,
+        f"spike.{number}",
+        question=f"How fast is {result.variant} back after a spike?",
+        kind="observation",
+        verdict="untrusted" if vetoed(trust) else "reported",
+        variant=result.variant,
+        trust=trust,
+        claim=f"In the spike the p95 of {result.variant} rose from {recovery.before_p95_ms:.0f} to "
+        f"{recovery.during_p95_ms:.0f} ms, the p95 of probes {back}, and {recovery.lost} units were lost.",
+        evidence=evidence(figures.get("spike")),
+        details={"recovery": [vars_of(recovery)]},
+        caveats=("back = p95 of all later probe units at most 10 % above the p95 before the spike",),
+    )
+
+
+def vars_of(record: Any) -> dict[str, Any]:
+    """Return a frozen record as a flat dictionary whose missing numbers are None."""
+    from dataclasses import asdict
+
+    return {k: (None if isinstance(v, float) and v != v else v) for k, v in asdict(record).items()}
+
+
+def _median(values: Any) -> str:
+    import numpy as np
+
+    return f"{float(np.median(values)):.3g}"
+
+
+def _unit(column: str) -> str:
+    return "MB" if column == "memory_mb" else "ms"
+
+
+def conclude_targets(study: Study, judged: Sequence[Judged], trials: dict[str, Trial]) -> list[Finding]:
+    """Return one finding for each target and condition."""
+    from perflab.findings.judge import target_finding
+
+    found = []
+    for number, item in enumerate(judged, 1):
+        caveats = [STAND_IN_CAVEAT] if any(p.role == "standin" for p in study.system.process) else []
+        if study.quick:
+            caveats.append("quick effort: a shortened scenario; a meet here is provisional")
+        found.append(
+            target_finding(
+                item.target,
+                item.judgement,
+                id=f"F30-target.{number}",
+                notebook=study.notebook,
+                question=f"Does {study.system.judge} meet {item.target.id}?",
+                n_unit=item.reading.n_unit,
+                variant=study.system.judge,
+                scenario=item.scenario,
+                condition=item.condition,
+                trust=trust_of([trials[item.trial]]),
+                caveats=caveats,
+                headline=5 if item.judgement.interval else 0,
+            )
+        )
+    return found
+
+
+def conclude(
+    study: Study,
+    blocks: BlockResult,
+    screening: Screening | None,
+    results: list[MatrixResult],
+    judged: Sequence[Judged],
+    figures: dict[str, Evidence],
+) -> list[Finding]:
+    """Return everything that 30_prototype claims."""
+    matrix = {r.trial: read_trial(study, r.trial) for r in results}
+    found = conclude_blocks(study, blocks, block_trials(study, blocks), figures.get("ecdf"))
+    if screening:
+        found += conclude_screening(study, screening, screened_trials(study, screening), figures.get("forest"))
+    found += conclude_matrix(study, results, list(matrix.values()), figures)
+    return found + conclude_targets(study, judged, matrix)

@@ -1,0 +1,48 @@
+"""What 90_verdict concludes: the decision, by fixed rules, from findings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perflab.experiments.conclude.parts import finding
+from perflab.experiments.study import Study
+from perflab.experiments.summing_up import traced
+from perflab.findings.finding import Finding
+
+
+def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the decision on the judged variant.
+
+    Rules: a missed target means do not ship as it is; untrusted targets mean measure again; otherwise ship, with
+    "provisionally" while anything was only measured quickly or is still open.
+    """
+    rows = [r for r in traced(study, findings) if r.domain == study.system.domain]
+    named = {v: [r.id for r in rows if r.verdict == v] for v in ("misses", "untrusted", "inconclusive", "meets")}
+    judged = study.system.judge
+    gain = next((f for f in findings if f.id == "F30-1"), None)
+    said = f" {gain.claim}" if gain and gain.verdict in ("better", "worse", "equivalent", "trivial") else ""
+    if named["misses"]:
+        claim = f"Do not ship {judged} as it is: it misses {', '.join(named['misses'])}.{said}"
+    elif named["untrusted"]:
+        claim = f"Measure {judged} again: trust checks refused to judge {', '.join(named['untrusted'])}.{said}"
+    elif not named["meets"]:
+        claim = f"Nothing can be said of {judged} yet: no target was judged.{said}"
+    else:
+        how = "provisionally " if study.quick or named["inconclusive"] else ""
+        claim = f"Ship {judged}, {how}by {len(named['meets'])} targets met and none missed.{said}"
+    open_points = (
+        f"{len(named['inconclusive'])} inconclusive, {sum(r.verdict == 'not-yet-judged' for r in rows)} not yet judged"
+    )
+    return [
+        finding(
+            study,
+            "1",
+            question="What should we do?",
+            kind="observation",
+            verdict="reported",
+            claim=claim,
+            headline=9,
+            caveats=(open_points,),
+            details={"targets": {k: v for k, v in named.items() if v}},
+        )
+    ]

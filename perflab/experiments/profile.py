@@ -1,0 +1,156 @@
+"""Profile a variant under light load, one instrument at a time, each pass beside unwatched stretches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from perflab.errors import InstrumentFailure
+from perflab.experiments.effort import Effort
+from perflab.experiments.study import Study
+from perflab.experiments.tables import stage_rows
+from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
+from perflab.experiments.units_of_work import Window, judged_rows, system_cpu_in_window, units_done
+from perflab.instrument.interface import Capture, Instrument, Target
+from perflab.instrument.table import ProfileTable
+from perflab.system.launch import RunningSystem
+
+SETTLE_S = 4.0
+PROFILED_USERS = 25  # instruments are never put on a live system with more load than this
+
+
+@dataclass
+class ProfilePass:
+    """One started system with what was seen on it: unwatched stretches, watched ones, captures and problems."""
+
+    name: str
+    trial: Trial | None = None
+    unwatched: list[Window] = field(default_factory=list)
+    watched: dict[str, Window] = field(default_factory=dict)
+    captures: dict[str, tuple[Capture, ProfileTable]] = field(default_factory=dict)
+    rendered: list[Path] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)  # (instrument, one line with code and remedy)
+
+
+def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> ProfilePass:
+    """Run the system unwatched, then under py-spy's GIL view, then under its wall view, then unwatched again."""
+    from perflab.instrument.pyspy import PySpy
+
+    done, length = ProfilePass("py-spy"), sizes.profile_window_s
+
+    def during(running: RunningSystem) -> bool:
+        time.sleep(SETTLE_S)
+        done.unwatched.append(_stretch(lambda: time.sleep(length)))
+        for instrument in (PySpy("gil"), PySpy("wall")):
+            _attach(study, running, instrument, length, done)
+        done.unwatched.append(_stretch(lambda: time.sleep(length / 2)))
+        return False
+
+    total = SETTLE_S + 3.5 * length + 8.0
+    done.trial = run_trial(study, _spec(study, variant, f"profile-{variant}-pyspy", total), during=during, again=True)
+    return done
+
+
+def launched_pass(study: Study, sizes: Effort, instrument: Any, variant: str = "baseline") -> ProfilePass:
+    """Run a fresh system under an instrument that wraps its command and writes when the process ends."""
+    done = ProfilePass(f"{instrument.name}-{instrument.view}")
+    folder, root = _folder(study, variant), _source(study)
+    name = study.system.system_processes[0].name
+    spec = _spec(study, variant, f"profile-{variant}-{done.name}", SETTLE_S + sizes.profile_window_s + 20.0)
+
+    def during(running: RunningSystem) -> bool:
+        time.sleep(SETTLE_S)
+        process = running.processes[name]
+        target = Target(root, pid=process.pid, log_path=process.log_path, cores=study.cores.others)
+        _capture(instrument, target, sizes.profile_window_s, folder, root, done)
+        return True
+
+    try:
+        wrap = {name: lambda argv, env: instrument.wrap(argv, env, folder, root)}
+        done.trial = run_trial(study, spec, wrap=wrap, during=during, again=True)
+    except InstrumentFailure as error:
+        done.problems.append((instrument.name, str(error)))
+    return done
+
+
+def launched_passes(study: Study, sizes: Effort, variant: str = "baseline") -> list[ProfilePass]:
+    """Run memray, then scalene for CPU, and at full effort scalene for memory, each on a fresh system."""
+    from perflab.instrument.memray import Memray
+    from perflab.instrument.scalene import Scalene
+
+    instruments = [Memray("launch"), Scalene(), *([Scalene(memory=True)] if sizes.scalene_memory else [])]
+    passes = []
+    for number, instrument in enumerate(instruments):
+        study.progress("profile", number, len(instruments), f"{instrument.name} {instrument.view}")
+        passes.append(launched_pass(study, sizes, instrument, variant))
+    return passes
+
+
+def _spec(study: Study, variant: str, name: str, length: float) -> TrialSpec:
+    from perflab.experiments.effort import EFFORT
+
+    users = min(EFFORT[study.effort].profile_users, PROFILED_USERS)
+    return TrialSpec(
+        name=name, variant=variant, steps=((0.0, users), (length, 0)), duration_s=length,
+        segments=(Segment("profile", 0.0, length, users, SETTLE_S),), seed=study.seed, drain_s=5.0,
+        plant=study.run.manifest.planted,
+    )  # fmt: skip
+
+
+def _attach(study: Study, running: RunningSystem, instrument: Instrument, length: float, done: ProfilePass) -> None:
+    study.progress("profile", len(done.watched), 3, f"{instrument.name} {instrument.view}")
+    process = running.processes[study.system.system_processes[0].name]
+    target = Target(_source(study), pid=process.pid, log_path=process.log_path, cores=study.cores.others)
+    _capture(instrument, target, length, _folder(study, running.variant.name), _source(study), done)
+
+
+def _capture(
+    instrument: Instrument, target: Target, length: float, folder: Path, root: Path, done: ProfilePass
+) -> None:
+    """Capture, parse and render; what fails is a problem with its code, never an empty table."""
+    key = f"{instrument.name}-{instrument.view}"
+    start = time.monotonic_ns()
+    try:
+        capture = instrument.capture(target, length, folder)
+        done.watched[key] = Window(start, min(time.monotonic_ns(), start + int(length * NS)))
+        done.captures[key] = capture, instrument.parse(capture, root)
+        done.rendered += instrument.render(capture, folder)
+    except InstrumentFailure as error:
+        done.problems.append((key, str(error)))
+
+
+def _stretch(work: Callable[[], None]) -> Window:
+    start = time.monotonic_ns()
+    work()
+    return Window(start, time.monotonic_ns())
+
+
+def _folder(study: Study, variant: str) -> Path:
+    path = study.run.folder("profiles") / variant.replace("=", "-").replace("+", "-")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _source(study: Study) -> Path:
+    return study.system.resolve(study.system.source or ".")
+
+
+def cpu_ms_per_unit(study: Study, trial: Trial, spans: list[Window]) -> float:
+    """Return CPU milliseconds for each unit of work over some stretches of a trial; NaN where nothing was done."""
+    rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
+    work = sum(units_done(rows, span) for span in spans)
+    cpu = sum(system_cpu_in_window(trial, study.system, span) for span in spans)
+    return 1e3 * cpu / work if work > 0 else float("nan")
+
+
+def first_look(study: Study, sampled: ProfilePass) -> list[dict[str, Any]]:
+    """Return the stages of a unit of work from the unwatched stretches."""
+    assert sampled.trial is not None
+    rows = judged_rows(sampled.trial, study.system.load.unit_kind)
+    inside = [rows[(rows["end_ns"] > s.start_ns) & (rows["end_ns"] < s.end_ns)] for s in sampled.unwatched]
+    import pandas as pd
+
+    return stage_rows(study, pd.concat(inside))

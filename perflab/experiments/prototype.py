@@ -1,0 +1,164 @@
+"""Baseline against the judged variant: blocks, flags, matrix, targets; what 30_prototype calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from perflab.experiments import tables
+from perflab.experiments.blocks import NULL, BlockPlan, BlockResult, run_blocks
+from perflab.experiments.conclude.parts import percent_change, trust_of
+from perflab.experiments.effort import Effort
+from perflab.experiments.matrix import MatrixResult, run_matrix
+from perflab.experiments.readings import Reading, read_measure
+from perflab.experiments.screen import Screening, screen_flags
+from perflab.experiments.study import Study
+from perflab.experiments.trial import Trial, read_trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from perflab.findings.catalogue import Target
+    from perflab.findings.judge import Judgement
+
+BLOCK_OPTIONS = {"think_s": 0.3}
+CPU_MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One target under one condition: what was read, and what is said of it."""
+
+    target: Target
+    reading: Reading
+    judgement: Judgement
+    scenario: str
+    condition: str
+    trial: str
+
+
+def compare_variants(study: Study, sizes: Effort) -> BlockResult:
+    """Run the blocks {baseline, null arm, judged variant}, plus every single flag at full effort."""
+    arms = {"baseline": "baseline", NULL: "baseline", study.system.judge: study.system.judge}
+    if sizes.confirm_flags:
+        arms |= {
+            f"{flag.name}={flag.optimised}": f"baseline+{flag.name}={flag.optimised}" for flag in study.system.flag
+        }
+    plan = BlockPlan(
+        sizes.blocks, sizes.block_users, sizes.units_per_user, BLOCK_OPTIONS,
+        limit_s=10.0 + 2.0 * sizes.units_per_user * study.system.load.probe_seconds,
+    )  # fmt: skip
+    return run_blocks(study, arms, plan, "compare")
+
+
+def block_trials(study: Study, result: BlockResult) -> list[Trial]:
+    """Return the trials of a comparison."""
+    return [read_trial(study, name) for name in result.trials]
+
+
+def response_rows(study: Study, result: BlockResult) -> list[dict[str, Any]]:
+    """Return the response times of baseline and judged variant."""
+    judged = study.system.judge
+    return tables.response_rows(study, block_trials(study, result), {"baseline": "baseline", judged: judged})
+
+
+def comparison_sentence(study: Study, result: BlockResult) -> str:
+    """Say in one sentence what the judged variant does to CPU, with the null arm beside it."""
+    found = result.compare(study.system.judge, "cpu_ms_per_unit", CPU_MARGIN)
+    null = result.compare(NULL, "cpu_ms_per_unit", CPU_MARGIN)
+    return (
+        f"CPU per {study.system.unit} of {study.system.judge}: {percent_change(found)} ({found.verdict}, {found.n} "
+        f"blocks); the baseline against itself: {percent_change(null)}."
+    )
+
+
+def screen(study: Study, sizes: Effort) -> Screening | None:
+    """Screen every flag by CPU per unit; None for a system without flags."""
+    if not study.system.flag:
+        return None
+    return screen_flags(
+        study, users=sizes.screen_users, windows=sizes.screen_windows, window_s=sizes.screen_window_s, margin=CPU_MARGIN
+    )
+
+
+def screened_trials(study: Study, screening: Screening | None) -> list[Trial]:
+    """Return the trials of a screening."""
+    return [read_trial(study, name) for name in screening.trials] if screening else []
+
+
+def run_matrices(study: Study) -> list[MatrixResult]:
+    """Run the matrix on the judged variant and the baseline, then the first scenario under each further condition."""
+    judged = study.system.judge
+    results = [run_matrix(study, judged, {})]
+    results += [run_matrix(study, other, {}) for other in ("baseline", "optimised") if other != judged]
+    for condition in study.system.condition:
+        for value in condition.judged:
+            if value != condition.default:
+                scenarios = None if not study.quick else [study.system.scenario[0]]
+                results.append(run_matrix(study, judged, {condition.name: value}, scenarios=scenarios))
+    return results
+
+
+def matrix_table(results: Sequence[MatrixResult]) -> pd.DataFrame:
+    """Return all scenarios of all variants as one table."""
+    import pandas as pd
+
+    parts = []
+    for result in results:
+        part = tables.level_table(result.levels.values())
+        part.insert(0, "variant", result.variant)
+        part.insert(1, "condition", ",".join(result.conditions.values()) or "default")
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def judge_targets(study: Study, results: Sequence[MatrixResult]) -> list[Judged]:
+    """Judge every target of the system's domain that has a measure, for the judged variant, under each condition."""
+    from perflab.findings.catalogue import load_targets
+    from perflab.findings.judge import judge_target
+
+    if not study.system.targets:
+        return []
+    targets = [t for t in load_targets(study.system.resolve(study.system.targets)) if t.domain == study.system.domain]
+    measures = {m.metric: m for m in study.system.measure}
+    found = []
+    for result in (r for r in results if r.variant == study.system.judge):
+        trial = read_trial(study, result.trial)
+        trust = trust_of([trial])
+        for target in targets:
+            measure = measures.get(target.metric)
+            scenario = study.system.target_scenario.get(target.id) or (measure.scenario if measure else "") or "normal"
+            if measure is None or scenario not in result.levels:
+                continue
+            reading = read_measure(study, measure, trial, scenario, target.verdict_aggregate)
+            judgement = judge_target(
+                target, reading.interval, unit=reading.unit, level=study.level, trust=trust,
+                domain=study.system.domain, reason=reading.reason,
+            )  # fmt: skip
+            condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(**result.conditions).items())
+            found.append(Judged(target, reading, judgement, scenario, condition, result.trial))
+    return found
+
+
+def target_table(judged: Sequence[Judged]) -> pd.DataFrame:
+    """Return the judged targets as a short table."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {"target": j.target.id, "asked": j.target.text, "scenario": j.scenario, "condition": j.condition,
+             "seen": j.judgement.reason, "n": f"{j.reading.n} {j.reading.n_unit}", "verdict": j.judgement.printed}
+            for j in judged
+        ]
+    )  # fmt: skip
+
+
+def spike_figure(study: Study, results: Sequence[MatrixResult]) -> dict[str, Any]:
+    """Return the matrix of the judged variant second by second, its users, and the moment of recovery."""
+    trial = read_trial(study, results[0].trial)
+    series = tables.seconds_series(study, trial, results[0].variant)
+    recovery = results[0].recovery
+    end = next((s.start_s for s in trial.spec.segments if s.scenario.startswith("after ")), None)
+    back = None if recovery is None or recovery.recovered_s is None or end is None else end + recovery.recovered_s
+    return {"series": series, "users": tables.users_over_time(trial), "recovered_s": back}

@@ -1,0 +1,121 @@
+"""Read the figure that a target asks for out of a trial: value, interval, n and how they were got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from perflab.errors import StatisticError
+from perflab.experiments.ladder import quantile
+from perflab.experiments.study import Study
+from perflab.experiments.trial import NS, Trial
+from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms, window
+from perflab.stats.interval import Interval
+from perflab.stats.latency import sectioned_mean
+from perflab.stats.proportion import clopper_pearson
+from perflab.system.spec import Measure
+
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a trial says about a metric, in the measure's own unit; `interval` is None with the `reason` beside it."""
+
+    metric: str
+    interval: Interval | None
+    unit: str
+    n: int
+    n_unit: str
+    reason: str = ""
+
+
+def read_measure(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    """Return the reading of one measure in one scenario of a trial.
+
+    `aggregate` is the catalogue's: a percentile for latencies; rates, shares and levels have their own form.
+    """
+    return _READERS[measure.kind](study, measure, trial, scenario, aggregate)
+
+
+def _latency(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
+    times = response_ms(rows)
+    found = quantile(times, QUANTILES.get(aggregate, 0.95))
+    reason = "" if found else f"{len(times)} {measure.rows}s are too few for {aggregate} with an interval"
+    return Reading(measure.metric, found, "ms", len(times), f"{measure.rows}s", reason)
+
+
+def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
+    good = rows[rows["outcome"] == "ok"]
+    span = window(trial, scenario)
+    counts = np.histogram(good["end_ns"], bins=np.arange(span.start_ns, span.end_ns + NS, NS))[0][:-1]
+    return _of_seconds(measure, counts * 60.0, "requests/min", len(good), f"{measure.rows}s")
+
+
+def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    failed, finished = failures(judged_rows(trial, measure.rows, scenario, measure.tag, measure.name))
+    if finished == 0:
+        return Reading(measure.metric, None, "%", 0, f"{measure.rows}s", "nothing finished")
+    share = clopper_pearson(failed, finished)
+    percent = Interval(
+        100 * share.value, 100 * (share.low or 0.0), 100 * (1.0 if share.high is None else share.high),
+        share.confidence, finished, share.method,
+    )  # fmt: skip
+    return Reading(measure.metric, percent, "%", finished, f"{measure.rows}s")
+
+
+def _cpu(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    span = window(trial, scenario)
+    edges = np.arange(span.start_ns, span.end_ns, NS)
+    total = np.zeros(len(edges))
+    for process in study.system.system_processes:
+        rows = trial.resources[trial.resources["process"] == process.name]
+        total += np.interp(edges, rows["t_ns"].to_numpy(dtype=float), rows["cpu_s"])
+    return _of_seconds(measure, 100 * np.diff(total), "%", max(len(total) - 1, 0), "seconds")
+
+
+def _memory(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    budget = study.system.memory_budget_mb
+    if not budget:
+        return Reading(measure.metric, None, "%", 0, "samples", "the system's file declares no memory_budget_mb")
+    peak = 100 * peak_memory_mb(trial, study.system, window(trial, scenario)) / budget
+    return Reading(measure.metric, Interval(peak, peak, peak, 1.0, 1, "largest value seen"), "%", 1, "peak")
+
+
+def _sustained(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    users = next(s.users for s in trial.spec.segments if s.scenario == scenario)
+    failed, finished = failures(judged_rows(trial, measure.rows, scenario))
+    if finished == 0:
+        return Reading(measure.metric, None, "sessions", 0, f"{measure.rows}s", "nothing finished")
+    share = 100 * failed / finished
+    if share >= 1.0:
+        return Reading(
+            measure.metric, Interval(0, 0, 0, 1.0, finished, "level not held"), "sessions", finished,
+            f"{measure.rows}s", f"{share:.1f} % of {finished} failed at {users} users",
+        )  # fmt: skip
+    return Reading(
+        measure.metric, Interval(users, users, users, 1.0, finished, "level held"), "sessions", finished, "units"
+    )
+
+
+def _of_seconds(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: str) -> Reading:
+    """Bound a mean from its values second by second; ten sections, or five where the window is short."""
+    sections = 10 if len(values) >= 20 else max(3, len(values) // 2)
+    try:
+        found = sectioned_mean(values, sections)
+    except StatisticError as error:
+        return Reading(measure.metric, None, unit, n, n_unit, str(error))
+    return Reading(measure.metric, found, unit, n, n_unit)
+
+
+_READERS = {
+    "latency": _latency,
+    "rate_per_min": _rate,
+    "error_percent": _errors,
+    "cpu_percent": _cpu,
+    "memory_percent": _memory,
+    "sustained_users": _sustained,
+}

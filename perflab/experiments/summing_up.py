@@ -1,0 +1,75 @@
+"""Read all findings of a run and put them side by side; what 90_verdict calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from perflab.experiments.study import Study
+from perflab.findings.finding import Finding, load_findings
+from perflab.findings.traceability import TraceRow, trace_targets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read(study: Study) -> list[Finding]:
+    """Return the findings of every other notebook of the run."""
+    found = load_findings(study.run.folder("findings"))
+    return [finding for finding in found if finding.notebook != study.notebook]
+
+
+def traced(study: Study, findings: Sequence[Finding]) -> list[TraceRow]:
+    """Return every target of the system's target file with its verdict or why there is none."""
+    from perflab.findings.catalogue import load_targets
+
+    if not study.system.targets:
+        return []
+    targets = load_targets(study.system.resolve(study.system.targets))
+    return trace_targets(targets, findings, domain=study.system.domain, variant=study.system.judge)
+
+
+def target_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
+    """Return the targets of this system's domain."""
+    import pandas as pd
+
+    rows = [row for row in traced(study, findings) if row.domain == study.system.domain]
+    return pd.DataFrame([{"target": r.id, "asked": r.text, "verdict": r.printed, "because": r.reason} for r in rows])
+
+
+def strategy_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
+    """Return what each flag does, best first, with what may be decided from it."""
+    import pandas as pd
+
+    flags = [f for f in findings if f.kind == "comparison" and f.strategy and f.effect]
+    flags.sort(key=lambda f: f.effect.value if f.effect else 1.0)
+    return pd.DataFrame(
+        [{"strategy": f.strategy, "variant": f.variant, "claim": f.claim, "verdict": f.verdict, "decision": decision(f)}
+         for f in flags]
+    )  # fmt: skip
+
+
+def decision(finding: Finding) -> str:
+    """Return adopt, adopt if, reject or measure more; never "adopt" from a screening on one metric."""
+    if finding.verdict in ("untrusted", "inconclusive"):
+        return "measure more"
+    if finding.verdict == "worse":
+        return "reject"
+    if finding.verdict in ("equivalent", "trivial"):
+        return "no effect on CPU: judge by another metric"
+    return "adopt if confirmed with memory and tail beside CPU"
+
+
+def open_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
+    """Return what is inconclusive, untrusted or not yet judged, with what to do next."""
+    import pandas as pd
+
+    rows = [
+        {"what": f.question, "verdict": f.verdict, "next": f.next_step or f.claim}
+        for f in findings if f.verdict in ("inconclusive", "untrusted", "not-yet-judged")
+    ]  # fmt: skip
+    skipped = [
+        {"what": s.name, "verdict": s.status, "next": s.reason}
+        for s in study.run.manifest.steps if s.status in ("failed", "skipped")
+    ]  # fmt: skip
+    return pd.DataFrame([*skipped, *rows]).drop_duplicates()

@@ -1,0 +1,152 @@
+"""Results as the flat tables that figures draw and deliverables print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perflab.experiments.blocks import BlockResult
+from perflab.experiments.ladder import Level
+from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.screen import Screening
+from perflab.experiments.study import Study
+from perflab.experiments.trial import NS, Trial
+from perflab.experiments.units_of_work import judged_rows, response_ms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def latency_points(levels: Iterable[Level], variant: str = "") -> list[dict[str, Any]]:
+    """Return p50 and p95 with intervals for each level that n allows."""
+    rows = []
+    for level in levels:
+        for name, interval in (("p50", level.p50), ("p95", level.p95)):
+            if interval:
+                row = {"users": level.users, "percentile": name, "value": interval.value,
+                       "low": interval.low, "high": interval.high}  # fmt: skip
+                rows.append(row | ({"variant": variant} if variant else {}))
+    return rows
+
+
+def throughput_points(levels: Iterable[Level], variant: str) -> list[dict[str, Any]]:
+    """Return units per second for each level."""
+    return [{"users": x.users, "value": x.throughput_per_s, "variant": variant} for x in levels if x.users]
+
+
+def level_table(levels: Iterable[Level]) -> pd.DataFrame:
+    """Return levels as a short table for a notebook; an empty cell means that n did not allow the figure."""
+    import pandas as pd
+
+    def text(level: Level, name: str) -> str:
+        interval = getattr(level, name)
+        return f"{interval.value:.0f} [{interval.low:.0f}, {interval.high:.0f}]" if interval else ""
+
+    return pd.DataFrame(
+        [
+            {"scenario": x.scenario, "users": x.users, "n": x.n, "p50 (ms)": text(x, "p50"), "p95 (ms)": text(x, "p95"),
+             "units/s": round(x.throughput_per_s, 1), "CPU (% of a core)": round(x.cpu_percent, 1),
+             "memory (MB)": round(x.memory_mb), "failed": f"{x.failed} of {x.finished}"}
+            for x in levels
+        ]
+    )  # fmt: skip
+
+
+def stage_rows(study: Study, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return p50 and p95 of each stage of a unit, in the order of time."""
+    from perflab.samples.spans import stage_ms
+
+    found = []
+    for stage in study.system.spans.stage:
+        values = np.asarray(stage_ms(rows, stage), dtype=float)
+        values = values[np.isfinite(values)]
+        if len(values):
+            found.append({"stage": stage.name, "owner": stage.owner, "inside": stage.inside, "n": len(values),
+                          "p50": float(np.quantile(values, 0.5)), "p95": float(np.quantile(values, 0.95))})  # fmt: skip
+    return found
+
+
+def forest_rows(screening: Screening) -> list[dict[str, Any]]:
+    """Return one ratio for each flag, and the null arm's."""
+    rows = [
+        {"label": f"{e.flag}={e.value}", "value": e.comparison.effect, "low": e.comparison.low,
+         "high": e.comparison.high, "verdict": e.comparison.verdict}
+        for e in screening.effects
+    ]  # fmt: skip
+    null = screening.null
+    return [*rows, {"label": "null arm (baseline again)", "value": null.effect, "low": null.low, "high": null.high,
+                    "verdict": null.verdict}]  # fmt: skip
+
+
+def response_rows(study: Study, trials: Sequence[Trial], arms: dict[str, str]) -> list[dict[str, Any]]:
+    """Return every response time by arm: `arms` maps an arm to the name that the figure shows."""
+    rows = []
+    for trial in trials:
+        if trial.spec.arm in arms:
+            times = response_ms(judged_rows(trial, study.system.load.unit_kind))
+            rows += [{"variant": arms[trial.spec.arm], "value": float(value)} for value in times]
+    return rows
+
+
+def block_table(study: Study, result: BlockResult) -> pd.DataFrame:
+    """Return the comparisons of a block experiment as a short table."""
+    import pandas as pd
+
+    from perflab.experiments.conclude.parts import percent_change
+    from perflab.experiments.conclude.prototype import CPU_MARGIN
+
+    rows = []
+    for name, column in ((f"CPU per {study.system.unit}", "cpu_ms_per_unit"), ("response p50", "p50_ms"),
+                         ("response p95", "p95_ms"), ("peak memory", "memory_mb")):  # fmt: skip
+        found = result.compare(study.system.judge, column, CPU_MARGIN)
+        rows.append({"figure": name, "change": percent_change(found), "verdict": found.verdict, "blocks": found.n})
+    return pd.DataFrame(rows)
+
+
+def degradation_points(result: MatrixResult) -> list[dict[str, Any]]:
+    """Return each figure of the steady scenarios as a multiple of its value at the fewest users."""
+    steady = sorted((x for x in result.levels.values() if x.p50), key=lambda x: x.users)
+    rows: list[dict[str, Any]] = []
+    for name in ("p50", "p95"):
+        base = next((getattr(x, name) for x in steady if getattr(x, name)), None)
+        for level in steady:
+            interval = getattr(level, name)
+            if interval and base:
+                rows.append({"users": level.users, "metric": f"response {name}", "value": interval.value / base.value,
+                             "low": interval.low / base.value, "high": interval.high / base.value})  # fmt: skip
+    for label, column in (("CPU", "cpu_percent"), ("memory", "memory_mb")):
+        rows += [{"users": x.users, "metric": label, "value": getattr(x, column) / getattr(steady[0], column)}
+                 for x in steady if getattr(steady[0], column)]  # fmt: skip
+    return rows
+
+
+def seconds_series(study: Study, trial: Trial, variant: str, every_s: float = 2.0) -> list[dict[str, Any]]:
+    """Return the p95 of responses for each stretch of `every_s` seconds with at least five units."""
+    rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
+    good = rows[rows["outcome"] == "ok"]
+    at = ((good["intended_ns"].to_numpy() - trial.facts.go_ns) / NS // every_s).astype(int)
+    times = response_ms(good)
+    return [
+        {"second": float((bucket + 0.5) * every_s), "value": float(np.quantile(times[at == bucket], 0.95)), "variant": variant}
+        for bucket in sorted(set(at.tolist())) if (at == bucket).sum() >= 5
+    ]  # fmt: skip
+
+
+def users_over_time(trial: Trial) -> list[dict[str, Any]]:
+    """Return the users asked for over time, for shading."""
+    return [{"second": at, "users": users} for at, users in trial.spec.steps]
+
+
+def resource_rows(trial: Trial) -> list[dict[str, Any]]:
+    """Return CPU (percent of one core) and memory of each process over time."""
+    found = []
+    for name, group in trial.resources.groupby("process"):
+        at = (group["t_ns"].to_numpy() - trial.facts.go_ns) / NS
+        percent = 100 * np.gradient(group["cpu_s"].to_numpy(), at) if len(at) > 2 else np.zeros(len(at))
+        found += [
+            {"second": float(s), "process": name, "cpu_percent": float(c), "rss_mb": float(m) / 1e6}
+            for s, c, m in zip(at[::5], percent[::5], group["rss_bytes"].to_numpy()[::5], strict=True)
+        ]
+    return found

@@ -1,0 +1,85 @@
+"""The command line: light, clear, and one line for each error."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from perflab.cli.app import _joined_parameters
+from perflab.cli.notebook import parse_parameter
+from perflab.errors import UsageError
+
+
+def perflab(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "perflab", *args], capture_output=True, text=True, timeout=60)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; import perflab.cli.app\n"
+        "heavy = {'pandas', 'numpy', 'matplotlib', 'scipy', 'locust', 'numba', 'pyarrow', 'papermill', 'nbformat'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["spike", "notebook", "load", "profile", "report", "runs", "bench", "doctor"])
+def test_every_command_has_help(command):
+    done = perflab(command, "--help")
+    assert done.returncode == 0 and "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("spike", "--system", "none.toml"), "no such file"),
+        (("spike", "--effort", "huge"), "effort is one of quick, full"),
+        (("spike", "--only", "99_nothing"), "Unknown notebook"),
+        (("spike", "--resume", "nope"), "No run"),
+        (("system", "check", "none.toml"), "no such file"),
+        (("notebook", "99_nothing"), "No notebook"),
+        (("notebook", "11_baseline_load", "-p", "efort", "quick"), "did you mean"),
+        (("notebook", "11_baseline_load", "-p", "rng_seed", "many"), "rng_seed"),
+        (("bench", "nothing"), "gateway"),
+        (("report", "nope"), "No run"),
+        (("load", "--variant", "best"), "Unknown variant"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_two(args, expected):
+    done = perflab(*args)
+    assert done.returncode == 2
+    assert expected.lower() in done.stderr.lower(), done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
+def test_no_runs_yet_says_how_to_make_one():
+    done = perflab("runs")
+    assert done.returncode == 0 and "perflab spike" in done.stdout
+    assert json.loads(perflab("runs", "--json").stdout) == []
+
+
+def test_system_check_tells_what_it_read(root):
+    done = perflab("system", "check", str(root / "data/systems/voice_gateway.toml"))
+    assert done.returncode == 0 and "No fault found" in done.stdout
+
+
+def test_parameters_in_papermills_form():
+    assert _joined_parameters(["notebook", "x", "-p", "a", "1", "-p", "b=2"]) == [
+        "notebook", "x", "-p", "a=1", "-p", "b=2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("a=1", 1), ("a=1.5", 1.5), ("a=true", True), ("a=quick", "quick"), ("a=x=y", "x=y")]
+)
+def test_parameter_values_are_read_as_literals(text, value):
+    assert parse_parameter(text) == ("a", value)
+
+
+def test_a_parameter_without_value_is_refused():
+    with pytest.raises(UsageError, match="is not NAME VALUE"):
+        parse_parameter("effort")
