@@ -1,0 +1,82 @@
+"""Leak or cache: two memray windows of one living process, the second twice as long as the first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal
+
+from perflab.instrument.table import ProfileTable
+
+REPORT_BYTES_PER_S = 20_000  # slower growth is not reported: in-flight data looks the same in a short window
+AGREE = 0.10
+ARENAS = (1 << 20, 1 << 18)  # bytes of a pymalloc arena
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A place whose memory grew in both windows.
+
+    `rate` in bytes/s over both windows; `low` and `high` cover the two windows' disagreement and the granularity of
+    the allocations. `verdict`: leak = the rates agree and bytes scale with time; cache = they do not.
+    """
+
+    file: str
+    function: str
+    line: int
+    rate: float
+    low: float
+    high: float
+    bytes_t: int
+    bytes_2t: int
+    allocations: int
+    verdict: Literal["leak", "cache"]
+    flags: tuple[str, ...] = ()
+
+
+def find_growth(
+    short: ProfileTable, long: ProfileTable, report: float = REPORT_BYTES_PER_S, agree: float = AGREE
+) -> list[Growth]:
+    """Return growing places, fastest first: leak when the rates of both windows agree within `agree`.
+
+    A leak of r bytes/s holds r*T after one window and 2*r*T after two; a cache that fills or data in flight does not
+    scale. Places below `report` bytes/s in the longer window are left out. The tables must hold memray's leak view.
+    """
+    first, second = _held(short), _held(long)
+    t1, t2 = short.health.window_s, long.health.window_s
+    if min(t1, t2) <= 0:
+        raise ValueError("a growth rate needs two windows of known length")
+    found = []
+    for place, (size, count) in second.items():
+        before, before_count = first.get(place, (0, 0))
+        if size / t2 >= report:
+            found.append(_judge(place, (before, size), (t1, t2), before_count + count, agree))
+    return sorted(found, key=lambda growth: (growth.verdict != "leak", -growth.rate, growth.file, growth.line))
+
+
+def _judge(
+    place: tuple[str, str, int], sizes: tuple[int, int], times: tuple[float, float], count: int, agree: float
+) -> Growth:
+    rates = (sizes[0] / times[0], sizes[1] / times[1])
+    rate = sum(sizes) / sum(times)
+    scales = abs(rates[1] - rates[0]) <= agree * max(rates)
+    step = rate / max(1, count)  # one allocation more or less at the edges of the windows
+    flags = [*([] if scales else ["P306"]), *(["P308"] if count and round(sum(sizes) / count) in ARENAS else [])]
+    return Growth(
+        *place,
+        rate,
+        max(0.0, min(*rates) - step),
+        max(rates) + step,
+        *sizes,
+        count,
+        "leak" if scales else "cache",
+        tuple(flags),
+    )
+
+
+def _held(table: ProfileTable) -> dict[tuple[str, str, int], tuple[int, int]]:
+    held: dict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0, 0])
+    for index, metric in enumerate(("bytes", "allocations")):
+        for row in table.select(instrument="memray", view="leak", attribution="own", metric=metric):
+            held[row.file, row.function, row.line][index] += round(row.value)
+    return {place: (size, count) for place, (size, count) in sorted(held.items())}

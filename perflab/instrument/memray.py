@@ -1,0 +1,258 @@
+"""memray: every allocation, exactly; the one witness for leaks and churn.
+
+Launched around the system's command, or attached to a living process for a window. Two attached windows, one twice as
+long as the other, decide about a leak (see leak.py).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from perflab.instrument import preflight as probe
+from perflab.instrument import proc
+from perflab.instrument.failures import Problem, failure, refuse
+from perflab.instrument.flame import flame_svg
+from perflab.instrument.interface import Capture, Target
+from perflab.instrument.launched import check_wrapped, split_command, stop_and_check
+from perflab.instrument.source_tree import NATIVE, SourceTree
+from perflab.instrument.stacks import Frame, Stack, attribute_all
+from perflab.instrument.table import Health, Measure, ProfileRow, ProfileTable, rows_from
+from perflab.instrument.window import Watch, hold, log_tail, run_watched
+
+DETACH_LIMIT_S = 15.0
+VIEWS = ("alloc", "peak", "leak")
+
+
+@dataclass(frozen=True)
+class Memray:
+    """memray in one way: `launch` around a command, or `attach` to a process (gdb or lldb needed)."""
+
+    mode: Literal["launch", "attach"] = "launch"
+    trace_python_allocators: bool = False  # exact for objects up to 512 B, at about six times the CPU
+    label: str = ""  # tells two windows of one process apart
+    name: str = "memray"
+
+    @property
+    def view(self) -> str:
+        """The mode with its label, such as attach-2t."""
+        return "-".join(filter(None, [self.mode, self.label]))
+
+    @property
+    def artefact(self) -> str:
+        """Name of the file that is written in the output folder."""
+        return f"memray-{self.view}.bin"
+
+    def wrap(
+        self, argv: list[str], env: dict[str, str], out_dir: Path, source_root: Path
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return the command that runs [python, -m, package, args] under memray, in the very process started."""
+        python, program, args = split_command(argv)
+        out = out_dir.resolve() / self.artefact
+        out.unlink(missing_ok=True)
+        return [python, "-m", "memray", "run", "-q", "-f", *self._flags(), "-o", str(out), *program, *args], dict(env)
+
+    def _flags(self) -> list[str]:
+        return ["--trace-python-allocators"] if self.trace_python_allocators else []
+
+    def preflight(self, target: Target) -> list[Problem]:
+        """Check that the target's Python finds memray and, to attach, that a debugger may trace it."""
+        if problems := probe.check_source(target):
+            return problems
+        if self.mode == "attach":
+            return (
+                probe.check_alive(target)
+                or probe.check_debugger()
+                or probe.check_tracer(target.pid)
+                or probe.check_profiled(target.pid)
+                or probe.check_importable("memray", probe.target_python(target), "P107")
+                or probe.check_pyspy(target.pid)
+            )
+        if target.pid:
+            return check_wrapped(target, "memray")
+        return probe.check_command(target.argv) or probe.check_importable("memray", probe.target_python(target), "P107")
+
+    def capture(self, target: Target, window_s: float, out_dir: Path) -> Capture:
+        """Launched: hold the process for the window, then SIGTERM. Attached: track for the window, then detach."""
+        refuse(probe.check_folder(out_dir) or self.preflight(target))
+        out = out_dir.resolve() / self.artefact
+        if self.mode == "launch":
+            watch = Watch(target.pid)
+            stop_and_check(target, out, watch, window_s)
+        else:
+            watch = self._attached(target, window_s, out)
+        return self.collect(target, out_dir, watch)
+
+    def _attached(self, target: Target, window_s: float, out: Path) -> Watch:
+        out.unlink(missing_ok=True)
+        python = probe.target_python(target)
+        argv = [python, "-m", "memray", "attach", "-f", *self._flags(), "-o", str(out), str(target.pid)]
+        self._tool(argv, target)
+        watch = Watch(target.pid)
+        lived = hold(watch, window_s)
+        if not lived:
+            raise failure(
+                "P202",
+                f"process {target.pid} ended while memray watched it",
+                f"Its last lines: {log_tail(target.log_path)}" if target.log_path else "",
+            )
+        self._tool([python, "-m", "memray", "detach", str(target.pid)], target)
+        return watch
+
+    def _tool(self, argv: list[str], target: Target) -> None:
+        rc, output, _ = run_watched(argv, Watch(target.pid), DETACH_LIMIT_S, target.cores)
+        if rc == 0:
+            return
+        if not proc.alive(target.pid):
+            raise failure("P202", f"process {target.pid} ended while memray attached")
+        if "No module named 'memray'" in output:
+            raise failure("P107", f"the interpreter of process {target.pid} does not find memray")
+        raise failure("P206", f"memray {argv[3]} ended with {rc}: {' '.join(output.split())[-200:]}")
+
+    def collect(self, target: Target, out_dir: Path, watch: Watch) -> Capture:
+        """Keep the file of a window that is over; raises P203, P208 or P201."""
+        window = watch.window()
+        capture = Capture(
+            self.name,
+            self.view,
+            out_dir,
+            {"bin": self.artefact},
+            window.seconds,
+            target.argv,
+            target.pid,
+            cpu_s=window.cpu_s,
+            run_delay=window.run_delay,
+        )
+        with _reader(capture) as reader:
+            meta = reader.metadata
+            seconds = (meta.end_time - meta.start_time).total_seconds()
+            if meta.total_allocations == 0:
+                raise failure("P201", f"memray saw no allocation in {window.seconds:.1f} s")
+        clean = seconds > 0
+        return replace(capture, window_s=seconds if clean else window.seconds, codes=() if clean else ("P204",)).save()
+
+    def parse(self, capture: Capture, source_root: Path) -> ProfileTable:
+        """Sum bytes per place for everything allocated, the peak, and what was still held at the end."""
+        tree, rows = SourceTree(source_root), []
+        count = 0
+        for view in VIEWS:
+            weights, counts = self.stacks(capture, view)
+            count = max(count, sum(counts.values()))
+            rows += self._rows(weights, view, "bytes", "bytes", tree, sum(counts.values()))
+            rows += self._rows(counts, view, "allocations", "count", tree, sum(counts.values()))
+        health = Health(
+            count,
+            capture.window_s,
+            cpu_s=capture.cpu_s,
+            run_delay=capture.run_delay,
+            clean_end="P204" not in capture.codes,
+            codes=tuple(capture.codes),
+        )
+        return ProfileTable(tuple(rows), health)
+
+    def _rows(
+        self, weights: dict[Stack, int], view: str, metric: str, unit: str, tree: SourceTree, count: int
+    ) -> list[ProfileRow]:
+        return rows_from(attribute_all(weights, tree), Measure("memray", view, metric, unit), count)
+
+    def stacks(self, capture: Capture, view: str) -> tuple[dict[Stack, int], dict[Stack, int]]:
+        """Return bytes and counts by stack (root first) of one view; raises P208 when the file cannot be read."""
+        with _reader(capture) as reader:
+            if view == "alloc":
+                return _churn(reader.get_allocation_records())
+            if view == "peak":
+                return _by_stack(reader.get_high_watermark_allocation_records(merge_threads=True))
+            return _by_stack(reader.get_leaked_allocation_records(merge_threads=True))
+
+    def render(self, capture: Capture, out_dir: Path) -> list[Path]:
+        """Write memray's own leak page without web assets (5 MB), and a small flame graph of all bytes allocated."""
+        page = out_dir / f"{capture.name}-leaks.html"
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "memray",
+                "flamegraph",
+                "--leaks",
+                "--no-web",
+                "-f",
+                "-o",
+                str(page),
+                str(capture.path("bin")),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if done.returncode != 0 or not page.is_file():
+            raise failure("P206", f"memray flamegraph wrote no page: {done.stderr.strip()[-200:]}")
+        graph = out_dir / f"{capture.name}-alloc.svg"
+        graph.write_text(
+            flame_svg(self.stacks(capture, "alloc")[0], "memray: bytes allocated", "bytes"), encoding="utf-8"
+        )
+        return [page, graph]
+
+
+def memory_series(capture: Capture) -> list[tuple[float, int, int]]:
+    """Return (seconds since the start, RSS bytes, heap bytes) about every 10 ms of a capture."""
+    with _reader(capture) as reader:
+        snapshots = list(reader.get_memory_snapshots())
+    return [((snap.time - snapshots[0].time) / 1000, snap.rss, snap.heap) for snap in snapshots]
+
+
+def _reader(capture: Capture) -> Any:
+    from memray import FileReader
+
+    try:
+        return FileReader(str(capture.path("bin")))
+    except OSError as error:
+        raise failure("P208", f"{capture.files['bin']} cannot be read ({error})") from None
+
+
+def _frames(record: Any) -> Stack:
+    frames = [Frame(function, file, line) for function, file, line in reversed(record.stack_trace())]
+    return tuple(frames) or (Frame("<no python frame>", NATIVE, 0),)
+
+
+def _freed() -> set[int]:
+    from memray import AllocatorType
+
+    return {AllocatorType.FREE, AllocatorType.MUNMAP, AllocatorType.PYMALLOC_FREE}
+
+
+def _by_stack(records: Iterable[Any]) -> tuple[dict[Stack, int], dict[Stack, int]]:
+    sizes: dict[Stack, int] = defaultdict(int)
+    counts: dict[Stack, int] = defaultdict(int)
+    freed = _freed()
+    for record in records:
+        if record.allocator not in freed:
+            stack = _frames(record)
+            sizes[stack] += record.size
+            counts[stack] += record.n_allocations
+    return dict(sizes), dict(counts)
+
+
+def _churn(records: Iterable[Any]) -> tuple[dict[Stack, int], dict[Stack, int]]:
+    """Sum all allocations; a stack is resolved once per stack id, because millions of records share a few hundred."""
+    totals: dict[int, list[int]] = {}
+    known: dict[int, Stack] = {}
+    freed = _freed()
+    for record in records:
+        if record.allocator in freed:
+            continue
+        key = record.stack_id
+        if key not in known:
+            known[key], totals[key] = _frames(record), [0, 0]
+        totals[key][0] += record.size
+        totals[key][1] += record.n_allocations
+    sizes: dict[Stack, int] = defaultdict(int)
+    counts: dict[Stack, int] = defaultdict(int)
+    for key, (size, count) in totals.items():
+        sizes[known[key]] += size
+        counts[known[key]] += count
+    return dict(sizes), dict(counts)

@@ -1,0 +1,153 @@
+"""Readers of /proc: what the kernel says about a process, without a dependency and at a few microseconds each."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+CAP_SYS_PTRACE = 19
+
+
+class Stat(NamedTuple):
+    """One line of /proc/PID/stat: `cpu_s` of its own threads, `children_cpu_s` of awaited children."""
+
+    state: str
+    parent: int
+    cpu_s: float
+    children_cpu_s: float
+    threads: int
+    start_ticks: int
+    rss_bytes: int
+
+
+def stat(pid: int) -> Stat | None:
+    """Return the process's state, CPU and memory, or None when it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()  # the name may hold spaces and brackets
+    utime, stime, cutime, cstime = (int(value) for value in fields[11:15])
+    return Stat(
+        fields[0],
+        int(fields[1]),
+        (utime + stime) * TICK_S,
+        (cutime + cstime) * TICK_S,
+        int(fields[17]),
+        int(fields[19]),
+        int(fields[21]) * PAGE,
+    )
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    seen = stat(pid)
+    return seen is not None and seen.state not in "ZX"
+
+
+def status(pid: int) -> dict[str, str]:
+    """Return /proc/PID/status as a dictionary; empty when the process is gone."""
+    try:
+        rows = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    return {key: value.strip() for key, _, value in (row.partition(":") for row in rows)}
+
+
+def cmdline(pid: int) -> list[str]:
+    """Return the command of a process; empty when it is gone or a kernel thread."""
+    try:
+        raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [part.decode("utf-8", "replace") for part in raw.split(b"\0")[:-1]]
+
+
+def may_trace() -> bool:
+    """Whether CAP_SYS_PTRACE is effective for this process."""
+    return bool(int(status(os.getpid()).get("CapEff", "0"), 16) >> CAP_SYS_PTRACE & 1)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the living descendants of a process, itself not included."""
+    found, waiting = [], [pid]
+    while waiting:
+        for child in _children(waiting.pop()):
+            found.append(child)
+            waiting.append(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    for task in _tasks(pid):
+        try:
+            children += [int(text) for text in (task / "children").read_text().split()]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the thread ended between listing and reading
+    return children
+
+
+def _tasks(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+@dataclass(frozen=True)
+class SchedStat:
+    """Seconds on a core and seconds waiting for one, summed over the living threads of a process."""
+
+    run_s: float
+    wait_s: float
+
+    def delay_since(self, before: SchedStat) -> float:
+        """Return wait / (run + wait) since `before`, in 0..1; 0 when nothing ran."""
+        run, wait = self.run_s - before.run_s, self.wait_s - before.wait_s
+        return max(0.0, wait) / (run + wait) if run + wait > 0 else 0.0
+
+
+def schedstat(pid: int) -> SchedStat:
+    """Read run and run-queue-wait time of every living thread of a process (ns resolution)."""
+    run = wait = 0
+    for task in _tasks(pid):
+        try:
+            fields = (task / "schedstat").read_text().split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the thread ended between listing and reading
+        run, wait = run + int(fields[0]), wait + int(fields[1])
+    return SchedStat(run / 1e9, wait / 1e9)
+
+
+def cpu_seconds(pid: int, children: bool = True) -> float:
+    """Return CPU seconds used so far by a process and its descendants; 10 ms resolution; 0 when it is gone."""
+    own = stat(pid)
+    if own is None:
+        return 0.0
+    others = [stat(child) for child in descendants(pid)] if children else []
+    return own.cpu_s + own.children_cpu_s + sum(o.cpu_s + o.children_cpu_s for o in others if o)
+
+
+def involuntary_switches(pid: int) -> int:
+    """Return how often threads of the process were pushed off a core."""
+    total = 0
+    for task in _tasks(pid):
+        try:
+            text = (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the thread ended between listing and reading
+        total += int(text.rpartition("nonvoluntary_ctxt_switches:")[2].split()[0])
+    return total
+
+
+def open_files(pid: int) -> int:
+    """Return the number of open file descriptors; 0 when the process is gone or not ours."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0

@@ -1,0 +1,162 @@
+"""py-spy: sampling from outside, three views by attaching to a living process.
+
+gil: stacks that hold the GIL, the one view that a busy machine does not bend; cpu: stacks that seem to run; wall: all
+stacks, idle ones too, which shows what blocks. Blocking samples only: --nonblocking tears 8-14 % of the stacks, and
+--native misplaces most of them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from perflab.instrument import preflight as probe
+from perflab.instrument import proc
+from perflab.instrument.failures import Problem, failure, refuse
+from perflab.instrument.flame import flame_svg
+from perflab.instrument.interface import Capture, Target
+from perflab.instrument.source_tree import SourceTree
+from perflab.instrument.stacks import Collapsed, attribute_all, parse_raw
+from perflab.instrument.table import Health, Measure, ProfileTable, rows_from
+from perflab.instrument.window import Watch, free_cores, log_tail, run_watched
+
+RATE_HZ = 250
+MIN_SAMPLES = 100
+MAX_TORN = 0.02
+GIL_FREE = 0.5  # below this ratio of GIL samples to CPU seconds, native code ran without the GIL
+_FLAG = {"gil": ["--gil"], "cpu": [], "wall": ["--idle"]}
+_COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
+
+
+@dataclass(frozen=True)
+class PySpy:
+    """py-spy in one view."""
+
+    view: Literal["gil", "cpu", "wall"] = "gil"
+    rate_hz: int = RATE_HZ
+    min_samples: int = MIN_SAMPLES
+    name: str = "pyspy"
+
+    def preflight(self, target: Target) -> list[Problem]:
+        """Check that the process lives, holds own code, and that py-spy can really read it."""
+        return probe.check_alive(target) or probe.check_source(target) or probe.check_pyspy(target.pid)
+
+    def capture(self, target: Target, window_s: float, out_dir: Path) -> Capture:
+        """Attach for `window_s` (whole seconds, rounded up); raises P1xx before, P201, P202, P205-P207 after."""
+        refuse(probe.check_folder(out_dir) or self.preflight(target))
+        raw = out_dir / f"pyspy-{self.view}.raw"
+        raw.unlink(missing_ok=True)  # a stale file must not pass for a new one
+        seconds = max(1, math.ceil(window_s))
+        argv = [
+            str(probe.pyspy_path()),
+            "record",
+            "-p",
+            str(target.pid),
+            "-d",
+            str(seconds),
+            "-r",
+            str(self.rate_hz),
+            "-f",
+            "raw",
+            "--full-filenames",
+            *_FLAG[self.view],
+            "-o",
+            str(raw),
+        ]
+        watch, cores = Watch(target.pid), free_cores(target.pid, target.cores)
+        rc, output, used = run_watched(argv, watch, seconds + 15, cores)
+        self._check_end(target, rc, output, watch)
+        window = watch.window()
+        counts = _COUNTS.search(output)
+        ticks, errors = (int(counts[1]), int(counts[2])) if counts else (0, 0)
+        capture = Capture(
+            self.name,
+            self.view,
+            out_dir,
+            {"raw": raw.name},
+            window.seconds,
+            tuple(argv),
+            target.pid,
+            rc,
+            self.rate_hz,
+            ticks,
+            errors,
+            window.cpu_s,
+            window.run_delay,
+            used,
+            output[-2000:],
+            () if cores else ("P311",),
+        )
+        self._check_samples(capture)
+        return capture.save()
+
+    def parse(self, capture: Capture, source_root: Path) -> ProfileTable:
+        """Count samples per place, own, leaf and library; raises P208 when the file is cut off, P201 when too few."""
+        stacks = self._stacks(capture)
+        tree = SourceTree(source_root)
+        rows = rows_from(
+            attribute_all(stacks.weights, tree), Measure("pyspy", self.view, "samples", "samples"), stacks.total
+        )
+        seen = stacks.total + stacks.torn + stacks.empty
+        torn = (stacks.torn + capture.errors) / max(1, seen + capture.errors)
+        health = Health(
+            stacks.total,
+            capture.window_s,
+            capture.rate_hz,
+            capture.ticks,
+            capture.cpu_s,
+            capture.run_delay,
+            torn,
+            codes=self._codes(capture, stacks, torn),
+        )
+        return ProfileTable(tuple(rows), health)
+
+    def render(self, capture: Capture, out_dir: Path) -> list[Path]:
+        """Write the flame graph of the same capture (no second one is needed)."""
+        title = {"gil": "CPU while holding the GIL", "cpu": "CPU", "wall": "Wall-clock time, waiting included"}[
+            self.view
+        ]
+        path = out_dir / f"{capture.name}.svg"
+        path.write_text(flame_svg(self._stacks(capture).weights, f"py-spy: {title}", "samples"), encoding="utf-8")
+        return [path]
+
+    def _stacks(self, capture: Capture) -> Collapsed:
+        try:
+            return parse_raw(capture.path("raw").read_text(encoding="utf-8", errors="replace"))
+        except ValueError:
+            raise failure("P208", f"{capture.files['raw']} has a line without a count") from None
+
+    def _check_end(self, target: Target, rc: int, output: str, watch: Watch) -> None:
+        lived = proc.alive(target.pid)
+        if not lived or "process exited" in output:
+            raise failure(
+                "P202",
+                f"process {target.pid} ended after {watch.window().seconds:.1f} s",
+                f"Its last lines: {log_tail(target.log_path)}" if target.log_path else "",
+            )
+        if rc != 0:
+            raise failure("P206", f"py-spy ended with {rc}: {' '.join(output.split())[-200:]}")
+
+    def _check_samples(self, capture: Capture) -> None:
+        if not capture.path("raw").is_file():
+            raise failure("P203", "py-spy wrote no file")
+        stacks = self._stacks(capture)
+        if stacks.total >= self.min_samples:
+            return
+        native = self.view == "gil" and capture.cpu_s * self.rate_hz > 4 * self.min_samples
+        likely = "native code without the GIL" if native else "an idle target"
+        raise failure(
+            "P201",
+            f"{stacks.total} samples in {capture.window_s:.1f} s, {self.min_samples} are needed; the "
+            f"target used {capture.cpu_s:.2f} CPU s, so the likely cause is {likely}",
+            "Use the view without --gil" if native else "",
+        )
+
+    def _codes(self, capture: Capture, stacks: Collapsed, torn: float) -> tuple[str, ...]:
+        codes = [*capture.codes, *(["P205"] if torn > MAX_TORN else [])]
+        if self.view == "gil" and capture.cpu_s > 0 and stacks.total / capture.rate_hz / capture.cpu_s < GIL_FREE:
+            codes.append("P305")
+        return tuple(codes)

@@ -1,0 +1,72 @@
+"""Which code is the system's own, and one name per file that is the same on every machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+NATIVE = "<native>"
+MODULE = "<module>"
+NAMESPACES = ("google", "azure", "zope", "opentelemetry")  # shared by distributions: their second level tells
+SITE, STDLIB, OTHER = "<site>", "<stdlib>", "<other>"
+_SITE = re.compile(r".*/(?:site|dist)-packages/(.+)$")
+_STDLIB = re.compile(r".*/lib/python3\.\d+t?/(.+)$")
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """The system's own code lies below `root`; everything else is a library.
+
+    Names: own files relative to `root`; `<site>/...` for installed packages, `<stdlib>/...` for Python's own,
+    `<other>/...` for anything else, `<native>` where there is no Python file. Never None, so that no group-by
+    drops a row. Installed packages are recognised before `root`, which may hold a virtual environment.
+    """
+
+    root: Path
+
+    @cached_property
+    def _prefix(self) -> str:
+        return str(self.root.resolve()) + "/"
+
+    def is_own(self, path: str) -> bool:
+        """Whether the file belongs to the system."""
+        return path.startswith(self._prefix) and not _SITE.match(path) and not _STDLIB.match(path)
+
+    def name(self, path: str) -> str:
+        """Return the file's name in a table."""
+        if not path or path == NATIVE:
+            return NATIVE
+        if self.is_own(path):
+            return path[len(self._prefix) :]
+        for pattern, label in ((_SITE, SITE), (_STDLIB, STDLIB)):
+            if match := pattern.match(path):
+                return f"{label}/{match[1]}"
+        if path.startswith("<"):
+            return f"{STDLIB}/{path}" if path.startswith("<frozen") else path
+        return f"{OTHER}/{package_path(path, self.root)}" if path.startswith("/") else path
+
+    def package(self, name: str) -> str:
+        """Return the package of a named library file, such as ``google.genai`` or ``asyncio``; '' for own code."""
+        label, _, rest = name.partition("/")
+        if label not in (SITE, STDLIB, OTHER):
+            return "native" if name == NATIVE else ""
+        parts = [part.removesuffix(".py").removesuffix(".pyx") for part in PurePosixPath(rest).parts]
+        if label == STDLIB:
+            return "python: " + parts[0].strip("<>").removeprefix("frozen ")
+        depth = 2 if parts[0] in (*NAMESPACES, self._own_package) and len(parts) > 1 else 1
+        return ".".join(parts[:depth])
+
+    @cached_property
+    def _own_package(self) -> str:
+        return package_path(str(self.root.resolve() / "x.py"), self.root).split("/")[0]
+
+
+def package_path(path: str, root: Path) -> str:
+    """Return `path` from its outermost package on, so that neighbours of `root` read as ``perflab/wire/frame.py``."""
+    file = Path(path)
+    top = file.parent
+    while (top / "__init__.py").is_file() and top.parent != top:
+        top = top.parent
+    return file.relative_to(top).as_posix() if top != file.parent else file.name

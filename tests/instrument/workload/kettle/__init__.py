@@ -1,0 +1,1 @@
+"""A small asyncio service with known shares, for testing profilers on."""
