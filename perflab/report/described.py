@@ -60,3 +60,12 @@ def _from_findings(manifest: Manifest, findings: Sequence[Finding], judged: str)
     decided = by_target(judged_targets(findings, judged)).values()
     return [{"id": f.target_id or f.id, "quote": f.question, "domain": manifest.domain, "verdict": f.verdict,
              "level": f.level, "finding": f.id, "reason": f.claim} for f in decided]  # fmt: skip
+
+
+def strategy_names(manifest: Manifest) -> dict[str, str]:
+    """Return the names of the strategies of the system's catalogue by id, empty when there is none to read."""
+    named = _description(manifest.system).get("strategies")
+    if not named:
+        return {}
+    found = _description(str((Path(manifest.system).parent / str(named)).resolve())).get("strategy", [])
+    return {str(s.get("id")): str(s.get("name", "")) for s in found if isinstance(s, Mapping)}

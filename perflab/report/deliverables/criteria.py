@@ -1,0 +1,68 @@
+"""Success criteria and risks, each answered from findings."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from perflab.findings.finding import Finding
+from perflab.report.deliverables.document import Row
+from perflab.report.deliverables.material import Material
+from perflab.report.verdict import by_target, judged_targets
+
+FILE = Path(__file__).parent / "criteria.toml"
+
+
+def criteria_rows(material: Material) -> list[Row]:
+    """Return one row per success criterion: text, how it is checked, how it stands, on which findings."""
+    return [_criterion(material, item) for item in _read("criterion")]
+
+
+def risk_rows(material: Material) -> list[Row]:
+    """Return one row per risk: text, mitigation, and the findings that bear on it."""
+    rows = []
+    for item in _read("risk"):
+        found = _matching(material, item)
+        counts = ", ".join(f"{f.id} {f.verdict}" for f in found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+        rows.append({"risk": item["id"], "level": item["level"], "text": item["text"], "mitigation": item["mitigation"],
+                     "evidence": counts or "none yet"})  # fmt: skip
+    return rows
+
+
+def _read(table: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8"))[table]
+    return items
+
+
+def _matching(material: Material, item: dict[str, Any]) -> list[Finding]:
+    """Return the findings that an entry of the file asks for."""
+    found = material.of(*item.get("notebooks", [""]), kind=item.get("kind", ""))
+    words, verdicts, targets = item.get("words", []), item.get("verdicts", []), item.get("targets", [])
+    return [f for f in found
+            if (not verdicts or f.verdict in verdicts) and (not targets or f.target_id in targets)
+            and (not words or any(w in f"{f.question} {f.claim}".lower() for w in words))]  # fmt: skip
+
+
+def _criterion(material: Material, item: dict[str, Any]) -> Row:
+    """Return the row of one criterion."""
+    if item["rule"] == "risks":
+        bare = [row["risk"] for row in risk_rows(material) if row["evidence"] == "none yet"]
+        state, on = ("met", "all risks carry evidence") if not bare else ("open", f"no evidence for {', '.join(bare)}")
+    elif item["rule"] == "targets":
+        state, on = _targets(material, item)
+    else:
+        found = _matching(material, item)
+        state, on = ("met", ", ".join(f.id for f in found[:5])) if found else ("open", "no such finding")
+    return {"criterion": item["id"], "text": item["text"], "checked by": item["check"], "state": state, "on what": on}
+
+
+def _targets(material: Material, item: dict[str, Any]) -> tuple[str, str]:
+    """Judge a criterion by targets: missed by one miss, met when all are met, open otherwise."""
+    found = judged_targets(_matching(material, item), material.verdict.judged)
+    decided = {t: f for t, f in by_target(found).items() if f.verdict in ("meets", "misses", "inconclusive", "untrusted")}
+    if not decided:
+        return "open", "no target of this has been judged"
+    told = ", ".join(f"{name} {f.verdict}" for name, f in sorted(decided.items()))
+    verdicts = {f.verdict for f in decided.values()}
+    return ("missed" if "misses" in verdicts else "met" if verdicts == {"meets"} else "open"), told

@@ -1,0 +1,113 @@
+"""What deliverables are assembled from: the findings of a run, selected and laid out in a few standard ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from perflab.findings.finding import Evidence, Finding
+from perflab.report.deliverables.document import Block, Bullets, Picture, Row, Rows, Text
+from perflab.report.run_page import flat, tables_of
+from perflab.report.verdict import Verdict
+from perflab.report.wording import effect_text, n_text
+from perflab.runs import Manifest
+
+
+@dataclass(frozen=True)
+class Material:
+    """Findings, verdict and target rows of one run; notebooks are selected by the start of their names ("10", "2")."""
+
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    targets: tuple[Row, ...]
+    strategies: dict[str, str]
+
+    def of(self, *prefixes: str, kind: str = "") -> list[Finding]:
+        """Return the findings of some notebooks, the weightiest first."""
+        found = [f for f in self.findings if f.notebook.startswith(prefixes) and kind in ("", f.kind)]
+        return sorted(found, key=lambda f: (-f.headline, f.id))
+
+    def ran(self, prefix: str) -> str:
+        """Return why a notebook has nothing to show: it failed, was skipped, has not run, or is not part of this study."""
+        step = next((s for s in self.manifest.steps if s.name.startswith(prefix)), None)
+        if step is None:
+            return f"notebook {prefix} is not part of this study."
+        if step.status == "done":
+            return f"{step.name} ran and had no finding on this."
+        return f"{step.name} is {step.status}{f' ({step.reason})' if step.reason else ''}."
+
+
+def claims(findings: Iterable[Finding]) -> list[Block]:
+    """Return one bullet per finding: its id, its claim, its level."""
+    lines = tuple(f"{f.id}: {f.claim} [{f.verdict}, {f.level}]" for f in findings)
+    return [Bullets(lines)] if lines else []
+
+
+def effects(findings: Iterable[Finding], caption: str = "") -> list[Block]:
+    """Return a table of findings with their effects, intervals and n."""
+    rows = tuple({"finding": f.id, "question": f.question, "variant": f.variant, "scenario": f.scenario,
+                  "condition": f.condition, "verdict": f.verdict, "level": f.level, "effect": effect_text(f),
+                  "rests on": n_text(f)} for f in findings if f.effect)  # fmt: skip
+    return [Rows(_without_empty(rows), caption)] if rows else []
+
+
+def _without_empty(rows: tuple[dict[str, str], ...]) -> tuple[Row, ...]:
+    """Drop columns that no row fills."""
+    used = [name for name in rows[0] if any(row[name] for row in rows)]
+    return tuple({name: row[name] for name in used} for row in rows)
+
+
+def details(findings: Iterable[Finding], *words: str) -> list[Block]:
+    """Return the small tables that findings carry; with `words`, those whose name contains one of them."""
+    return [Rows(tuple(rows), f"{f.id}: {name.replace('_', ' ')}") for f in findings for name, rows in tables_of(f)
+            if not words or any(word in name for word in words)]  # fmt: skip
+
+
+def pictures(findings: Iterable[Finding], most: int = 4) -> list[Block]:
+    """Return the figures of findings, each once."""
+    found: dict[str, Evidence] = {}
+    for finding in findings:
+        found.update({e.path: e for e in finding.evidence if e.kind == "figure" and e.path not in found})
+    return [Picture(evidence) for evidence in list(found.values())[:most]]
+
+
+def caveats(findings: Iterable[Finding]) -> list[Block]:
+    """Return every distinct caveat and failed check."""
+    findings = list(findings)
+    lines = dict.fromkeys(c for f in findings for c in f.caveats)
+    failed = dict.fromkeys(f"Check failed: {t.name}, observed {t.observed}, limit {t.limit}. {t.next_step}".strip()
+                           for f in findings for t in f.trust if not t.passed)  # fmt: skip
+    return [Bullets((*failed, *lines))] if lines or failed else []
+
+
+def target_table(material: Material, findings: Sequence[Finding], caption: str) -> list[Block]:
+    """Return the judged targets of some findings as a table with what the source says."""
+    quotes = {str(row["id"]): str(row.get("quote", "")) for row in material.targets}
+    rows = tuple({"target": f.target_id, "as stated": quotes.get(f.target_id, f.question), "measured": effect_text(f),
+                  "rests on": n_text(f), "scenario": f.scenario, "condition": f.condition, "verdict": f.verdict,
+                  "level": f.level} for f in findings if f.kind == "target")  # fmt: skip
+    return [Rows(_without_empty(rows), caption)] if rows else []
+
+
+def environment(material: Material) -> list[Block]:
+    """Return the machine and software as a table."""
+    rows = tuple({"fact": name, "value": value} for name, value in flat(material.manifest.fingerprint))
+    return [Rows(rows)] if rows else []
+
+
+def reproduce(material: Material) -> list[Block]:
+    """Return how to get these results again."""
+    from perflab.report.deliverables.document import Code
+
+    m = material.manifest
+    command = f"perflab spike --system {m.system} --effort {m.effort} --seed {m.rng_seed}"
+    return [Code(f"make setup\n.venv/bin/{command}\n.venv/bin/perflab report {m.run_id}"),
+            Text(f"Commit {m.commit or 'unknown'}, run {m.run_id}, effort {m.effort}, seed {m.rng_seed}.")]  # fmt: skip
+
+
+def links(findings: Iterable[Finding], kind: str) -> list[Block]:
+    """Return evidence of one kind as a table of titles and paths, relative to the run."""
+    found = {e.path: e.title for f in findings for e in f.evidence if e.kind == kind}
+    rows: tuple[Row, ...] = tuple({"what": title, "file": path} for path, title in found.items())
+    return [Rows(rows)] if rows else []

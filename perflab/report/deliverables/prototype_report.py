@@ -1,0 +1,42 @@
+"""R3, the prototype report: what the optimised system does under load, and what was paid for it."""
+
+from __future__ import annotations
+
+from perflab.report.deliverables.document import Code, Document, Section, section
+from perflab.report.deliverables.material import Material, caveats, claims, details, effects, pictures, target_table
+from perflab.report.verdict import judged_targets
+
+
+def prototype_report(material: Material) -> Document:
+    """Assemble the report from the prototype and resilience notebooks."""
+    tried = material.of("30")
+    judged = [f for f in judged_targets(tried, material.verdict.judged) if f.kind == "target"]
+    others = [f for f in tried if f.kind == "target" and f not in judged]
+    compared = [f for f in tried if f.kind == "comparison"]
+    observed = [f for f in tried if f.kind == "observation"]
+    whole = [f for f in compared if not f.strategy]
+    sections = (
+        section("Answer first", [*claims(f for f in tried if f.headline)], material.ran("30")),
+        section(f"Targets of the {material.verdict.judged} variant", target_table(material, judged, ""), material.ran("30")),
+        section("The same targets on the other variants (shown, not judged)", target_table(material, others, ""),
+                "only the judged variant was measured against targets."),
+        section("Scenarios, degradation and recovery", [*claims(observed), *details(observed), *pictures(observed)],
+                material.ran("30")),
+        section("Ablation: one flag at a time", [*effects(f for f in compared if f.strategy), *pictures(compared, 2)],
+                material.ran("30")),
+        section("Resource impact", effects(whole, "The whole variant against the baseline"), material.ran("30")),
+        section("Equivalence of answers", claims(f for f in tried if "equivalen" in f"{f.question} {f.claim}".lower()),
+                "no finding on equal answers has been recorded."),
+        section("Resilience", [*claims(material.of("31")), *pictures(material.of("31"))], material.ran("31")),
+        section("Known limits", caveats(tried), "no caveat has been recorded."),
+        _run_it(material),
+    )  # fmt: skip
+    return Document("prototype-report", "Optimised system prototype", "Development team", sections)
+
+
+def _run_it(material: Material) -> Section:
+    """Say how to drive either variant by hand."""
+    system = material.manifest.system
+    lines = "\n".join(f".venv/bin/perflab load --system {system} --variant {name} --users 50 --seconds 20"
+                      for name in ("baseline", material.verdict.judged))  # fmt: skip
+    return Section("How to run either variant", (Code(lines),))
