@@ -12,7 +12,7 @@ from aiohttp import web
 
 from perflab.standins.draws import uniform
 from perflab.standins.faults import Fault
-from perflab.standins.live.client_messages import MalformedMessage, field
+from perflab.standins.live.client_messages import MalformedMessage, field, items
 from perflab.standins.live.voice import reply_text
 from perflab.standins.live.world import World
 
@@ -127,8 +127,10 @@ async def _prompt_digest(request: web.Request) -> bytes:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:
         raise MalformedMessage(f"Invalid JSON payload received. {error}") from None
-    contents = field(body, "contents")
-    if not isinstance(contents, list) or not contents:
+    contents = items(body, "contents")
+    if not contents:
         raise MalformedMessage("contents is not specified")
-    parts = [part for content in contents for part in field(content, "parts") or []]
-    return hashlib.sha256("\n".join(str(field(part, "text") or "") for part in parts).encode()).digest()
+    parts = [part for content in contents for part in items(content, "parts")]
+    return hashlib.sha256(
+        "\n".join(str(field(part, "text") or "") for part in parts).encode("utf-8", "surrogatepass")
+    ).digest()

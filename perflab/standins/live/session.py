@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from perflab.standins.live import server_messages as say
 from perflab.standins.live.answer import Answer
-from perflab.standins.live.client_messages import MalformedMessage, field
+from perflab.standins.live.client_messages import MalformedMessage, field, items
 from perflab.standins.live.detector import WINDOW_BYTES, Heard, TurnDetector
 from perflab.standins.live.setup import Setup
 from perflab.standins.live.turn import Turn
@@ -91,8 +91,8 @@ class Session:
 
     def tool_response(self, body: dict[str, Any], now: int) -> None:
         """Take the client's function responses; one that was not asked for, or no longer, is counted and ignored."""
-        responses = field(body, "functionResponses")
-        if not isinstance(responses, list) or not responses:
+        responses = items(body, "functionResponses")
+        if not responses:
             raise MalformedMessage("toolResponse.functionResponses is required")
         wanted = self.answer.turn.tool_id if self.answer is not None else ""
         if self.answer is None or not wanted or wanted not in [field(item, "id") for item in responses]:

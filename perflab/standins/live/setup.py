@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from perflab.standins.live.client_messages import MalformedMessage, field
+from perflab.standins.live.client_messages import MalformedMessage, field, items
 
 DEFAULT_SILENCE_MS = 300
 MAX_SILENCE_MS = 5_000
@@ -35,7 +35,7 @@ def parse_setup(body: dict[str, Any]) -> Setup:
     if not isinstance(model, str) or not model:
         raise MalformedMessage("setup.model is required")
     generation = field(body, "generationConfig") or {}
-    modalities = field(generation, "responseModalities") or ["AUDIO"]
+    modalities = items(generation, "responseModalities") or ["AUDIO"]
     resumption = field(body, "sessionResumption")
     silence_ms, manual = _activity(field(body, "realtimeInputConfig") or {})
     return Setup(
@@ -48,7 +48,7 @@ def parse_setup(body: dict[str, Any]) -> Setup:
         resumption=resumption is not None,
         transparent=bool(resumption and field(resumption, "transparent")),
         handle=str(field(resumption, "handle") or "") if resumption else "",
-        tool=_tool_name(field(body, "tools") or []),
+        tool=_tool_name(items(body, "tools")),
     )
 
 
@@ -69,19 +69,14 @@ def _session_number(instruction: Any) -> int | None:
     if isinstance(instruction, str):
         texts = [instruction]
     else:
-        parts = field(instruction, "parts") if instruction is not None else []
-        if not isinstance(parts, list):
-            raise MalformedMessage("systemInstruction.parts must be a list")
+        parts = items(instruction, "parts") if instruction is not None else []
         texts = [str(field(part, "text") or "") for part in parts]
     match = _SESSION.search("\n".join(texts))
     return int(match.group(1)) if match else None
 
 
-def _tool_name(tools: Any) -> str:
+def _tool_name(tools: list[Any]) -> str:
     """Return `generate_code` where it is declared, else the first function declared, else nothing."""
-    if not isinstance(tools, list):
-        raise MalformedMessage("tools must be a list")
-    declared = [
-        str(field(function, "name") or "") for tool in tools for function in field(tool, "functionDeclarations") or []
-    ]
+    functions = [function for tool in tools for function in items(tool, "functionDeclarations")]
+    declared = [str(field(function, "name") or "") for function in functions]
     return "generate_code" if "generate_code" in declared else next(iter(declared), "")
