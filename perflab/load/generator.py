@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gevent.event import Event
+
 from perflab.load.lateness import LatenessLog
 from perflab.load.pacer import Pacer
 from perflab.load.plan import PLAN_ENV, LoadPlan
@@ -35,23 +37,31 @@ class Generator:
         self._on_failure = on_failure
         self.lateness = LatenessLog(self.folder / f"load.{index}.lateness")
         self.units = Units(RowLog(self.folder / f"load.{index}.rows", worker=index), self._disk_full, on_row)
+        self.notes: dict[str, Any] = {}  # what a load file wants known of the run, such as where its speech is from
+        self._all_slots: dict[str, list[Slot]] = slots(plan)
         self._slots: dict[str, Iterator[Slot]] = {}
         self.cpu_ns = 0
         self._closed = False
+        self.started = Event()  # users wait for it: a worker can be told to spawn before it has read GO
 
     def begin(self, go_ns: int, endpoints: dict[str, str]) -> None:
         """Set the clock's zero and the system's addresses; what was allocated so far leaves the garbage collector."""
         self.go_ns = go_ns
         self.plan = replace(self.plan, endpoints={**self.plan.endpoints, **endpoints})
-        self._slots = {name: iter(every[self.index :: self.workers]) for name, every in slots(self.plan).items()}
+        self._slots = {name: iter(every[self.index :: self.workers]) for name, every in self._all_slots.items()}
         self.cpu_ns, self.begin_ns = time.process_time_ns(), time.monotonic_ns()
         gc.collect()
         gc.freeze()  # a full collection would stop every stream for milliseconds
         gc.set_threshold(50_000, 50, 100)
+        self.started.set()
 
     def take_slot(self, name: str) -> Slot | None:
         """Return the next slot of a user class that is this process's to run, or None."""
         return next(self._slots.get(name, iter(())), None)
+
+    def slots_of(self, name: str) -> list[Slot]:
+        """Return all slots of a user class, those of other processes too."""
+        return self._all_slots.get(name, [])
 
     def at_ns(self, seconds: float) -> int:
         """Return the moment so many seconds after the load began."""
@@ -101,6 +111,7 @@ class Generator:
                 "worker": self.index, "rows": self.units.rows, "unfinished": unfinished, "asked": asked, "sent": sent,
                 "blocked": blocked, "lost": lost, "begin_ns": self.begin_ns, "end_ns": time.monotonic_ns(),
                 "cpu_s": (time.process_time_ns() - self.cpu_ns) / NS, "go_ns": self.go_ns, "failure": self.failure,
+                "notes": self.notes,
             }  # fmt: skip
             (self.folder / f"load.{self.index}.done.json").write_text(json.dumps(record), encoding="utf-8")
         except OSError as error:

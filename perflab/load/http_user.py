@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,16 @@ class Operation:
     path: Callable[[random.Random], str]
     body: Callable[[random.Random], Any] | None = None
     weight: float = 1.0
+    same_answer: bool = False  # the answer depends on the request alone: its CRC-32 proves variants equivalent
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, drawn and ready to send."""
+
+    operation: Operation
+    path: str
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -57,25 +68,25 @@ class PacedHttpUser(PacedUser):
 
     def unit(self, user: int, seq: int, due_ns: int) -> None:
         """Send the operation that the stream of (user, seq) draws."""
-        operation, body, path = self.draw(user, seq)
-        self.request(operation.name, operation.tag, operation.method, path, body, user=user, seq=seq, due_ns=due_ns)
+        self.send(self.draw(user, seq, due_ns), user=user, seq=seq, due_ns=due_ns)
 
     def arrive(self, arrival: Arrival, unit: Unit) -> str:
         """Send one operation over a connection of its own."""
-        operation, body, path = self.draw(arrival.user, 1)
-        row = self.request(
-            operation.name, operation.tag, operation.method, path, body, user=arrival.user, seq=1, due_ns=arrival.due_ns
-        )
-        self.client.close()
+        row = self.send(self.draw(arrival.user, 1, arrival.due_ns), user=arrival.user, seq=1, due_ns=arrival.due_ns)
+        self._drop()
         unit.first_ns, unit.status = row.first_ns, row.status
         return row.outcome
 
-    def draw(self, user: int, seq: int) -> tuple[Operation, bytes, str]:
-        """Return operation, body and path of a request."""
+    def draw(self, user: int, seq: int, due_ns: int) -> Request:
+        """Return the request of (user, seq), due at `due_ns`: the same in every arm."""
         stream = self.stream(user, seq)
-        operation = stream.choices(self.operations, [each.weight for each in self.operations])[0]
+        return self.request_of(stream.choices(self.operations, [each.weight for each in self.operations])[0], stream)
+
+    @staticmethod
+    def request_of(operation: Operation, stream: random.Random) -> Request:
+        """Return a request of an operation, its path and body drawn from `stream`."""
         body = json.dumps(operation.body(stream)).encode() if operation.body else b""
-        return operation, body, operation.path(stream)
+        return Request(operation, operation.path(stream), body)
 
     @property
     def client(self) -> HTTPClient:
@@ -88,18 +99,21 @@ class PacedHttpUser(PacedUser):
             )  # fmt: skip
         return self._http
 
-    def request(
-        self, name: str, tag: str, method: str, path: str, body: bytes = b"", *, user: int, seq: int, due_ns: int
-    ) -> Unit:  # fmt: skip
+    def send(self, request: Request, *, user: int, seq: int, due_ns: int) -> Unit:
         """Send one request and return its closed unit; failures are outcomes of the row, never raised."""
-        unit = self.generator.units.begin("request", name, user=user, seq=seq, intended_ns=due_ns, tag=tag)
-        unit.bytes_up, unit.start_ns = len(body), time.monotonic_ns()
+        operation = request.operation
+        unit = self.generator.units.begin(
+            "request", operation.name, user=user, seq=seq, intended_ns=due_ns, tag=operation.tag
+        )  # fmt: skip
+        unit.bytes_up, unit.start_ns = len(request.body), time.monotonic_ns()
         try:
-            answer = self.client.request(method, path, body=body)
+            answer = self.client.request(operation.method, request.path, body=request.body)
             unit.first_ns, unit.status = time.monotonic_ns(), answer.status_code
             received = answer.read()
             unit.bytes_down = len(received)
-            good = unit.status < self.ok_below and self.accept(name, Response(unit.status, received))
+            good = unit.status < self.ok_below and self.accept(operation.name, Response(unit.status, received))
+            if operation.same_answer:
+                unit.digest = zlib.crc32(received) or 1
             unit.close("ok" if good else "shed" if unit.status in (429, 503) else "error")
         except (TimeoutError, gevent.socket.timeout):
             self._drop()

@@ -25,8 +25,13 @@ class MeasuredUser(User):
 
     abstract = True
 
+    @classmethod
+    def prepare(cls) -> None:
+        """Do what takes long (reading data) before the load stands ready; called once per process."""
+
     @task
     def _take_part(self) -> None:
+        self.generator.started.wait()
         slot = self.generator.take_slot(type(self).__name__)
         if slot is not None:
             self.wait_until(self.generator.at_ns(slot.start_s))

@@ -20,7 +20,7 @@ from perflab.load.plan import PLAN_ENV, LoadPlan
 
 GO_FILE, READY_FILE, LOG_FILE, PLAN_FILE = "load.go.json", "load.{role}.ready", "load.log", "load.plan.json"
 HOOKS = Path(__file__).parent / "entry" / "perflab_hooks.py"
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 150.0  # a load file may have to fetch what it plays
 LEAD_NS = 150_000_000  # from GO to the clock's zero: time to spawn the seats
 TAIL_LINES = 6
 
@@ -74,7 +74,9 @@ class LoadGroup:
                 if process.poll() is not None:
                     raise LoadFailure(f"The load process {role} ended before it was ready", "", self.last_lines())
                 if time.monotonic() > deadline:
-                    raise LoadFailure(f"The load process {role} was not ready in {timeout_s:g} s", "", self.last_lines())
+                    raise LoadFailure(
+                        f"The load process {role} was not ready in {timeout_s:g} s", "", self.last_lines()
+                    )
                 time.sleep(0.02)
 
     def go(self, endpoints: Mapping[str, str] | None = None) -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from perflab.errors import LoadFailure
 from perflab.load.collect import read_closing, read_lateness, reconcile
@@ -32,6 +33,7 @@ class LoadResult:
     end_ns: int
     returncode: int
     log_path: Path
+    notes: dict[str, Any]
 
 
 class LoadProcess:
@@ -69,8 +71,8 @@ class LoadProcess:
                 if on_tick:
                     on_tick(max(elapsed, 0.0))
                 if elapsed > limit_s:
-                    raise LoadFailure(f"The load had not ended after {elapsed:.0f} s", f"its plan takes {limit_s:.0f} s",
-                                      self._group.last_lines())  # fmt: skip
+                    ended = f"The load had not ended after {elapsed:.0f} s"
+                    raise LoadFailure(ended, f"its plan takes {limit_s:.0f} s", self._group.last_lines())
                 if should_stop and should_stop():
                     self._group.interrupt()
                 self._pause()
@@ -106,7 +108,7 @@ class LoadProcess:
             row_logs=logs, lateness_logs=lateness_logs, generator=honesty(read_lateness(lateness_logs), closings),
             rows=sum(c["rows"] for c in closings), unfinished=sum(c["unfinished"] for c in closings),
             go_ns=self._go_ns, end_ns=max(c["end_ns"] for c in closings), returncode=max(codes.values() or [0]),
-            log_path=folder / LOG_FILE,
+            log_path=folder / LOG_FILE, notes={k: v for c in closings for k, v in c["notes"].items()},
         )  # fmt: skip
 
 

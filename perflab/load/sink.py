@@ -1,4 +1,4 @@
-"""A server that takes WebSocket messages and does nothing with them: what the generator's own ceiling is measured on."""
+"""A server that takes WebSocket messages and does nothing with them: the generator's ceiling is measured on it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Sink(asyncio.Protocol):
         self._head += data
         if b"\r\n\r\n" not in self._head:
             return
-        lines = self._head.split(b"\r\n")
-        key = next((line.split(b":", 1)[1].strip() for line in lines if line.lower().startswith(b"sec-websocket-key")), b"")
+        fields = (line.partition(b":") for line in self._head.split(b"\r\n"))
+        key = next((value.strip() for name, _, value in fields if name.lower() == b"sec-websocket-key"), b"")
         accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
         self._transport.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

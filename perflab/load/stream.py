@@ -18,8 +18,8 @@ class FrameStream:
         self._lateness = generator.lateness
         generator.pacer.add(start_ns, self)
 
-    def frame(self, number: int, due_ns: int) -> bytes:
-        """Return the wire bytes of a frame."""
+    def frame(self, number: int, due_ns: int) -> bytes | None:
+        """Return the wire bytes of a frame, or None to end the stream; must not wait."""
         raise NotImplementedError
 
     def sent(self, number: int, due_ns: int, at_ns: int) -> None:
@@ -29,8 +29,11 @@ class FrameStream:
         """Send what is due and return the next deadline; 0 ends the stream."""
         if self.stopped:
             return 0
-        wire = self.frame(self.next_frame, due_ns)
         try:
+            wire = self.frame(self.next_frame, due_ns)
+            if wire is None:
+                self.stopped = True
+                return 0
             taken = self.socket.try_send(wire)
         except OSError:  # the connection is gone; its reader says how
             self.broken = self.stopped = True
@@ -47,9 +50,9 @@ class FrameStream:
         return self.start_ns + self.next_frame * self.interval_ns
 
     def stop(self) -> None:
-        """End the stream; frames that were due by now and never left count as lost, unless the connection broke."""
+        """End the stream; frames overdue by more than an interval count as lost, unless the connection broke."""
         if not self.stopped:
             self.stopped = True
-            due = (time.monotonic_ns() - self.start_ns) // self.interval_ns
-            if due > self.next_frame:
-                self._lateness.miss(due - self.next_frame)
+            overdue = (time.monotonic_ns() - self.start_ns) // self.interval_ns - self.next_frame
+            if overdue > 0:
+                self._lateness.miss(overdue)

@@ -183,7 +183,12 @@ class WebSocket:
 
     def _need(self, count: int) -> bool:
         while len(self._buffer) - self._pos < count:
-            chunk = self._sock.recv(1 << 16)
+            try:
+                chunk = self._sock.recv(1 << 16)
+            except ConnectionResetError:
+                if not self.close_code:
+                    raise
+                chunk = b""  # after its close frame a server may drop the connection without reading ours
             self._read_ns = time.monotonic_ns()
             if not chunk:
                 self.closed = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from perflab.load.arrivals import run_arrivals
 from perflab.load.generator import EXIT_STOPPED, GO_FILE, READY_FILE, Generator, install, plan_from_environment
+from perflab.load.measured import MeasuredUser
 from perflab.load.plan import LoadPlan
 from perflab.load.shape import PlanShape, SeatDispatcher, exact_percentile_key, plan_over, seats_of
 from perflab.load.slots import slots
@@ -30,6 +32,8 @@ ACK_TIMEOUT_S = 60.0
 
 _generator: Generator | None = None
 _drained: set[str] = set()
+_go: dict[str, Any] = {}  # what the GO file says
+_told: dict[str, int] = {}  # what the master says
 
 
 @events.init.add_listener
@@ -43,16 +47,29 @@ def prepare(environment: Any, runner: Any, **_: Any) -> None:
         index, workers = _place(runner, plan)
         _generator = Generator(plan, index, workers, lambda: _give_up(environment, runner), _reporter(environment))
         install(_generator)
+        _prepare_users(environment)
     _register(runner)
     role = os.environ.get(ROLE_ENV, "worker0")
     (Path(plan.out_dir) / READY_FILE.format(role=role)).write_text(str(os.getpid()), encoding="utf-8")
-    go = _wait_for_go(Path(plan.out_dir) / GO_FILE)
+    _go.update(_wait_for_go(Path(plan.out_dir) / GO_FILE))
     if _generator:
-        _generator.begin(go["go_ns"], go["endpoints"])
+        _begin()
         gevent.spawn(_watch, runner, plan)
         PlanShape.over = staticmethod(lambda: _generator is not None and _generator.finished)
     else:
-        PlanShape.over = staticmethod(plan_over(go["go_ns"], plan.duration_s + plan.drain_s))
+        PlanShape.over = staticmethod(plan_over(_go["go_ns"], plan.duration_s + plan.drain_s))
+
+
+def _prepare_users(environment: Any) -> None:
+    for user_class in environment.user_classes:
+        if not issubclass(user_class, MeasuredUser):
+            print(f"load: {user_class.__name__} must derive from perflab.load.measured.MeasuredUser", file=sys.stderr)
+            sys.exit(1)
+        try:
+            user_class.prepare()
+        except Exception as error:
+            print(f"load: {user_class.__name__}.prepare: {type(error).__name__}: {error}", file=sys.stderr)
+            raise
 
 
 def _set_seats(environment: Any, runner: Any, counts: dict[str, int]) -> None:
@@ -76,7 +93,7 @@ def _register(runner: Any) -> None:
     if isinstance(runner, MasterRunner):
         runner.register_message("perflab_drained", lambda environment, msg, **_: _worker_drained(runner, msg))
     elif isinstance(runner, WorkerRunner):
-        runner.register_message("perflab_start", lambda environment, msg, **_: _joined(msg.data))
+        runner.register_message("perflab_start", lambda environment, msg, **_: _hear_master(msg.data))
 
 
 @events.test_start.add_listener
@@ -84,16 +101,25 @@ def tell_workers(environment: Any, **_: Any) -> None:
     """Tell every worker how many there are and how long ago the load began: another machine's clock differs."""
     runner = environment.runner
     if isinstance(runner, MasterRunner):
-        go = json.loads((Path(plan_from_environment().out_dir) / GO_FILE).read_text(encoding="utf-8"))
-        ready = len(runner.clients.ready) + len(runner.clients.running) + len(runner.clients.spawning)
-        runner.send_message("perflab_start", {"workers": ready, "since_go_ns": time.monotonic_ns() - go["go_ns"]})
+        workers = len(runner.clients.ready) + len(runner.clients.running) + len(runner.clients.spawning)
+        runner.send_message("perflab_start", {"workers": workers, "since_go_ns": time.monotonic_ns() - _go["go_ns"]})
 
 
-def _joined(told: dict[str, int]) -> None:
+def _hear_master(told: dict[str, int]) -> None:
+    _told.update(told, heard_ns=time.monotonic_ns())
+    _begin()
+
+
+def _begin() -> None:
+    """Start the clock once GO has come and, where a master deals the slots, its word too; the order is open."""
     assert _generator is not None
-    _generator.workers = told["workers"]
-    go_ns = time.monotonic_ns() - told["since_go_ns"] if _generator.plan.master else _generator.go_ns
-    _generator.begin(go_ns, {})
+    plan = _generator.plan
+    distributed = bool(plan.master) or plan.workers + plan.remote_workers > 1
+    if not _go or (distributed and not _told):
+        return
+    _generator.workers = _told.get("workers", 1)
+    go_ns = _told["heard_ns"] - _told["since_go_ns"] if plan.master else _go["go_ns"]
+    _generator.begin(go_ns, _go["endpoints"])
 
 
 def _wait_for_go(path: Path) -> dict[str, Any]:
@@ -106,6 +132,7 @@ def _wait_for_go(path: Path) -> dict[str, Any]:
 def _watch(runner: Any, plan: LoadPlan) -> None:
     """Walk the arrivals, write once a second, and end the run as soon as everything has drained."""
     assert _generator is not None
+    _generator.started.wait()
     if plan.arrivals_per_s > 0:
         gevent.spawn(run_arrivals, _generator, runner.environment)
     rolled = time.monotonic()

@@ -1,0 +1,138 @@
+"""A person at a microphone: keeps a voice session open for the length of the slot, and reconnects when cut off."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import gevent
+from voice_frames import Clip, Form, clips, form_named
+from voice_session import FRAME_NS, Habits, VoiceSession
+
+from perflab.audio.corpus import load_corpus, phrases
+from perflab.load.arrivals import Arrival
+from perflab.load.generator import current
+from perflab.load.measured import MeasuredUser
+from perflab.load.slots import NS, Slot
+from perflab.load.unit_rows import Unit
+from perflab.load.websocket import HandshakeRefused, WebSocket, WebSocketError
+from perflab.wire.frame import FrameError, FrameType
+
+FIRST_WORD_NS = 500_000_000  # after the slot's start, so that it does not depend on how long connecting takes
+CONNECT_TIMEOUT_S = 10.0
+RECONNECT_S = (0.5, 1.5)
+NEW_NUMBER = 100_000_000  # a session that was cut off goes on as another one: (user, turn) stays unique
+FAREWELL_S = 1.0
+
+
+class SessionRefused(Exception):
+    """The server answered the start message with something else than ready."""
+
+
+@cache
+def speech() -> tuple[Form, list[Clip]]:
+    """Return the protocol's form and the phrases prepared for it, once per process; say where the speech is from."""
+    corpus = load_corpus()
+    generator = current()
+    generator.notes["speech"] = corpus.source
+    generator.notes["speech_is_real"] = corpus.real
+    form = form_named(generator.plan.flags.get("frames", "json64"))
+    return form, clips(form, [(phrase.name, phrase.frames) for phrase in phrases(corpus)])
+
+
+class VoiceUser(MeasuredUser):
+    """Speaks in turns; options: think_s (1.0), barge_in (0, a probability), turn_timeout_s (30), turns (0 = no end)."""
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Have the speech ready before GO."""
+        speech()
+
+    def live(self, slot: Slot) -> None:
+        """Keep a session open until the slot ends."""
+        end_ns = self.generator.at_ns(slot.end_s)
+        self._sessions(slot.number, self.generator.at_ns(slot.start_s), end_ns, int(self._option("turns", 0)))
+
+    def arrive(self, arrival: Arrival, unit: Unit) -> str:
+        """Come, take `turns` (1) turns, and go."""
+        outcomes = self._sessions(
+            arrival.user, arrival.due_ns, self.generator.end_ns, int(self._option("turns", 1)) or 1
+        )
+        return outcomes[-1] if outcomes else "unfinished"
+
+    def _option(self, name: str, default: float) -> float:
+        return self.generator.plan.options.get(name, default)
+
+    def _sessions(self, user: int, start_ns: int, end_ns: int, turns: int) -> list[str]:
+        """Run sessions until the time or the turns are over; return the outcome of each."""
+        outcomes: list[str] = []
+        while time.monotonic_ns() < end_ns:
+            attempt = len(outcomes)
+            number = user + NEW_NUMBER * attempt
+            begin_ns = start_ns if attempt == 0 else time.monotonic_ns()
+            outcomes.append(self._session(number, begin_ns, end_ns, turns))
+            if outcomes[-1] == "ok":
+                break
+            self.generator.notes["sessions_cut_off"] = int(self.generator.notes.get("sessions_cut_off", 0)) + 1
+            pause = self.stream(user, "reconnect", attempt).uniform(*RECONNECT_S) * min(attempt + 1, 5)
+            gevent.sleep(min(pause, max(end_ns - time.monotonic_ns(), 0) / NS))
+        return outcomes
+
+    def _session(self, number: int, begin_ns: int, end_ns: int, turns: int) -> str:
+        try:
+            socket = self._connect(number)
+        except (OSError, WebSocketError, SessionRefused, FrameError, ValueError, gevent.Timeout) as error:
+            self._refused(number, begin_ns, error)
+            return "error"
+        first_ns = begin_ns + -(-(time.monotonic_ns() + FRAME_NS - begin_ns) // FRAME_NS) * FRAME_NS
+        first_word = max(0, (begin_ns + FIRST_WORD_NS - first_ns) // FRAME_NS)
+        form, _ = speech()
+        session = VoiceSession(
+            self.generator, socket, first_ns, form, self._habits(number, first_word, end_ns, turns), number
+        )
+        ears = gevent.spawn(session.listen)
+        session.done.wait()
+        ears.join(FAREWELL_S)
+        socket.close()
+        ears.kill()
+        return "ok" if session.left else "error" if session.error else "lost"
+
+    def _connect(self, number: int) -> WebSocket:
+        """Open a session and wait until it is ready."""
+        form, _ = speech()
+        with gevent.Timeout(CONNECT_TIMEOUT_S):
+            socket = WebSocket.connect(self.generator.plan.endpoints["voice"], CONNECT_TIMEOUT_S)
+            try:
+                start = {"op": "start", "session": number, "template": "assistant", "user": f"user {number}"}
+                socket.try_send(form.control(start))
+                message = socket.receive()
+                frame = form.read(message) if message else None
+                if frame is None or frame.type is not FrameType.CONTROL or b'"ready"' not in frame.payload:
+                    raise SessionRefused(frame.payload[:200] if frame else f"closed with {socket.close_code}")
+                return socket
+            except BaseException:
+                socket.close()
+                raise
+
+    def _refused(self, number: int, begin_ns: int, error: BaseException) -> None:
+        unit = self.generator.units.begin("turn", "voice", user=number, seq=1, intended_ns=begin_ns)
+        unit.status = error.status if isinstance(error, HandshakeRefused) else 0
+        self.generator.notes.setdefault("first_refusal", f"{type(error).__name__}: {error}"[:200])
+        unit.close("timeout" if isinstance(error, (TimeoutError, gevent.Timeout)) else "error")
+
+    def _habits(self, number: int, first_word: int, end_ns: int, turns: int) -> Habits:
+        _, every = speech()
+        think_s, barge_in = self._option("think_s", 1.0), self._option("barge_in", 0.0)
+
+        def choose(turn: int) -> Clip:
+            return self.stream(number, turn, "phrase").choice(every)
+
+        def think(turn: int) -> int:
+            return round(self.stream(number, turn, "think").uniform(0.5, 1.5) * think_s * 50)
+
+        def barge(turn: int) -> int:
+            draw = self.stream(number, turn, "barge")
+            return round(draw.uniform(0.2, 1.0) * 50) if draw.random() < barge_in else 0
+
+        timeout_ns = round(self._option("turn_timeout_s", 30.0) * NS)
+        return Habits(choose, think, barge, first_word, end_ns, turns, timeout_ns)
