@@ -27,6 +27,7 @@ from perflab.standins.live.voice import VoicePool, stamped_pcm
 STEP_TIMEOUT_S = 15.0
 SERVERS: dict[str, list[str]] = {
     "main": ["--tool-every", "2", "--pace", "8"],
+    "slow": ["--tool-every", "0", "--pace", "0.5"],  # replies long enough to be interrupted on a busy machine
     "refusing": ["--faults", "handshake_429%1,rest_429%1:0.1"],
     "busy": ["--faults", "handshake_503%1,rest_503%1:0.1"],
     "failing": ["--faults", "close_1011%1"],

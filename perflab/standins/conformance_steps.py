@@ -102,7 +102,7 @@ async def turn_complete(bench: Bench) -> None:
 async def barge_in(bench: Bench) -> None:
     """Speech during a reply cuts it: interrupted, turnComplete, then the new turn's reply."""
     first, second = speech(30, 7), speech(30, 8)
-    async with bench.session("main", 107, tools=[]) as session:
+    async with bench.session("slow", 107) as session:
         await say(session, first + SILENCE)
         talking = False
 

@@ -91,8 +91,8 @@ def test_no_bytes_raise_anything_else(raw):
 
 
 SETUP_KEYS = ["model", "generationConfig", "systemInstruction", "parts", "text", "tools", "functionDeclarations",
-              "name", "realtimeInputConfig", "automatic_activity_detection", "silenceDurationMs", "sessionResumption", "handle",
-              "responseModalities", "data", "audio", "mimeType"]  # fmt: skip
+              "name", "realtimeInputConfig", "automatic_activity_detection", "silenceDurationMs", "sessionResumption",
+              "handle", "responseModalities", "data", "audio", "mimeType"]  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(SETUP_KEYS), inner, max_size=4),
