@@ -243,6 +243,10 @@ def _sum_lines(
         weight = value(line)
         if weight <= 0:
             continue
+        if not Path(name).is_file():
+            raise failure(
+                "P112", f"{name} is gone, so its lines cannot be mapped to functions", "Parse beside the sources"
+            )
         spans, number = file_spans(Path(name)), int(line["lineno"])
         function = spans.function(number)
         if number in spans.headers:

@@ -1,0 +1,116 @@
+"""The fused ranking, its gates, leaks and overheads, on tables with known answers."""
+
+import pytest
+
+from perflab.instrument.leak import find_growth
+from perflab.instrument.libraries import by_library
+from perflab.instrument.overhead import judge_overheads
+from perflab.instrument.ranking import Context, blocking, rank
+from perflab.instrument.stacks import LIBRARY, LOOP, Attribution, Place
+from perflab.instrument.table import Health, Measure, ProfileTable, make_rows, rows_from
+
+
+def table(shares: dict[tuple[str, str], float], instrument="pyspy", view="gil", n=1000, **health) -> ProfileTable:
+    unit = "samples" if instrument == "pyspy" else "percent"
+    sums = {Place(file, function, 10): share for (file, function), share in shares.items()}
+    rows = make_rows(sums, Measure(instrument, view, unit, unit), "own", n)
+    return ProfileTable(tuple(rows), Health(n_samples=n, **health))
+
+
+A, B, C = ("a.py", "hot"), ("a.py", "warm"), ("b.py", "cool")
+
+
+def test_two_voters_that_agree_name_the_first_place_with_a_weighted_share():
+    ranking = rank([table({A: 0.6, B: 0.3, C: 0.1}, n=900), table({A: 0.5, B: 0.3, C: 0.2}, "scalene", "cpu", n=300)])
+    assert ranking.first == "a.py:hot"
+    top = ranking.rows[0]
+    assert top.cpu_share == pytest.approx((0.6 * 900 + 0.5 * 300) / 1200)
+    assert top.low < top.cpu_share < top.high
+    assert top.amdahl_bound == pytest.approx(1 / (1 - top.cpu_share))
+    assert top.ranks == {"pyspy-gil": 1, "scalene-cpu": 1}
+
+
+def test_voters_that_disagree_yield_no_first_place():
+    ranking = rank([table({A: 0.6, B: 0.4}), table({B: 0.6, A: 0.4}, "scalene", "cpu")])
+    assert ranking.first == "" and ranking.flags == ("P303",)
+    assert all("P303" in row.flags for row in ranking.rows)
+
+
+def test_scalene_with_cpu_on_def_lines_has_no_vote():
+    ranking = rank([table({A: 0.6, B: 0.4}), table({B: 0.9, A: 0.1}, "scalene", "cpu", codes=("P302",))])
+    assert ranking.first == "a.py:hot"
+    assert [gate.verdict for gate in ranking.gates] == ["votes", "disqualified"]
+    assert "def lines" in ranking.gates[1].reason
+
+
+def test_run_queue_delay_disqualifies_the_default_view_alone():
+    only = rank([table({A: 1.0}, view="cpu", run_delay=0.29)])
+    assert only.first == "" and not only.rows
+    gil = rank([table({A: 0.7, B: 0.3}, run_delay=0.29)])
+    assert gil.first == "a.py:hot" and gil.gates[0].codes == ("P301",)
+
+
+def test_too_few_samples_are_rejected_and_few_are_flagged():
+    assert rank([table({A: 1.0}, n=99)]).rows == ()
+    assert rank([table({A: 1.0}, n=399)]).gates[0].codes == ("P309",)
+
+
+def test_the_loop_and_start_up_have_no_rank_and_libraries_are_marked():
+    shares = {A: 0.3, (LIBRARY, "websockets"): 0.4, (LIBRARY, LOOP): 0.2, ("m.py", "<module>"): 0.1}
+    ranking = rank([table(shares), table({A: 0.4, (LIBRARY, LOOP): 0.6}, "scalene", "cpu")])
+    assert [(row.function, row.library) for row in ranking.rows] == [("websockets", True), ("hot", False)]
+    assert ranking.rows[0].cpu_share == pytest.approx(0.4)  # scalene, which cannot see it, does not dilute it
+    assert ranking.loop_share > 0
+
+
+def test_what_is_known_beside_the_profiles_is_joined():
+    context = Context(cpu_us_per_unit=200.0, turn_shares={"a.py:hot": 0.25}, strategies={"a.py": ("ST-API-01",)})
+    top = rank([table({A: 0.6, B: 0.4})], context).rows[0]
+    assert (top.cpu_us_per_unit, top.share_of_p95_turn, top.strategies) == (pytest.approx(120), 0.25, ("ST-API-01",))
+
+
+def test_blocking_is_wall_minus_cpu():
+    wall = table({A: 0.50, B: 0.30, (LIBRARY, LOOP): 0.20}, view="wall")
+    gil = table({A: 0.20, B: 0.80}, cpu_s=1.0, window_s=4.0)
+    held = blocking([wall, gil])
+    assert list(held) == [A, B]
+    assert held[A] == pytest.approx(0.45) and held[B] == pytest.approx(0.10)
+
+
+def test_libraries_are_counted_by_entry_and_by_what_ran():
+    own = Place("up.py", "send", 3)
+    charged = [(Attribution(own, Place("<site>/pydantic/main.py", "dump", 1), "google.genai"), 35),
+               (Attribution(own, Place("up.py", "send", 4), ""), 65)]  # fmt: skip
+    found = by_library(ProfileTable(tuple(rows_from(charged, Measure("pyspy", "gil", "samples", "samples"), 100))))
+    assert [(x.package, x.entered, x.ran) for x in found] == [("google.genai", 0.35, 0.0), ("pydantic", 0.0, 0.35)]
+    assert found[0].callers == (("up.py:send", 0.35),)
+
+
+def held(places: dict[tuple[str, str], int], window_s: float, count: int = 1000) -> ProfileTable:
+    sums = {Place(*key, 7): size for key, size in places.items()}
+    counts = dict.fromkeys(sums, count)
+    rows = [*make_rows(sums, Measure("memray", "leak", "bytes", "bytes"), "own", 1),
+            *make_rows(counts, Measure("memray", "leak", "allocations", "count"), "own", 1)]  # fmt: skip
+    return ProfileTable(tuple(rows), Health(window_s=window_s))
+
+
+def test_a_leak_scales_with_the_window_and_a_cache_does_not():
+    grown = find_growth(
+        held({A: 5_000_000, B: 3_000_000, C: 40_000}, 5.0), held({A: 10_050_000, B: 3_000_000, C: 80_000}, 10.0)
+    )
+    assert [(g.function, g.verdict) for g in grown] == [("hot", "leak"), ("warm", "cache")]
+    assert grown[0].rate == pytest.approx(1_003_333, rel=0.001) and grown[0].line == 7
+    assert grown[0].low <= grown[0].rate <= grown[0].high
+    assert grown[1].flags == ("P306",)
+
+
+def test_growth_by_whole_arenas_is_flagged():
+    size = 1 << 20
+    assert "P308" in find_growth(held({A: size * 10}, 5.0, 10), held({A: size * 20}, 10.0, 20))[0].flags
+
+
+def test_overhead_is_judged_against_both_baselines():
+    judged = judge_overheads(100e-6, 102e-6, {"pyspy-gil": 103e-6, "scalene-full": 260e-6})
+    assert judged.stable and judged.codes == ("P307",)
+    assert [row.within for row in judged.rows] == [True, False]
+    assert "P304" in judge_overheads(100e-6, 110e-6, {}).codes

@@ -1,0 +1,94 @@
+"""Sensors of the machine and its processes, on the machine that runs the test."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+
+from perflab.instrument import proc
+from perflab.instrument.clock import read_clock
+from perflab.instrument.machine import capabilities
+from perflab.instrument.noise import NoiseWindow, run_canary
+from perflab.instrument.resources import ResourceSampler
+
+BURN = "import subprocess, sys, time\nt = time.process_time()\nwhile time.process_time() - t < {s}: pass\n"
+
+
+def test_cpu_memory_and_threads_of_a_process_with_a_child(tmp_path):
+    code = (
+        f"import subprocess, sys\nc = subprocess.Popen([sys.executable, '-c', {BURN.format(s=0.4)!r}])\n"
+        + BURN.format(s=0.3)
+    )
+    code += "c.wait()\nprint('done', flush=True)\ntime.sleep(20)\n"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        with ResourceSampler({"burner": ("system", child.pid)}, rate_hz=20) as sampler:
+            assert child.stdout.readline() == b"done\n"
+            time.sleep(0.1)
+        assert 0.6 <= proc.cpu_seconds(child.pid) <= 1.5
+    finally:
+        child.kill()
+        child.wait()
+    table = pq.read_table(sampler.write(tmp_path / "r.parquet", "t1"))
+    assert table.column_names == ["trial", "process", "role", "t_ns", "cpu_s", "rss_bytes", "threads", "fds",
+                                  "run_delay_s", "nivcsw"]  # fmt: skip
+    rows = table.to_pylist()
+    assert rows[-1]["cpu_s"] >= 0.6
+    assert [r["t_ns"] for r in rows] == sorted(r["t_ns"] for r in rows)
+    assert max(r["rss_bytes"] for r in rows) > 4_000_000 and rows[0]["threads"] >= 1 and rows[0]["fds"] >= 3
+
+
+def test_a_process_that_ended_yields_no_rows_and_no_error():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    with ResourceSampler({"gone": ("system", child.pid)}, rate_hz=50) as sampler:
+        time.sleep(0.05)
+    assert sampler.rows == [] and proc.stat(child.pid) is None and proc.cpu_seconds(child.pid) == 0.0
+
+
+def test_memory_of_the_sampler_is_bounded(monkeypatch):
+    monkeypatch.setattr("perflab.instrument.resources.MAX_ROWS", 20)
+    with ResourceSampler({"me": ("system", os.getpid())}, rate_hz=200) as sampler:
+        time.sleep(0.6)
+    assert len(sampler.rows) <= 30 and sampler.period > 1 / 200
+
+
+def test_run_queue_delay_shows_a_neighbour_on_the_same_core():
+    core = min(os.sched_getaffinity(0))
+    burn = ["taskset", "-c", str(core), sys.executable, "-c", BURN.format(s=5)]
+    first, second = subprocess.Popen(burn), subprocess.Popen(burn)
+    try:
+        time.sleep(0.3)
+        before = proc.schedstat(first.pid)
+        time.sleep(1.0)
+        assert proc.schedstat(first.pid).delay_since(before) > 0.25
+    finally:
+        for child in (first, second):
+            child.kill()
+            child.wait()
+
+
+def test_a_noise_reading_holds_shares_and_a_canary():
+    window = NoiseWindow()
+    time.sleep(0.2)
+    seen = window.read()
+    assert 0.15 < seen.seconds < 5
+    assert all(0 <= share <= 1 for share in (seen.run_delay, seen.steal, seen.busy))
+    assert seen.canary.cpu_ms > 0 and seen.canary.stretch > 0.9
+
+
+def test_the_canary_grows_with_its_work():
+    assert run_canary(400_000).cpu_ms > 2 * run_canary(40_000).cpu_ms
+
+
+def test_the_clock_never_runs_back_and_its_cost_is_below_its_gaps():
+    seen = read_clock(5000)
+    assert seen.monotonic and 0 < seen.tick_ns <= seen.worst_gap_ns and seen.cost_ns > 0
+
+
+def test_every_missing_capability_names_what_mends_it():
+    found = capabilities()
+    assert {"cores", "py-spy attach", "pressure (PSI)", "netem", "promtool"} <= {c.name for c in found}
+    assert all(bool(c.remedy) != c.available for c in found)

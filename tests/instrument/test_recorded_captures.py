@@ -1,0 +1,133 @@
+"""Real captures of every instrument, replayed into the parsers."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from kettle_workload import RECORDED, RECORDED_ROOT, WORKLOAD
+
+from perflab.errors import InstrumentFailure, RunCorrupt
+from perflab.instrument.interface import load_capture
+from perflab.instrument.memray import Memray, memory_series
+from perflab.instrument.pyspy import PySpy
+from perflab.instrument.scalene import Scalene
+from perflab.instrument.stacks import parse_raw
+from perflab.instrument.table import ProfileTable
+
+ALL = {"pyspy-gil": PySpy("gil"), "pyspy-wall": PySpy("wall"), "memray-launch": Memray()}
+
+
+def recorded(name: str):
+    return load_capture(RECORDED / f"{name}.capture.json")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_parsing_twice_gives_the_same_bytes(name, tmp_path):
+    first, second = (
+        ALL[name].parse(recorded(name), RECORDED_ROOT).to_parquet(tmp_path / f"{i}.parquet") for i in (1, 2)
+    )
+    assert first.read_bytes() == second.read_bytes()
+    assert ProfileTable.from_parquet(first) == ALL[name].parse(recorded(name), RECORDED_ROOT)
+
+
+def test_samples_of_pyspy_are_all_there_once_per_attribution():
+    capture = recorded("pyspy-gil")
+    total = parse_raw(capture.path("raw").read_text()).total
+    table = PySpy("gil").parse(capture, RECORDED_ROOT)
+    for kind in ("own", "leaf", "library"):
+        rows = table.select(attribution=kind)
+        assert sum(row.value for row in rows) == total == capture.ticks
+        assert sum(row.share for row in rows) == pytest.approx(1)
+    assert next(iter(table.by_function(attribution="own"))) == ("work.py", "mix")
+
+
+def test_the_blocking_call_is_first_on_the_wall_and_absent_from_the_gil():
+    wall = PySpy("wall").parse(recorded("pyspy-wall"), RECORDED_ROOT).by_function(attribution="own")
+    gil = PySpy("gil").parse(recorded("pyspy-gil"), RECORDED_ROOT).by_function(attribution="own")
+    assert wall["work.py", "block"] > 0.10
+    assert gil.get(("work.py", "block"), 0.0) < 0.03
+
+
+def test_memray_names_the_line_that_keeps_memory():
+    capture = recorded("memray-launch")
+    table = Memray().parse(capture, RECORDED_ROOT)
+    top = table.select(view="leak", attribution="own", metric="bytes")[0]
+    assert (top.file, top.function, top.unit) == ("work.py", "keep", "bytes")
+    assert (top.line, top.share > 0.5) == (35, True)
+    series = memory_series(capture)
+    assert series[-1][2] > series[0][2]
+    assert not (capture.codes or not table.health.clean_end)
+
+
+def test_scalene_lines_are_summed_by_function_and_the_listed_functions_ignored(tmp_path):
+    capture = load_capture(copy(tmp_path, "scalene-cpu"))
+    text = capture.path("json").read_text()
+    capture.path("json").write_text(text.replace(str(RECORDED_ROOT), str(WORKLOAD / "kettle")))
+    table = Scalene().parse(capture, WORKLOAD / "kettle")
+    shares = table.by_function(view="cpu")
+    assert next(iter(shares)) == ("work.py", "mix")
+    assert sum(shares.values()) == pytest.approx(1)
+    assert ("<library>", "<event loop>") in shares  # the line of asyncio.run is no function of the system
+    assert table.health.n_samples == 252 and {row.unit for row in table.rows} == {"percent"}
+
+
+def test_scalene_lines_without_their_sources_are_refused(tmp_path):
+    with pytest.raises(InstrumentFailure) as error:
+        Scalene().parse(without_sources(tmp_path), tmp_path)
+    assert error.value.code == "P112"
+
+
+def without_sources(tmp_path: Path):
+    capture = load_capture(copy(tmp_path, "scalene-cpu"))
+    text = capture.path("json").read_text()
+    capture.path("json").write_text(text.replace(str(RECORDED_ROOT), "/no/such/place"))
+    return capture
+
+
+def test_no_row_holds_none(tmp_path):
+    for name, instrument in ALL.items():
+        frame = instrument.parse(recorded(name), RECORDED_ROOT).frame()
+        assert not frame.isna().any().any()
+        assert str(frame["line"].dtype) == "Int32"
+
+
+def test_units_are_never_added():
+    table = Memray().parse(recorded("memray-launch"), RECORDED_ROOT)
+    with pytest.raises(ValueError, match="must not be added"):
+        table.by_function(view="leak", attribution="own")
+
+
+def copy(tmp_path: Path, name: str) -> Path:
+    for file in RECORDED.glob(f"{name}.*"):
+        shutil.copy(file, tmp_path)
+    return tmp_path / f"{name}.capture.json"
+
+
+def test_a_changed_raw_file_is_refused(tmp_path):
+    path = copy(tmp_path, "pyspy-gil")
+    (tmp_path / "pyspy-gil.raw").write_text("<module> (a.py:1) 5\n")
+    with pytest.raises(RunCorrupt, match="not the file that was captured"):
+        load_capture(path)
+
+
+def test_a_cut_off_raw_file_is_p208(tmp_path):
+    capture = load_capture(copy(tmp_path, "pyspy-gil"))
+    text = capture.path("raw").read_text()
+    capture.path("raw").write_text(text[: text.index("work.py") + 4])
+    with pytest.raises(InstrumentFailure) as error:
+        PySpy("gil").parse(capture, RECORDED_ROOT)
+    assert error.value.code == "P208"
+
+
+def test_a_truncated_memray_file_is_p208(tmp_path):
+    capture = load_capture(copy(tmp_path, "memray-launch"))
+    capture.path("bin").write_bytes(b"not memray")
+    with pytest.raises(InstrumentFailure) as error:
+        Memray().parse(capture, RECORDED_ROOT)
+    assert error.value.code == "P208"
+
+
+def test_a_file_that_is_no_table_is_corrupt(tmp_path):
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 nonsense")
+    with pytest.raises(RunCorrupt, match="no profile table"):
+        ProfileTable.from_parquet(tmp_path / "t.parquet")
