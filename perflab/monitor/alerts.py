@@ -1,0 +1,190 @@
+"""Alert rules from targets: each knows its expression, whom it calls, and the cases that prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from perflab.findings.catalogue import Target
+from perflab.monitor import cases
+from perflab.monitor.burn import BURN_WINDOWS, BurnWindow, Severity, is_possible, threshold
+from perflab.monitor.cases import Case
+from perflab.monitor.metric_map import MetricMap, Series
+
+FLOOR_PER_S = 0.05  # units per second: below three a minute a single bad one would page somebody at night
+_QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert rule. `slow` ones look back a day or more and are evaluated every ten minutes."""
+
+    name: str
+    expr: str
+    hold: str
+    severity: Severity
+    summary: str
+    runbook: str
+    targets: tuple[str, ...]
+    cases: tuple[Case, ...]
+    slow: bool = False
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A share of good events that targets ask for: how bad ones are counted, and the budget of them."""
+
+    slug: str
+    title: str
+    budget: float
+    targets: tuple[str, ...]
+    histogram: Series | None = None  # latency objectives: bad = above `le`
+    le: float = 0.0
+
+
+def objectives(targets: Sequence[Target], series: MetricMap) -> tuple[tuple[Objective, ...], dict[str, str]]:
+    """Return the objectives that `series` can count, and for every other target the reason why it gives no alert.
+
+    Targets with one metric and limit share an objective. A percentile target is a share: "p95 < 2 s" allows 5 % of
+    the events above 2 s, counted exactly where the histogram has an edge there.
+    """
+    found: dict[str, Objective] = {}
+    gaps: dict[str, str] = {}
+    for target in targets:
+        made = _objective(target, series)
+        if isinstance(made, str):
+            gaps[target.id] = made
+            continue
+        known = found.get(made.slug, made)
+        ids = tuple(dict.fromkeys((*known.targets, target.id)))
+        found[made.slug] = Objective(known.slug, known.title, known.budget, ids, known.histogram, known.le)
+    return tuple(found.values()), gaps
+
+
+def _objective(target: Target, series: MetricMap) -> Objective | str:
+    if target.metric in series.latency and target.below and target.is_quantile:
+        budget = 1.0 - _QUANTILES[target.verdict_aggregate]
+        limit = f"{target.value:g}{target.unit}"
+        slug = f"{_camel(target.metric)}Over{limit}".replace(".", "_")
+        return Objective(slug, f"{target.text}", round(budget, 12), (target.id,), series.latency[target.metric],
+                         target.canonical_value)  # fmt: skip
+    if target.metric == "error_rate" and target.below:
+        return Objective("ErrorRate", target.text, target.canonical_value, (target.id,))
+    if target.metric in ("cpu_utilisation", "memory_utilisation"):
+        return "judged by a threshold, not by a budget"
+    return f"no series of this system tells {target.metric}"
+
+
+def bad_share(objective: Objective, series: MetricMap, window: str) -> str:
+    """Return the PromQL of the share of bad events over `window`."""
+    job = series.job
+    if objective.histogram is None:
+        return f"({_sum(series.bad, job, window)}) / ({_sum(series.total, job, window)})"
+    edge = _edge(objective.le)
+    good = f"sum(rate({objective.histogram.select(job, '_bucket', edge)}[{window}]))"
+    return f"1 - {good} / sum(rate({objective.histogram.select(job, '_count')}[{window}]))"
+
+
+def _edge(le: float) -> str:
+    """Return the matcher of a bucket edge; exporters write 2 s as "2" or as "2.0"."""
+    number = f"{le:g}".replace(".", r"\\.")
+    return rf'le=~"{number}(\\.0)?"'
+
+
+def event_rate(objective: Objective, series: MetricMap, window: str) -> str:
+    """Return the PromQL of all events per second over `window`."""
+    if objective.histogram is None:
+        return _sum(series.total, series.job, window)
+    return f"sum(rate({objective.histogram.select(series.job, '_count')}[{window}]))"
+
+
+def _sum(parts: Sequence[Series], job: str, window: str) -> str:
+    """Add counters; one that does not exist yet counts as zero instead of silencing the rule."""
+    return " + ".join(f"(sum(rate({part.select(job)}[{window}])) or vector(0))" for part in parts)
+
+
+def burn_alerts(objective: Objective, series: MetricMap, floor_per_s: float = FLOOR_PER_S) -> list[Alert]:
+    """Return the multi-window burn alerts of an objective, and a warning while the objective itself is missed.
+
+    Windows that could never fire for this budget are left out; `burn.threshold` says why.
+    """
+    made = [_burn(objective, series, w, floor_per_s) for w in BURN_WINDOWS if is_possible(w, objective.budget)]
+    return [*made, _missed(objective, series, floor_per_s)]
+
+
+def _burn(objective: Objective, series: MetricMap, window: BurnWindow, floor: float) -> Alert:
+    limit = threshold(window, objective.budget)
+    expr = " and ".join((
+        f"({bad_share(objective, series, window.long)}) > {limit:.6g}",
+        f"({bad_share(objective, series, window.short)}) > {limit:.6g}",
+        f"({event_rate(objective, series, window.short)}) > {floor:g}",
+    ))  # fmt: skip
+    return Alert(
+        name=f"{objective.slug}Burn{window.long}", expr=expr, hold="", severity=window.severity,
+        summary=f"{objective.title}: the error budget burns {window.factor:g} times too fast",
+        runbook=f"{limit:.1%} of the events were bad over {window.long} and still are over {window.short}. Look at the "
+        f"stage of the turn that grew, then at the last deployment.",
+        targets=objective.targets, cases=cases.burn_cases(objective, series, window, limit, floor), slow=window.is_slow,
+    )  # fmt: skip
+
+
+def _missed(objective: Objective, series: MetricMap, floor: float) -> Alert:
+    expr = (
+        f"({bad_share(objective, series, '15m')}) > {objective.budget:.6g} "
+        f"and ({event_rate(objective, series, '15m')}) > {floor:g}"
+    )
+    return Alert(
+        name=f"{objective.slug}Missed", expr=expr, hold="5m", severity="warning",
+        summary=f"{objective.title} has been missed for 15 minutes",
+        runbook="Compare load and CPU with the capacity statement: above the knee, add instances.",
+        targets=objective.targets, cases=cases.missed_cases(objective, series, floor),
+    )  # fmt: skip
+
+
+def resource_alerts(targets: Sequence[Target], series: MetricMap, cores: float, memory_bytes: float) -> list[Alert]:
+    """Return one threshold alert for each limit on CPU (of `cores`) and memory (of the declared `memory_bytes`)."""
+    job, found = series.job, []
+    for metric, name, expr, of, hold in (
+        ("cpu_utilisation", "Cpu", f"sum(rate({series.cpu.select(job)}[5m])) / {cores:g}", f"{cores:g} cores", "10m"),
+        ("memory_utilisation", "Memory", f"sum({series.memory.select(job)}) / {memory_bytes:.0f}",
+         f"{memory_bytes / 1e6:.0f} MB", "5m"),
+    ):  # fmt: skip
+        limits = sorted({t.canonical_value for t in targets if t.metric == metric and t.below})
+        for limit in limits:
+            ids = tuple(t.id for t in targets if t.metric == metric and t.canonical_value == limit)
+            proof = cases.level_cases(name, series, limit, cores if metric.startswith("cpu") else memory_bytes)
+            found.append(Alert(
+                name=f"{name}Above{limit * 100:.0f}Percent", expr=f"{expr} > {limit:g}", hold=hold, severity="ticket",
+                summary=f"{name} use above {limit:.0%} of {of}", targets=ids, cases=proof,
+                runbook="Compare the sessions that are open with the capacity statement; scale out before the knee.",
+            ))  # fmt: skip
+    return found
+
+
+def presence_alerts(series: MetricMap) -> list[Alert]:
+    """Return alerts on silence: the system gone, a series gone, people connected and no work finished."""
+    job, found = series.job, []
+    found.append(Alert(
+        name="SystemDown", expr=f'(sum(up{{job="{job}"}}) or vector(0)) == 0', hold="2m", severity="page",
+        summary=f"No instance of {job} answers a scrape", targets=(), cases=cases.down_cases(series),
+        runbook="Look at the process and its log; without it every other alert here is silent.",
+    ))  # fmt: skip
+    for part in series.always:
+        found.append(Alert(
+            name=f"Absent{_camel(part.name)}", expr=f"(vector(1) unless on() {part.select(job)}) == 1", hold="10m",
+            severity="ticket", summary=f"{part.name} is no longer exported", targets=(),
+            cases=cases.absent_cases(part, series),
+            runbook="A renamed or dropped metric silences the alerts that are made of it: mend the exporter or rules.",
+        ))  # fmt: skip
+    served = f"(sum(rate({series.units.select(job)}[10m])) or vector(0))"
+    found.append(Alert(
+        name="NoUnitFinished", hold="5m", severity="page", targets=(),
+        expr=f"sum({series.traffic.select(job)}) > 0 and {served} == 0",
+        summary="People are connected and nothing has finished for 10 minutes", cases=cases.stalled_cases(series),
+        runbook="Look upstream first: a service that hangs without an error stops every turn.",
+    ))  # fmt: skip
+    return found
+
+
+def _camel(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

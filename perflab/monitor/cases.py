@@ -1,0 +1,139 @@
+"""Cases for promtool: series that must make an alert fire, and series that must leave it quiet.
+
+Each case is meant to die with one mistake: a threshold off by far, a flipped comparison, a window too long or too
+short, a lost traffic floor. Fast ones step by a minute, slow ones by ten: long windows in small steps take minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from perflab.monitor.burn import BurnWindow
+from perflab.monitor.metric_map import MetricMap, Series
+
+if TYPE_CHECKING:
+    from perflab.monitor.alerts import Objective
+
+_MINUTES = {"m": 1, "h": 60}
+PER_MINUTE = 100.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series in promtool's notation, one value per `step_min`; minute of the check; whether the alert fires."""
+
+    title: str
+    series: tuple[tuple[str, str], ...]
+    at_min: int
+    fires: bool
+    step_min: int = 1
+
+
+def minutes(window: str) -> int:
+    """Return the minutes of a window such as ``30m`` or ``6h``."""
+    return int(window[:-1]) * _MINUTES[window[-1]]
+
+
+def burn_cases(
+    objective: Objective, series: MetricMap, window: BurnWindow, limit: float, floor: float
+) -> tuple[Case, ...]:
+    """Return the five cases of a burn alert: burning, just not, too little traffic, over by now, only just begun."""
+    step = 10 if window.is_slow else 1
+    long, short = minutes(window.long), minutes(window.short)
+    hot, cool = min(limit * 1.3, (1 + limit) / 2), limit * 0.7
+    lasting = long + short
+
+    def case(title: str, fires: bool, *phases: tuple[int, float], per_minute: float = PER_MINUTE) -> Case:
+        events = _events(objective, series, [(length // step, per_minute * step, bad) for length, bad in phases])
+        return Case(title, events, sum(length for length, _ in phases), fires, step)
+
+    return (
+        case("burns above the threshold", True, (lasting, hot)),
+        case("burns below the threshold", False, (lasting, cool)),
+        case("burns without traffic to speak of", False, (lasting, hot), per_minute=floor * 60 * 0.5),
+        case("burned and has stopped", False, (lasting, 1.0), (short + 2 * step, 0.0)),
+        case("has only just begun", False, (lasting, 0.0), (short, min(hot, limit * long / short * 0.5))),
+    )
+
+
+def missed_cases(objective: Objective, series: MetricMap, floor: float) -> tuple[Case, ...]:
+    """Return the cases of the warning: just above the objective, just below, and without traffic."""
+    budget = objective.budget
+    above, below = [(45, PER_MINUTE * 10, budget * 1.3)], [(45, PER_MINUTE * 10, budget * 0.7)]
+    little = [(45, floor * 60 * 0.5, min(budget * 4, 1.0))]
+    return (
+        Case("more bad events than the objective allows", _events(objective, series, above), 45, True),
+        Case("as many as it allows", _events(objective, series, below), 45, False),
+        Case("too few events to say", _events(objective, series, little), 45, False),
+    )
+
+
+def level_cases(name: str, series: MetricMap, limit: float, of: float) -> tuple[Case, ...]:
+    """Return the cases of a threshold on CPU or memory: a tenth above and a tenth below it."""
+    made = []
+    for factor, fires in ((1.1, True), (0.9, False)):
+        if name == "Cpu":
+            values = ((series.cpu.select(series.job), f"0+{60 * limit * factor * of:g}x40"),)
+        else:
+            values = ((series.memory.select(series.job), f"{limit * factor * of:.0f}x40"),)
+        made.append(Case("above the limit" if fires else "below the limit", values, 40, fires))
+    return tuple(made)
+
+
+def down_cases(series: MetricMap) -> tuple[Case, ...]:
+    """Return the cases of a system that answers, fails its scrapes, or is no longer there."""
+    up = f'up{{job="{series.job}",instance="a"}}'
+    return (
+        Case("answers", ((up, "1x10"),), 10, False),
+        Case("fails its scrapes", ((up, "1x3 0x9"),), 10, True),
+        Case("is gone from the configuration", (('up{job="other"}', "1x10"),), 10, True),
+    )
+
+
+def absent_cases(part: Series, series: MetricMap) -> tuple[Case, ...]:
+    """Return the cases of a series that is exported, and one that is not."""
+    return (
+        Case("is exported", ((part.select(series.job), "0x30"),), 30, False),
+        Case("is not exported", (('up{job="other"}', "1x30"),), 30, True),
+    )
+
+
+def stalled_cases(series: MetricMap) -> tuple[Case, ...]:
+    """Return the cases of people who are served, wait for nothing, or are not there."""
+    open_, done = series.traffic.select(series.job), series.units.select(series.job)
+    return (
+        Case("people are served", ((open_, "5x40"), (done, "0+3x40")), 40, False),
+        Case("nothing finishes", ((open_, "5x40"), (done, "9x40")), 40, True),
+        Case("nobody is there", ((open_, "0x40"), (done, "9x40")), 40, False),
+    )
+
+
+def _events(
+    objective: Objective, series: MetricMap, phases: list[tuple[int, float, float]]
+) -> tuple[tuple[str, str], ...]:
+    """Return counters for phases of (steps, events per step, share that is bad)."""
+    everything = _ramp([(steps, events) for steps, events, _ in phases])
+    if objective.histogram is None:
+        good = _ramp([(steps, events * (1 - bad)) for steps, events, bad in phases])
+        failed = _ramp([(steps, events * bad) for steps, events, bad in phases])
+        fine = [part for part in series.total if part not in series.bad]
+        return ((fine[0].select(series.job), good), (series.bad[0].select(series.job), failed))
+    fast = _ramp([(steps, events * (1 - bad)) for steps, events, bad in phases])
+    edge = f'le="{objective.le:g}.0"' if objective.le == int(objective.le) else f'le="{objective.le:g}"'
+    histogram = objective.histogram
+    return (
+        (histogram.select(series.job, "_bucket", edge), fast),
+        (histogram.select(series.job, "_bucket", 'le="+Inf"'), everything),
+        (histogram.select(series.job, "_count"), everything),
+    )
+
+
+def _ramp(phases: list[tuple[int, float]]) -> str:
+    """Write a counter that rises by so much per step, phase after phase, in promtool's notation."""
+    parts, value = [], 0.0
+    for i, (steps, rise) in enumerate(phases):
+        start = value if i == 0 else value + rise
+        parts.append(f"{start:.10g}+{rise:.10g}x{steps if i == 0 else steps - 1}")
+        value = start + rise * (steps if i == 0 else steps - 1)
+    return " ".join(parts)

@@ -1,0 +1,159 @@
+"""Alert rules: made from targets, accepted and proven by promtool, and their proofs die with the rule's mistakes."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from perflab.findings.catalogue import Target, load_targets
+from perflab.monitor import promtool
+from perflab.monitor.alerts import burn_alerts, objectives
+from perflab.monitor.kpi import kpi_rows
+from perflab.monitor.metric_map import VOICE_GATEWAY, metric_map
+from perflab.monitor.rules import alert_rules, rules_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TARGETS = load_targets(ROOT / "data/catalogue/targets.toml")
+RULES = alert_rules(TARGETS, VOICE_GATEWAY, domain="gemini_codegen", cores=1, memory_bytes=1024e6)
+BY_NAME = {alert.name: alert for alert in RULES.alerts}
+needs_promtool = pytest.mark.skipif(
+    promtool.find_promtool() is None, reason=f"promtool is not on PATH; {promtool.INSTALL}"
+)
+
+
+def test_every_target_of_the_domain_is_watched_or_has_a_reason():
+    own = {t.id for t in TARGETS if t.domain == "gemini_codegen"}
+    watched = {id for alert in RULES.alerts for id in alert.targets}
+    assert watched | set(RULES.gaps) == own and not watched & set(RULES.gaps)
+    assert {"S4-LAT-1", "S4-MX-2", "S4-LAT-2a", "S4-LAT-2b", "S4-TR-5", "S4-RES-1", "S4-RES-2a"} <= watched
+    assert [alert.name for alert in RULES.for_target("S4-TR-4")] == ["CpuAbove70Percent"]
+    assert all(RULES.gaps.values())
+
+
+def test_targets_of_one_limit_share_their_alerts():
+    assert BY_NAME["VoiceResponseTimeOver2sBurn1h"].targets == ("S4-LAT-1", "S4-MX-1", "S4-TR-1")
+    assert BY_NAME["VoiceResponseTimeOver3sBurn1h"].targets == ("S4-MX-2",)
+    assert len(BY_NAME) == len(RULES.alerts)
+
+
+def test_a_loose_objective_leaves_out_windows_that_could_never_fire():
+    loose = Target(id="X-1", domain="d", metric="voice_response_time", operator="<", value=2, unit="s",
+                   verdict_aggregate="p90")  # fmt: skip
+    (objective,), _ = objectives([loose], VOICE_GATEWAY)
+    names = [alert.name for alert in burn_alerts(objective, VOICE_GATEWAY)]
+    assert not any(name.endswith("Burn1h") for name in names) and any(name.endswith("Burn6h") for name in names)
+
+
+def test_each_alert_has_a_case_that_fires_and_one_that_is_quiet_and_calls_somebody():
+    for alert in RULES.alerts:
+        assert {case.fires for case in alert.cases} == {True, False}, alert.name
+        assert alert.severity in ("page", "ticket", "warning") and alert.runbook.endswith(".")
+        if "Burn" in alert.name:
+            assert "> 0.05" in alert.expr and len(alert.cases) == 5
+
+
+def test_files_are_yaml_and_hold_all_alerts_once(tmp_path):
+    fast, slow = RULES.write(tmp_path)
+    found = []
+    for path, interval in ((fast, "1m"), (slow, "10m")):
+        (group,) = yaml.safe_load(path.read_text())["groups"]
+        assert group["interval"] == interval
+        found += [rule["alert"] for rule in group["rules"]]
+    assert sorted(found) == sorted(BY_NAME)
+    assert yaml.safe_load(rules_yaml("g", [RULES.alerts[0]]))["groups"][0]["rules"][0]["expr"] == RULES.alerts[0].expr
+
+
+def test_series_of_the_map_are_those_that_the_gateway_exports():
+    metrics = pytest.importorskip("perflab.gateway.metrics")
+    made = metrics.Metrics((0.5, 2.0, 3.0))
+    made._stages.labels("response").observe(1.0)
+    made.requests.labels("health", "simple", "200").observe(0.1)
+    made.requests.labels("generate", "complex", "200").observe(0.1)
+    made.turns.labels("ok").inc()
+    made.audio_bytes.labels("up").inc()
+    text = made.exposition().decode()
+    s = VOICE_GATEWAY
+    for histogram in s.latency.values():
+        assert re.search(rf"^{histogram.name}_bucket{{[^}}]*{histogram.matchers}", text, re.M), histogram
+    for part in (*s.bad, *s.total, s.units, s.traffic, s.cpu, s.memory, s.network, *s.always):
+        assert re.search(rf"^{part.name}[ {{]", text, re.M), part
+    assert 'le="2.0"' in text
+    fresh = metrics.Metrics((2.0,)).exposition().decode()
+    assert all(re.search(rf"^{part.name} ", fresh, re.M) for part in s.always)  # there from the first scrape on
+
+
+def test_kpi_map_covers_all_indicators_and_names_its_gaps():
+    rows = kpi_rows(RULES)
+    assert {row.id for row in rows} == {"S4-KPI-1", "S4-KPI-2", "S4-KPI-3", "S4-KPI-4", "S4-KPI-5a", "S4-KPI-5b"}
+    for row in rows:
+        assert row.query or row.gap, row
+        assert set(row.alerts) <= set(BY_NAME)
+    assert any(row.indicator == "disk" and "node exporter" in row.gap for row in rows)
+    assert metric_map("voice-gateway") is VOICE_GATEWAY and metric_map("another") is None
+
+
+def test_without_promtool_the_check_is_skipped_with_the_line_that_mends_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for outcome in (promtool.check_rules(RULES.write(tmp_path)), promtool.test_rules([])):
+        assert outcome.status == "skipped" and "apt install prometheus" in outcome.detail
+
+
+@needs_promtool
+def test_promtool_accepts_the_rules_and_every_query(tmp_path):
+    assert promtool.check_rules(RULES.write(tmp_path)).status == "passed"
+    records = [
+        f"      - record: kpi:{i}\n        expr: '{row.query}'" for i, row in enumerate(kpi_rows(RULES)) if row.query
+    ]
+    path = tmp_path / "kpi.yml"
+    path.write_text("groups:\n  - name: kpi\n    rules:\n" + "\n".join(records) + "\n")
+    outcome = promtool.check_rules([path])
+    assert outcome.status == "passed", outcome.detail
+    path.write_text(path.read_text().replace("sum(", "sum((", 1))
+    assert promtool.check_rules([path]).status == "failed"
+
+
+@needs_promtool
+@pytest.mark.slow
+def test_promtool_proves_every_kind_of_alert(tmp_path):
+    kinds = [
+        a for a in RULES.alerts if a.name.startswith(("VoiceResponseTimeOver2s", "ErrorRateBurn1h")) or not a.targets
+    ]
+    kinds += [BY_NAME["CpuAbove70Percent"], BY_NAME["MemoryAbove80Percent"], BY_NAME["ApiLatencySimpleOver500msMissed"]]
+    outcome = promtool.test_rules(RULES.write_tests(tmp_path, kinds))
+    assert outcome.status == "passed", outcome.detail
+
+
+MUTATIONS = {
+    "threshold": lambda e: re.sub(r"> 0\.(\d+)", lambda m: f"> {float('0.' + m[1]) * 10:g}", e, count=1),
+    "low threshold": lambda e: re.sub(r"> 0\.(\d+)", lambda m: f"> {float('0.' + m[1]) / 10:g}", e),
+    "flipped": lambda e: e.replace(" > ", " < ", 1),
+    "no long window": lambda e: e.replace("[1h]", "[5m]"),
+    "no short window": lambda e: e.replace("[5m]", "[1h]"),
+    "no floor": lambda e: e.rsplit(" and ", 1)[0],
+    "wrong edge": lambda e: e.replace('le=~"2', 'le=~"3'),
+    "wrong metric": lambda e: e.replace("_bucket", "_buckets"),
+    "is zero": lambda e: e.replace("== 0", "== 9"),
+}
+MUTANTS = [
+    (name, kind)
+    for name, kinds in {
+        "VoiceResponseTimeOver2sBurn1h": [k for k in MUTATIONS if k != "is zero"],
+        "ErrorRateBurn1h": ["threshold", "flipped", "no long window", "no short window", "no floor"],
+        "VoiceResponseTimeOver2sMissed": ["threshold", "flipped", "no floor"],
+        "CpuAbove70Percent": ["threshold", "flipped"],
+        "SystemDown": ["is zero"],
+        "NoUnitFinished": ["is zero", "flipped"],
+    }.items()
+    for kind in kinds
+]
+
+
+@needs_promtool
+@pytest.mark.parametrize(("name", "kind"), MUTANTS)
+def test_a_mistake_in_a_rule_is_caught_by_its_cases(tmp_path, name, kind):
+    alert = BY_NAME[name]
+    broken = replace(alert, expr=MUTATIONS[kind](alert.expr))
+    assert broken.expr != alert.expr
+    assert promtool.test_rules(RULES.write_tests(tmp_path, [broken])).status == "failed"
