@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -174,6 +175,38 @@ def test_a_reply_waits_for_the_resumption_and_comes_whole(tmp_path):
     digest = hashlib.sha256(pcm).digest()
     assert other.audio() == stamped_pcm(VOICES.choose(digest), digest)
     assert outcome(rows_of(world)[0]) == "ok"
+
+
+@pytest.mark.parametrize("code", [1006, 1007, 1008, 1011])
+def test_a_reply_cut_by_a_fault_comes_after_the_resumption(tmp_path, code):
+    world = virtual_world(tmp_path, "const-0", faults=f"close_{code}%1")
+    session, link = connected(world, resumption=True)
+    pcm = speech(10, 1)
+    talk(session, pcm + SILENCE)
+    assert link.closed == code and link.audio() == b""
+    other = attached(session)
+    wait(world, 3.0)
+    digest = hashlib.sha256(pcm).digest()
+    assert other.audio() == stamped_pcm(VOICES.choose(digest), digest)
+    assert world.faults.struck[f"close_{code}"] == 1
+
+
+def test_a_goaway_by_probability_follows_the_turn(tmp_path):
+    world = virtual_world(tmp_path, "const-0", faults="goaway%1:3")
+    session, link = connected(world)
+    talk(session, speech(10, 1) + SILENCE)
+    wait(world, 3.0)
+    assert link.messages[-1] == {"goAway": {"timeLeft": "3s"}}
+
+
+def test_a_malformed_message_goes_before_the_reply(tmp_path):
+    world = virtual_world(tmp_path, "const-0", faults="malformed_json%1,big_message%1:2000")
+    session, link = connected(world)
+    talk(session, speech(10, 1) + SILENCE)
+    wait(world, 3.0)
+    with pytest.raises(ValueError):
+        orjson.loads(link.raw.pop(0))
+    assert len(link.raw[0]) > 2000 and link.audio()[:32] == hashlib.sha256(speech(10, 1)).digest()
 
 
 def test_a_session_without_resumption_is_lost_with_its_connection(tmp_path):
