@@ -78,7 +78,11 @@ def audit_page(path: Path, most_bytes: int = MOST_BYTES) -> list[str]:
     size = len(text.encode("utf-8"))
     if size > most_bytes:
         problems.append(f"the page has {size:,} bytes, at most {most_bytes:,}")
-    for fact, fault in ((auditor.lang, "<html> has no lang"), (auditor.viewport, "no viewport"), (auditor.titled, "no <title>")):
+    for fact, fault in (
+        (auditor.lang, "<html> has no lang"),
+        (auditor.viewport, "no viewport"),
+        (auditor.titled, "no <title>"),
+    ):
         problems += [] if fact else [fault]
     problems += [f"id `{name}` is used twice" for name in sorted({i for i in auditor.ids if auditor.ids.count(i) > 1})]
     problems += [f"link to #{name}, which does not exist" for name in sorted(set(auditor.anchors) - set(auditor.ids))]

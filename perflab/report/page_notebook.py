@@ -30,8 +30,14 @@ def build_notebook_page(notebook: Path, out: Path) -> Path:
     node.cells = [cell for cell in node.cells if ERROR_MARK not in cell.metadata.get("tags", [])]
     outcome = node.metadata.get("perflab_outcome", {})
     run_page = "../index.html" if (notebook.parent.parent / "manifest.json").is_file() else ""
-    facts = {"title": _title(node, notebook.stem), "css": style_sheet() + EXTRA_CSS, "name": notebook.stem,
-             "run_page": run_page, "problem": outcome.get("reason", ""), "version": __version__}  # fmt: skip
+    facts = {
+        "title": _title(node, notebook.stem),
+        "css": style_sheet() + EXTRA_CSS,
+        "name": notebook.stem,
+        "run_page": run_page,
+        "problem": outcome.get("reason", ""),
+        "version": __version__,
+    }
     text, _ = _exporter().from_notebook_node(node, resources={"perflab": facts})
     write_atomic(out, text)
     return out
@@ -45,16 +51,24 @@ def _title(node: Any, otherwise: str) -> str:
 
 def _exporter() -> Any:
     """Return an nbconvert exporter with our template and filters."""
-    from nbconvert.exporters import TemplateExporter
+    from nbconvert import exporters
     from nbconvert.filters import strip_ansi
 
+    made: Any = exporters.TemplateExporter  # it has no annotations
     folder = [str(TEMPLATES)]
-    exporter = TemplateExporter(template_name="notebook", template_file="index.html.j2", extra_template_basedirs=folder)
+    exporter = made(template_name="notebook", template_file="index.html.j2", extra_template_basedirs=folder)
     exporter.output_mimetype = "text/html"
     page = _HeadingIds()
-    filters = {"markdown_page": page.markdown, "mathml": mathml, "strip_ansi": strip_ansi, "inert": inert,
-               "named_svg": named_svg, "alt_text": alt_text, "cell_label": cell_label,
-               "filter_data_type": preferred}  # fmt: skip
+    filters = {
+        "markdown_page": page.markdown,
+        "mathml": mathml,
+        "strip_ansi": strip_ansi,
+        "inert": inert,
+        "named_svg": named_svg,
+        "alt_text": alt_text,
+        "cell_label": cell_label,
+        "filter_data_type": preferred,
+    }
     for name, function in filters.items():
         exporter.register_filter(name, function)
     return exporter
@@ -88,14 +102,17 @@ class _HeadingIds:
         while name in self._used:
             name, count = f"{base}-{count}", count + 1
         self._used.add(name)
-        return f'<h{level} id="{name}">{inside}<a class="self" href="#{name}" aria-label="Link to this section">#</a></h{level}>'
+        mark = f'<a class="self" href="#{name}" aria-label="Link to this section">#</a>'
+        return f'<h{level} id="{name}">{inside}{mark}</h{level}>'
 
 
 def mathml(html: str) -> str:
     """Replace TeX between dollars or backslash brackets by MathML, outside code; what cannot be read stays as code."""
     parts = _VERBATIM.split(html)
     # split() returns text, verbatim, its tag name, text, ...: every third from the start is plain text
-    return "".join(_MATH.sub(_formula, part) if i % 3 == 0 else part if i % 3 == 1 else "" for i, part in enumerate(parts))
+    return "".join(
+        _MATH.sub(_formula, part) if i % 3 == 0 else part if i % 3 == 1 else "" for i, part in enumerate(parts)
+    )
 
 
 def _formula(found: re.Match[str]) -> str:

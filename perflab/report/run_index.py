@@ -70,4 +70,6 @@ def _took(manifest: Manifest) -> str:
         return seconds_text(float(manifest.notes["wall_s"]))
     if not manifest.finished:
         return manifest.status
-    return seconds_text((datetime.fromisoformat(manifest.finished) - datetime.fromisoformat(manifest.created)).total_seconds())
+    return seconds_text(
+        (datetime.fromisoformat(manifest.finished) - datetime.fromisoformat(manifest.created)).total_seconds()
+    )

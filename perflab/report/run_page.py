@@ -68,7 +68,9 @@ def tiles(findings: Sequence[Finding], verdict: Verdict) -> list[Finding]:
 
 def findings_tables(findings: Sequence[Finding], judged: str) -> list[tuple[str, list[Finding]]]:
     """Return the findings in two tables: what decides, weightiest first, and the rest in order of id."""
-    decides = [f for f in findings if f.headline or (f.verdict in ("misses", "untrusted") and f.variant in ("", judged))]
+    decides = [
+        f for f in findings if f.headline or (f.verdict in ("misses", "untrusted") and f.variant in ("", judged))
+    ]
     first = sorted(decides, key=lambda f: (-f.headline, f.id))
     rest = [f for f in findings if f not in first]
     return [("", first or rest), *([("The other findings", rest)] if first and rest else [])]

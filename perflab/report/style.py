@@ -20,10 +20,28 @@ BLUE, ORANGE, GREEN, RED, VIOLET, SHADE = "#2b6cb0", "#c2570c", "#2f855a", "#b83
 SERIES = (BLUE, ORANGE, GREEN, VIOLET, RED, MUTED)
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), "-")
 MARKERS = ("o", "s", "^", "D", "v", "x")
-VARIABLES = {INK: "ink", GRID: "grid", MUTED: "muted", BLUE: "blue", ORANGE: "orange", GREEN: "green", RED: "red",
-             VIOLET: "violet", SHADE: "shade"}  # fmt: skip
-DARK = {"ink": "#e6e8eb", "grid": "#3a414b", "muted": "#9aa4b2", "blue": "#6fa8e8", "orange": "#f0934e",
-        "green": "#63c08f", "red": "#f07a7a", "violet": "#b39ae6", "shade": "#5d7699"}  # fmt: skip
+VARIABLES = {
+    INK: "ink",
+    GRID: "grid",
+    MUTED: "muted",
+    BLUE: "blue",
+    ORANGE: "orange",
+    GREEN: "green",
+    RED: "red",
+    VIOLET: "violet",
+    SHADE: "shade",
+}
+DARK = {
+    "ink": "#e6e8eb",
+    "grid": "#3a414b",
+    "muted": "#9aa4b2",
+    "blue": "#6fa8e8",
+    "orange": "#f0934e",
+    "green": "#63c08f",
+    "red": "#f07a7a",
+    "violet": "#b39ae6",
+    "shade": "#5d7699",
+}
 VARIANT_ORDER = ("baseline", "optimised")
 
 
@@ -62,14 +80,36 @@ def canvas(height_in: float = 3.2, rows: int = 1, **subplots: Any) -> Iterator[t
 def _settings() -> dict[Any, Any]:
     """Return the settings of the house style."""
     return {
-        "font.size": 9, "font.family": "sans-serif", "axes.titlesize": 9, "axes.labelsize": 9, "legend.fontsize": 8.5,
-        "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
-        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "grid.color": GRID, "grid.linewidth": 0.6,
-        "axes.grid": True, "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False,
-        "axes.linewidth": 0.7, "lines.linewidth": 1.7, "lines.markersize": 4.5, "legend.frameon": False,
-        "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none", "svg.fonttype": "none",
-        "path.simplify": True, "path.simplify_threshold": 0.5, "errorbar.capsize": 2.5,
-    }  # fmt: skip
+        "font.size": 9,
+        "font.family": "sans-serif",
+        "axes.titlesize": 9,
+        "axes.labelsize": 9,
+        "legend.fontsize": 8.5,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": MUTED,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.7,
+        "lines.linewidth": 1.7,
+        "lines.markersize": 4.5,
+        "legend.frameon": False,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "svg.fonttype": "none",
+        "path.simplify": True,
+        "path.simplify_threshold": 0.5,
+        "errorbar.capsize": 2.5,
+    }
 
 
 def svg_text(figure: Any, name: str, alt: str) -> str:
@@ -98,8 +138,8 @@ def _open_tag(text: str, alt: str) -> str:
     start = text.index(">") + 1
     label = escape(alt, quote=True)
     box = view[1] if view else "0 0 547 230"
-    tag = f'<svg class="fig" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}"'
-    return f'{tag} width="100%" role="img" aria-label="{label}">{text[start:]}'
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return f'<svg class="fig" {spaces} viewBox="{box}" width="100%" role="img" aria-label="{label}">{text[start:]}'
 
 
 def standalone(svg: str) -> str:

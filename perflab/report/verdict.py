@@ -78,7 +78,7 @@ def overall(findings: Sequence[Finding], manifest: Manifest) -> Verdict:
     """Return the verdict of a run from its findings and the state of its steps."""
     judged = judged_variant(findings, manifest)
     decided = by_target(judged_targets(findings, judged))
-    counts = dict(Counter(finding.verdict for finding in decided.values()))
+    counts: dict[str, int] = dict(Counter(str(finding.verdict) for finding in decided.values()))
     broken = [step for step in manifest.steps if step.status in ("failed", "skipped")]
     refused = [f for f in findings if f.verdict == "untrusted" and (f.headline or f in decided.values())]
     code = _exit_code(counts, bool(broken) or manifest.status == "broken", bool(refused))
@@ -111,8 +111,13 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
     if missed := counts.get("misses", 0):
         names = ", ".join(sorted(t for t, f in decided.items() if f.verdict == "misses")[:4])
         told.append(f"misses {plural(missed, 'target')} ({names})")
-    open_words = (("inconclusive", "inconclusive"), ("untrusted", "refused by trust checks"), ("reported", "only reported"),
-                  ("not-measurable-here", "not measurable here"), ("not-yet-judged", "not yet judged"))  # fmt: skip
+    open_words = (
+        ("inconclusive", "inconclusive"),
+        ("untrusted", "refused by trust checks"),
+        ("reported", "only reported"),
+        ("not-measurable-here", "not measurable here"),
+        ("not-yet-judged", "not yet judged"),
+    )
     told += [f"{n} {'is' if n == 1 else 'are'} {word}" for key, word in open_words if (n := counts.get(key, 0))]
     text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} {_and(told)}."
     return text + (f" {plural(broken, 'step')} did not finish." if broken else "")

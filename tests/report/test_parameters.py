@@ -64,8 +64,22 @@ def test_text_from_a_command_line_is_converted_by_the_declaration() -> None:
         parse_text(GOOD, {"rounds": "many"})
 
 
-@pytest.mark.parametrize("source", ["import os", "a = b = 1", "a = f()", "a: list = []", "a: int | None = None",
-                                    "a: int", "a, b = 1, 2", "a = None", "a: int = 'x'", "a: bool = 1", "a ="])  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os",
+        "a = b = 1",
+        "a = f()",
+        "a: list = []",
+        "a: int | None = None",
+        "a: int",
+        "a, b = 1, 2",
+        "a = None",
+        "a: int = 'x'",
+        "a: bool = 1",
+        "a =",
+    ],
+)
 def test_cells_that_hold_more_than_literals_are_refused(source: str) -> None:
     with pytest.raises(UsageError):
         parse_cell(source, "x.ipynb")

@@ -23,26 +23,37 @@ def baseline_report(material: Material) -> Document:
     own = [f for f in material.of("1", "3", kind="target") if f.variant == "baseline"]
     profile, ladder = material.of("10"), material.of("11")
     sections = (
-        section("Answer first", [*claims(f for f in before if f.headline), *target_table(material, own, "Baseline")],
-                material.ran("10")),
+        section(
+            "Answer first",
+            [*claims(f for f in before if f.headline), *target_table(material, own, "Baseline")],
+            material.ran("10"),
+        ),
         _system(material),
-        section("Environment and calibration", [*claims(material.of("00")), *environment(material)], material.ran("00")),
+        section(
+            "Environment and calibration", [*claims(material.of("00")), *environment(material)], material.ran("00")
+        ),
         section("Latency of the baseline", [*effects(f for f in own if f.effect), *pictures(own)], material.ran("11")),
-        section("Throughput and concurrency", [*claims(ladder), *details(ladder), *pictures(ladder)], material.ran("11")),
+        section(
+            "Throughput and concurrency", [*claims(ladder), *details(ladder), *pictures(ladder)], material.ran("11")
+        ),
         section("Profiler evidence", [*links(profile, "profile"), *pictures(profile)], material.ran("10")),
         section("Bottleneck ranking", [*claims(profile), *details(profile)], material.ran("10")),
         section("Network sensitivity", [*claims(material.of("12")), *pictures(material.of("12"))], material.ran("12")),
         section("Memory and storage", [*claims(material.of("13")), *details(material.of("13"))], material.ran("13")),
         section("Compute requirement of voice processing", [*claims(material.of("20"))], material.ran("20")),
-        section("Threats to validity", caveats([*before, *own]), "no caveat has been recorded."),
+        section("Threats to validity", caveats([*before, *own]), "No caveat has been recorded."),
         section("How to reproduce", reproduce(material), ""),
-    )  # fmt: skip
-    return Document("baseline-report", "Performance baseline report", "Development team and performance engineers", sections)
+    )
+    return Document(
+        "baseline-report", "Performance baseline report", "Development team and performance engineers", sections
+    )
 
 
 def _system(material: Material) -> Section:
     """Say what was measured."""
     m = material.manifest
-    text = (f"{m.system_name}, described by {m.system}, studied as the variants that its flags allow; "
-            f"{material.verdict.judged} is judged. Domain {m.domain}.")  # fmt: skip
+    text = (
+        f"{m.system_name}, described by {m.system}, studied as the variants that its flags allow; "
+        f"{material.verdict.judged} is judged. Domain {m.domain}."
+    )
     return Section("System under test", (Text(text),))

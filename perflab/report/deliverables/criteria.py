@@ -21,10 +21,12 @@ def criteria_rows(material: Material) -> list[Row]:
 
 def risk_rows(material: Material) -> list[Row]:
     """Return one row per risk: text, mitigation, and the findings that bear on it."""
-    rows = []
+    rows: list[Row] = []
     for item in _read("risk"):
         found = _matching(material, item)
-        counts = ", ".join(f"{f.id} {f.verdict}" for f in found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+        counts = ", ".join(f"{f.id} {f.verdict}" for f in found[:4]) + (
+            f" and {len(found) - 4} more" if len(found) > 4 else ""
+        )
         rows.append({"risk": item["id"], "level": item["level"], "text": item["text"], "mitigation": item["mitigation"],
                      "evidence": counts or "none yet"})  # fmt: skip
     return rows
@@ -60,7 +62,9 @@ def _criterion(material: Material, item: dict[str, Any]) -> Row:
 def _targets(material: Material, item: dict[str, Any]) -> tuple[str, str]:
     """Judge a criterion by targets: missed by one miss, met when all are met, open otherwise."""
     found = judged_targets(_matching(material, item), material.verdict.judged)
-    decided = {t: f for t, f in by_target(found).items() if f.verdict in ("meets", "misses", "inconclusive", "untrusted")}
+    decided = {
+        t: f for t, f in by_target(found).items() if f.verdict in ("meets", "misses", "inconclusive", "untrusted")
+    }
     if not decided:
         return "open", "no target of this has been judged"
     told = ", ".join(f"{name} {f.verdict}" for name, f in sorted(decided.items()))

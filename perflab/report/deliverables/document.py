@@ -81,4 +81,4 @@ class Document:
 
 def section(title: str, blocks: Sequence[Block], otherwise: str) -> Section:
     """Return a section with its blocks, or, when there are none, the sentence that says what is missing and why."""
-    return Section(title, tuple(blocks)) if blocks else Section(title, (Text(f"Not yet judged: {otherwise}"),), True)
+    return Section(title, tuple(blocks)) if blocks else Section(title, (Text(otherwise),), True)

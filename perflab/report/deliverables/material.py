@@ -29,13 +29,13 @@ class Material:
         return sorted(found, key=lambda f: (-f.headline, f.id))
 
     def ran(self, prefix: str) -> str:
-        """Return why a notebook has nothing to show: it failed, was skipped, has not run, or is not part of this study."""
+        """Return why a notebook has nothing to show: failed, skipped, not run yet, or not part of this study."""
         step = next((s for s in self.manifest.steps if s.name.startswith(prefix)), None)
         if step is None:
-            return f"notebook {prefix} is not part of this study."
+            return f"Not yet judged: notebook {prefix} is not part of this study."
         if step.status == "done":
-            return f"{step.name} ran and had no finding on this."
-        return f"{step.name} is {step.status}{f' ({step.reason})' if step.reason else ''}."
+            return f"Nothing to show: {step.name} ran and had no finding on this."
+        return f"Not yet judged: {step.name} is {step.status}{f' ({step.reason})' if step.reason else ''}."
 
 
 def claims(findings: Iterable[Finding]) -> list[Block]:
@@ -46,10 +46,26 @@ def claims(findings: Iterable[Finding]) -> list[Block]:
 
 def effects(findings: Iterable[Finding], caption: str = "") -> list[Block]:
     """Return a table of findings with their effects, intervals and n."""
-    rows = tuple({"finding": f.id, "question": f.question, "variant": f.variant, "scenario": f.scenario,
-                  "condition": f.condition, "verdict": f.verdict, "level": f.level, "effect": effect_text(f),
-                  "rests on": n_text(f)} for f in findings if f.effect)  # fmt: skip
+    rows = tuple(
+        {
+            "finding": f.id,
+            "question": f.question,
+            "variant": f.variant,
+            "scenario": f.scenario,
+            "condition": f.condition,
+            "verdict": f.verdict,
+            "level": f.level,
+            "effect": measured(f),
+        }
+        for f in findings
+        if f.effect
+    )
     return [Rows(_without_empty(rows), caption)] if rows else []
+
+
+def measured(finding: Finding) -> str:
+    """Return value, interval and what they rest on in one cell."""
+    return "; ".join(text for text in (effect_text(finding), n_text(finding)) if text)
 
 
 def _without_empty(rows: tuple[dict[str, str], ...]) -> tuple[Row, ...]:
@@ -60,8 +76,12 @@ def _without_empty(rows: tuple[dict[str, str], ...]) -> tuple[Row, ...]:
 
 def details(findings: Iterable[Finding], *words: str) -> list[Block]:
     """Return the small tables that findings carry; with `words`, those whose name contains one of them."""
-    return [Rows(tuple(rows), f"{f.id}: {name.replace('_', ' ')}") for f in findings for name, rows in tables_of(f)
-            if not words or any(word in name for word in words)]  # fmt: skip
+    return [
+        Rows(tuple(rows), f"{f.id}: {name.replace('_', ' ')}")
+        for f in findings
+        for name, rows in tables_of(f)
+        if not words or any(word in name for word in words)
+    ]
 
 
 def pictures(findings: Iterable[Finding], most: int = 4) -> list[Block]:
@@ -76,17 +96,31 @@ def caveats(findings: Iterable[Finding]) -> list[Block]:
     """Return every distinct caveat and failed check."""
     findings = list(findings)
     lines = dict.fromkeys(c for f in findings for c in f.caveats)
-    failed = dict.fromkeys(f"Check failed: {t.name}, observed {t.observed}, limit {t.limit}. {t.next_step}".strip()
-                           for f in findings for t in f.trust if not t.passed)  # fmt: skip
+    failed = dict.fromkeys(
+        f"Check failed: {t.name}, observed {t.observed}, limit {t.limit}. {t.next_step}".strip()
+        for f in findings
+        for t in f.trust
+        if not t.passed
+    )
     return [Bullets((*failed, *lines))] if lines or failed else []
 
 
 def target_table(material: Material, findings: Sequence[Finding], caption: str) -> list[Block]:
     """Return the judged targets of some findings as a table with what the source says."""
     quotes = {str(row["id"]): str(row.get("quote", "")) for row in material.targets}
-    rows = tuple({"target": f.target_id, "as stated": quotes.get(f.target_id, f.question), "measured": effect_text(f),
-                  "rests on": n_text(f), "scenario": f.scenario, "condition": f.condition, "verdict": f.verdict,
-                  "level": f.level} for f in findings if f.kind == "target")  # fmt: skip
+    rows = tuple(
+        {
+            "target": f.target_id,
+            "as stated": quotes.get(f.target_id, f.question),
+            "measured": measured(f),
+            "scenario": f.scenario,
+            "condition": f.condition,
+            "verdict": f.verdict,
+            "level": f.level,
+        }
+        for f in findings
+        if f.kind == "target"
+    )
     return [Rows(_without_empty(rows), caption)] if rows else []
 
 
@@ -102,8 +136,10 @@ def reproduce(material: Material) -> list[Block]:
 
     m = material.manifest
     command = f"perflab spike --system {m.system} --effort {m.effort} --seed {m.rng_seed}"
-    return [Code(f"make setup\n.venv/bin/{command}\n.venv/bin/perflab report {m.run_id}"),
-            Text(f"Commit {m.commit or 'unknown'}, run {m.run_id}, effort {m.effort}, seed {m.rng_seed}.")]  # fmt: skip
+    return [
+        Code(f"make setup\n.venv/bin/{command}\n.venv/bin/perflab report {m.run_id}"),
+        Text(f"Commit {m.commit or 'unknown'}, run {m.run_id}, effort {m.effort}, seed {m.rng_seed}."),
+    ]
 
 
 def links(findings: Iterable[Finding], kind: str) -> list[Block]:

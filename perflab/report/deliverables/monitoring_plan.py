@@ -10,17 +10,26 @@ def monitoring_plan(material: Material) -> Document:
     """Assemble the plan from the monitoring notebook and the targets."""
     found = material.of("41")
     own = [row for row in material.targets if row.get("domain") == material.manifest.domain]
-    objectives = tuple({"target": row["id"], "objective": row.get("quote", ""), "verdict": row["verdict"]} for row in own)
+    objectives = tuple(
+        {"target": row["id"], "objective": row.get("quote", ""), "verdict": row["verdict"]} for row in own
+    )
     overhead = [f for f in material.of("10", "41") if "overhead" in f"{f.question} {f.claim}".lower()]
     sections = (
-        section("Objectives", [Rows(objectives)] if objectives else [], "the system names no target file."),
+        section("Objectives", [Rows(objectives)] if objectives else [], "The system names no target file."),
         section("Answer first", claims(f for f in found if f.headline), material.ran("41")),
         section("Figures, alerts and how they map", details(found), material.ran("41")),
-        section("Evidence that the alerts fire", [*claims(f for f in found if not f.headline), *pictures(found)],
-                material.ran("41")),
+        section(
+            "Evidence that the alerts fire",
+            [*claims(f for f in found if not f.headline), *pictures(found)],
+            material.ran("41"),
+        ),
         section("Configuration files", links(found, "file"), material.ran("41")),
         section("What watching costs", [*claims(overhead), *details(overhead, "overhead")], material.ran("10")),
-        section("Routing, escalation and runbooks", [], "they depend on the operating team; no finding can supply them."),
-        section("Known limits", caveats(found), "no caveat has been recorded."),
-    )  # fmt: skip
-    return Document("monitoring-plan", "Performance monitoring plan", "Operations team and site reliability engineers", sections)
+        section(
+            "Routing, escalation and runbooks", [], "They depend on the operating team; no finding can supply them."
+        ),
+        section("Known limits", caveats(found), "No caveat has been recorded."),
+    )
+    return Document(
+        "monitoring-plan", "Performance monitoring plan", "Operations team and site reliability engineers", sections
+    )

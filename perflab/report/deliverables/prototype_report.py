@@ -17,26 +17,42 @@ def prototype_report(material: Material) -> Document:
     whole = [f for f in compared if not f.strategy]
     sections = (
         section("Answer first", [*claims(f for f in tried if f.headline)], material.ran("30")),
-        section(f"Targets of the {material.verdict.judged} variant", target_table(material, judged, ""), material.ran("30")),
-        section("The same targets on the other variants (shown, not judged)", target_table(material, others, ""),
-                "only the judged variant was measured against targets."),
-        section("Scenarios, degradation and recovery", [*claims(observed), *details(observed), *pictures(observed)],
-                material.ran("30")),
-        section("Ablation: one flag at a time", [*effects(f for f in compared if f.strategy), *pictures(compared, 2)],
-                material.ran("30")),
+        section(
+            f"Targets of the {material.verdict.judged} variant", target_table(material, judged, ""), material.ran("30")
+        ),
+        section(
+            "The same targets on the other variants (shown, not judged)",
+            target_table(material, others, ""),
+            "Only the judged variant was measured against targets.",
+        ),
+        section(
+            "Scenarios, degradation and recovery",
+            [*claims(observed), *details(observed), *pictures(observed)],
+            material.ran("30"),
+        ),
+        section(
+            "Ablation: one flag at a time",
+            [*effects(f for f in compared if f.strategy), *pictures(compared, 2)],
+            material.ran("30"),
+        ),
         section("Resource impact", effects(whole, "The whole variant against the baseline"), material.ran("30")),
-        section("Equivalence of answers", claims(f for f in tried if "equivalen" in f"{f.question} {f.claim}".lower()),
-                "no finding on equal answers has been recorded."),
+        section(
+            "Equivalence of answers",
+            claims(f for f in tried if "equivalen" in f"{f.question} {f.claim}".lower()),
+            "No finding on equal answers has been recorded.",
+        ),
         section("Resilience", [*claims(material.of("31")), *pictures(material.of("31"))], material.ran("31")),
-        section("Known limits", caveats(tried), "no caveat has been recorded."),
+        section("Known limits", caveats(tried), "No caveat has been recorded."),
         _run_it(material),
-    )  # fmt: skip
+    )
     return Document("prototype-report", "Optimised system prototype", "Development team", sections)
 
 
 def _run_it(material: Material) -> Section:
     """Say how to drive either variant by hand."""
     system = material.manifest.system
-    lines = "\n".join(f".venv/bin/perflab load --system {system} --variant {name} --users 50 --seconds 20"
-                      for name in ("baseline", material.verdict.judged))  # fmt: skip
+    lines = "\n".join(
+        f".venv/bin/perflab load --system {system} --variant {name} --users 50 --seconds 20"
+        for name in ("baseline", material.verdict.judged)
+    )
     return Section("How to run either variant", (Code(lines),))

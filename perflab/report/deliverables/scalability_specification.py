@@ -11,19 +11,38 @@ def scalability_specification(material: Material) -> Document:
     found, ladder = material.of("40"), material.of("11")
     capacity = [f for f in (*found, *ladder) if f.kind == "target"]
     sections = (
-        section("Capacity: the question and the answer", claims(f for f in (*found, *ladder) if f.headline),
-                material.ran("40")),
+        section(
+            "Capacity: the question and the answer",
+            claims(f for f in (*found, *ladder) if f.headline),
+            material.ran("40"),
+        ),
         section("Targets on concurrency and throughput", target_table(material, capacity, ""), material.ran("40")),
-        section("Measured scaling and the law that fits it", [*claims(f for f in ladder if not f.headline),
-                *details(ladder), *pictures(ladder)], material.ran("11")),
-        section("Model and its limits", [*claims(f for f in found if not f.headline), *details(found), *pictures(found)],
-                material.ran("40")),
-        section("Horizontal and vertical scaling", details(found, "horizontal", "vertical", "fleet"),
-                "no comparison of more machines with larger ones has been made."),
-        section("Load balancing, admission and auto-scaling", details(found, "balanc", "admission", "autoscal"),
-                "no finding on these has been recorded."),
-        section("Cost", details(found, "cost"), "prices are an input that this run was not given."),
-        section("Assumptions and limits", caveats([*found, *ladder]), "no caveat has been recorded."),
-    )  # fmt: skip
-    return Document("scalability-specification", "Scalability architecture specification",
-                    "Development team and infrastructure engineers", sections)  # fmt: skip
+        section(
+            "Measured scaling and the law that fits it",
+            [*claims(f for f in ladder if not f.headline), *details(ladder), *pictures(ladder)],
+            material.ran("11"),
+        ),
+        section(
+            "Model and its limits",
+            [*claims(f for f in found if not f.headline), *details(found), *pictures(found)],
+            material.ran("40"),
+        ),
+        section(
+            "Horizontal and vertical scaling",
+            details(found, "horizontal", "vertical", "fleet"),
+            "No comparison of more machines with larger ones has been made.",
+        ),
+        section(
+            "Load balancing, admission and auto-scaling",
+            details(found, "balanc", "admission", "autoscal"),
+            "No finding on these has been recorded.",
+        ),
+        section("Cost", details(found, "cost"), "Prices are an input that this run was not given."),
+        section("Assumptions and limits", caveats([*found, *ladder]), "No caveat has been recorded."),
+    )
+    return Document(
+        "scalability-specification",
+        "Scalability architecture specification",
+        "Development team and infrastructure engineers",
+        sections,
+    )

@@ -7,7 +7,10 @@ from perflab.report.style import BLUE, INK, canvas
 
 
 def overhead(costs: Table, title: str, quantity: str = "CPU per turn", limit: TargetLine | None = None) -> Figure:
-    """Draw one bar per instrument; `costs` has columns instrument, value (percent above an unwatched run), low, high."""
+    """Draw one bar per instrument.
+
+    `costs` has columns instrument, value (percent above an unwatched run) and optionally low, high.
+    """
     frame = table(costs, "instrument", "value").reset_index(drop=True)
     with canvas(1.0 + 0.38 * len(frame)) as (drawn, axes):
         axes.barh(frame.index, frame["value"], height=0.55, color=BLUE, linewidth=0)

@@ -21,8 +21,16 @@ def ranking(shares: Table, title: str, most: int = 10) -> Figure:
         for position, name in enumerate(instruments):
             mine = frame[frame["instrument"] == name].set_index("where")["share"]
             at = [i + (position - (len(instruments) - 1) / 2) * width for i in range(len(order))]
-            axes.barh(at, [float(mine.get(w, 0)) for w in order], height=width * 0.92, label=name, linewidth=0.4,
-                      color=SERIES[position % len(SERIES)], hatch=HATCHES[position % 5], edgecolor="#d9dde3")  # fmt: skip
+            axes.barh(
+                at,
+                [float(mine.get(w, 0)) for w in order],
+                height=width * 0.92,
+                label=name,
+                linewidth=0.4,
+                color=SERIES[position % len(SERIES)],
+                hatch=HATCHES[position % 5],
+                edgecolor="#d9dde3",
+            )
         axes.set_yticks(range(len(order)), [w if len(w) <= 44 else "..." + w[-41:] for w in order])
         axes.invert_yaxis()
         axes.set_xlabel("share (%)")

@@ -9,9 +9,9 @@ from perflab.report.style import BLUE, INK, MUTED, SHADE, canvas
 def stage_waterfall(stages: Table, title: str, unit: str = "ms", measured: str = "system") -> Figure:
     """Draw the stages below each other, each beginning where the median of the one before ended.
 
-    `stages` has columns stage, owner, p50, p95 (in `unit`), in the order of time, and optionally inside (the stage that
-    contains this one, so that it is not counted twice). Stages whose owner is `measured` are highlighted. The medians of
-    stages do not add up to the median of the whole; the offsets only show the order.
+    `stages` has columns stage, owner, p50, p95 (in `unit`), in the order of time, and optionally inside (the stage
+    that contains this one, so that it is not counted twice). Stages whose owner is `measured` are highlighted. The
+    medians of stages do not add up to the median of the whole; the offsets only show the order.
     """
     frame = table(stages, "stage", "owner", "p50", "p95").reset_index(drop=True)
     inside = frame["inside"].fillna("") if "inside" in frame.columns else frame["stage"].map(lambda _: "")
@@ -25,10 +25,25 @@ def stage_waterfall(stages: Table, title: str, unit: str = "ms", measured: str =
             axes.barh(
                 row.Index, row.p95, left=begin, height=0.62, color=BLUE if own else SHADE, alpha=0.35, linewidth=0
             )
-            axes.barh(row.Index, row.p50, left=begin, height=0.62, color=BLUE if own else MUTED, linewidth=0,
-                      hatch="" if own else "///", edgecolor=SHADE)  # fmt: skip
-            axes.annotate(f"{number(row.p50)} | {number(row.p95)}", (begin + max(row.p95, row.p50), row.Index), va="center",
-                          xytext=(4, 0), textcoords="offset points", fontsize=8, color=INK)  # fmt: skip
+            axes.barh(
+                row.Index,
+                row.p50,
+                left=begin,
+                height=0.62,
+                color=BLUE if own else MUTED,
+                linewidth=0,
+                hatch="" if own else "///",
+                edgecolor=SHADE,
+            )
+            axes.annotate(
+                f"{number(row.p50)} | {number(row.p95)}",
+                (begin + max(row.p95, row.p50), row.Index),
+                va="center",
+                xytext=(4, 0),
+                textcoords="offset points",
+                fontsize=8,
+                color=INK,
+            )
             at = at if within else begin + row.p50
         axes.set_yticks(
             range(len(frame)), [("    " if w else "") + s for s, w in zip(frame["stage"], inside, strict=True)]
@@ -46,5 +61,8 @@ def _legend(measured: str) -> list[object]:
     """Return what the colours and hatches mean."""
     from matplotlib.patches import Patch
 
-    return [Patch(color=BLUE, label=f"the {measured}: p50"), Patch(color=BLUE, alpha=0.35, label="up to p95"),
-            Patch(facecolor=MUTED, hatch="///", edgecolor=SHADE, label="the world around it")]  # fmt: skip
+    return [
+        Patch(color=BLUE, label=f"the {measured}: p50"),
+        Patch(color=BLUE, alpha=0.35, label="up to p95"),
+        Patch(facecolor=MUTED, hatch="///", edgecolor=SHADE, label="the world around it"),
+    ]

@@ -16,12 +16,19 @@ from perflab.report.figures.figure import (
 from perflab.report.style import GREEN, MUTED, SHADE, canvas, series_style, variants_in_order
 
 
-def time_series(series: Table, title: str, users: Table | None = None, target: TargetLine | None = None,
-                recovered_s: float | None = None, unit: str = "ms", quantity: str = "response p95") -> Figure:  # fmt: skip
+def time_series(
+    series: Table,
+    title: str,
+    users: Table | None = None,
+    target: TargetLine | None = None,
+    recovered_s: float | None = None,
+    unit: str = "ms",
+    quantity: str = "response p95",
+) -> Figure:
     """Draw `quantity` per second and variant.
 
-    `series` has columns second, value (in `unit`) and optionally variant; `users` has columns second, users and is drawn
-    as a shaded step on an axis of its own. `recovered_s` is the second at which the figure is back where it was.
+    `series` has columns second, value (in `unit`) and optionally variant; `users` has columns second, users and is
+    drawn as a shaded step on an axis of its own. `recovered_s` is the second at which the figure is back where it was.
     """
     frame = table(series, "second", "value")
     if "variant" not in frame.columns:
@@ -36,8 +43,15 @@ def time_series(series: Table, title: str, users: Table | None = None, target: T
             said.append(f"{name} between {number(group['value'].min())} and {number(group['value'].max())} {unit}")
         if recovered_s is not None:
             axes.axvline(recovered_s, color=GREEN, linewidth=1.3)
-            axes.annotate(f"recovered at {recovered_s:.1f} s", (recovered_s, 0.04), xycoords=axes.get_xaxis_transform(),
-                          xytext=(4, 0), textcoords="offset points", fontsize=8.5, color=GREEN)  # fmt: skip
+            axes.annotate(
+                f"recovered at {recovered_s:.1f} s",
+                (recovered_s, 0.04),
+                xycoords=axes.get_xaxis_transform(),
+                xytext=(4, 0),
+                textcoords="offset points",
+                fontsize=8.5,
+                color=GREEN,
+            )
             said.append(f"recovered at {recovered_s:.1f} s")
         draw_target(axes, target)
         axes.set(xlabel="time (s)", ylabel=f"{quantity} ({unit})")

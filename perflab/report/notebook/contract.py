@@ -24,8 +24,13 @@ def check_notebook(path: Path) -> list[str]:
     except UsageError as error:
         return [str(error)]
     cells = {cell.get("id", ""): cell for cell in notebook.cells}
-    problems = [*_order([cell.get("id", "") for cell in notebook.cells]), *_question(cells.get("question")),
-                *_parameters(cells.get("parameters"), path.name), *_hygiene(notebook), *_metadata(notebook)]  # fmt: skip
+    problems = [
+        *_order([cell.get("id", "") for cell in notebook.cells]),
+        *_question(cells.get("question")),
+        *_parameters(cells.get("parameters"), path.name),
+        *_hygiene(notebook),
+        *_metadata(notebook),
+    ]
     for name, cell in cells.items():
         problems += _thin(name, cell) if cell.cell_type == "code" else []
     return problems

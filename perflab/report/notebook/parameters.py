@@ -29,7 +29,7 @@ _RANGE = re.compile(r"\[\s*(-?[0-9.eE+]+?)\s*\.\.\s*(-?[0-9.eE+]+)\s*\]")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One declared parameter: `choices` and the inclusive range [`low`, `high`] are empty or None when any value is fine."""
+    """One declared parameter: `choices` and [`low`, `high`] are empty or None when any value is fine."""
 
     name: str
     type: str
@@ -52,7 +52,7 @@ def read_notebook(path: Path) -> Any:
 
 
 def declared_parameters(path: Path) -> dict[str, Parameter]:
-    """Return the parameters that a notebook declares, by name, in order; raises UsageError when its cell is malformed."""
+    """Return the parameters that a notebook declares, by name; raises UsageError when its cell is malformed."""
     cells = [c for c in read_notebook(path).cells if TAG in c.metadata.get("tags", []) and c.cell_type == "code"]
     return parse_cell(cells[0].source, path.name) if cells else {}
 
@@ -71,8 +71,10 @@ def parse_cell(source: str, where: str) -> dict[str, Parameter]:
 
 def _parameter(node: ast.stmt, comment: str, where: str) -> Parameter:
     """Turn one statement into a parameter, or say why it is none."""
-    problem = UsageError(f"{where}: line {node.lineno} of the parameters cell is not `name: type = literal  # help`",
-                         f"types are {', '.join(TYPES)}")  # fmt: skip
+    problem = UsageError(
+        f"{where}: line {node.lineno} of the parameters cell is not `name: type = literal  # help`",
+        f"types are {', '.join(TYPES)}",
+    )
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         target, value, annotation = node.targets[0], node.value, None
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
@@ -106,21 +108,27 @@ def checked(parameter: Parameter, value: object, where: str) -> Value:
     if wanted is float and type(value) is int:
         value = float(value)
     if type(value) is not wanted:  # not isinstance: True is an int, and that is never what was meant
-        raise UsageError(f"{where}: parameter `{parameter.name}` was given {value!r} ({type(value).__name__})",
-                         f"it must be {parameter.type} ({parameter.help or 'no help'})")  # fmt: skip
+        raise UsageError(
+            f"{where}: parameter `{parameter.name}` was given {value!r} ({type(value).__name__})",
+            f"it must be {parameter.type} ({parameter.help or 'no help'})",
+        )
     assert isinstance(value, int | float | str | bool)
     if parameter.choices and str(value) not in parameter.choices:
-        raise UsageError(f"{where}: parameter `{parameter.name}` was given {value!r}",
-                         f"it must be one of {', '.join(parameter.choices)}")  # fmt: skip
-    if parameter.low is not None and parameter.high is not None and not isinstance(value, str):
-        if not parameter.low <= value <= parameter.high:
-            raise UsageError(f"{where}: parameter `{parameter.name}` was given {value!r}",
-                             f"it must lie in {parameter.low:g}..{parameter.high:g}")  # fmt: skip
+        raise UsageError(
+            f"{where}: parameter `{parameter.name}` was given {value!r}",
+            f"it must be one of {', '.join(parameter.choices)}",
+        )
+    low, high = parameter.low, parameter.high
+    if low is not None and high is not None and not isinstance(value, str) and not low <= value <= high:
+        raise UsageError(
+            f"{where}: parameter `{parameter.name}` was given {value!r}",
+            f"it must lie in {parameter.low:g}..{parameter.high:g}",
+        )
     return value
 
 
 def check_parameters(path: Path, given: Mapping[str, object]) -> dict[str, Value]:
-    """Return the given parameters, checked against the notebook's declaration; raises UsageError for the first wrong one."""
+    """Return the parameters, checked against the notebook's declaration; raises UsageError for the first wrong one."""
     declared = declared_parameters(path)
     for name in given:
         if name not in declared:

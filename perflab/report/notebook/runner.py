@@ -53,8 +53,15 @@ def _short_tmp() -> str | None:
     return "/tmp" if len(tempfile.gettempdir()) > 40 and os.access("/tmp", os.W_OK) else None
 
 
-def _run(path: Path, values: Mapping[str, object], out: Path, timeout_s: float,
-         on_tick: Callable[[float], None] | None, cwd: Path, scratch: Path) -> NotebookOutcome:  # fmt: skip
+def _run(
+    path: Path,
+    values: Mapping[str, object],
+    out: Path,
+    timeout_s: float,
+    on_tick: Callable[[float], None] | None,
+    cwd: Path,
+    scratch: Path,
+) -> NotebookOutcome:
     """Start the process, wait for it, end what is left, and judge."""
     order = {
         "parameters": dict(values),
@@ -67,10 +74,21 @@ def _run(path: Path, values: Mapping[str, object], out: Path, timeout_s: float,
     mark, partial, began = secrets.token_hex(8), scratch / "executed.ipynb", time.monotonic()
     with (scratch / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "perflab.report.notebook.execute", str(path), str(partial), str(scratch / "order.json")],
-            cwd=cwd, env=_environment(mark, scratch), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            [
+                sys.executable,
+                "-m",
+                "perflab.report.notebook.execute",
+                str(path),
+                str(partial),
+                str(scratch / "order.json"),
+            ],
+            cwd=cwd,
+            env=_environment(mark, scratch),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
-        )  # fmt: skip
+        )
         overdue = False
         try:
             overdue = _wait(process, began, timeout_s + GRACE_S, on_tick)
@@ -82,15 +100,22 @@ def _run(path: Path, values: Mapping[str, object], out: Path, timeout_s: float,
 
 
 def _environment(mark: str, scratch: Path) -> dict[str, str]:
-    """Return the environment of a notebook: marked, finding perflab, and untouched by the user's IPython start-up files."""
+    """Return a notebook's environment: marked, finding perflab, untouched by the user's IPython start-up files."""
     path = os.pathsep.join(p for p in (str(_ROOT), os.environ.get("PYTHONPATH", "")) if p)
-    return {**os.environ, MARK: mark, "PYTHONPATH": path, "IPYTHONDIR": str(scratch / "ipython"),
-            "JUPYTER_RUNTIME_DIR": str(scratch), "JUPYTER_CONFIG_DIR": str(scratch / "config"),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # fmt: skip
+    return {
+        **os.environ,
+        MARK: mark,
+        "PYTHONPATH": path,
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(scratch),
+        "JUPYTER_CONFIG_DIR": str(scratch / "config"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
 
 
-def _wait(process: subprocess.Popen[bytes], began: float, limit_s: float,
-          on_tick: Callable[[float], None] | None) -> bool:  # fmt: skip
+def _wait(
+    process: subprocess.Popen[bytes], began: float, limit_s: float, on_tick: Callable[[float], None] | None
+) -> bool:
     """Wait for the process, ticking; return True when the limit passed first."""
     while True:
         try:
@@ -116,8 +141,9 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> None:
     sweep(mark)
 
 
-def _conclude(path: Path, partial: Path, out: Path, scratch: Path, wall_s: float, code: int,
-              overdue_s: float | None) -> NotebookOutcome:  # fmt: skip
+def _conclude(
+    path: Path, partial: Path, out: Path, scratch: Path, wall_s: float, code: int, overdue_s: float | None
+) -> NotebookOutcome:
     """Judge the notebook, stamp the truth into it and keep it."""
     record = _read_record(scratch / "record.json")
     notebook = _executed(path, partial)

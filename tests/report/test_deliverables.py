@@ -1,0 +1,75 @@
+"""The deliverables are assembled from findings, and say what is not judged yet and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perflab.report.audit import audit_page
+from perflab.report.deliverables import build_deliverables
+from perflab.runs import Run, Step
+from tests.report.fake_run import HOSTILE, ROWS, make
+from tests.report.page_facts import PageFacts
+
+NAMES = ("executive-summary", "baseline-report", "strategy-guide", "prototype-report", "monitoring-plan",
+         "scalability-specification")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = make(tmp_path_factory.mktemp("reports"))
+    paths = build_deliverables(run, ROWS)
+    assert [p.name for p in paths] == [f"{name}.{kind}" for name in NAMES for kind in ("html", "md")]
+    return run.path / "deliverables"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_is_self_contained_and_escaped(folder: Path, name: str) -> None:
+    assert audit_page(folder / f"{name}.html") == []
+    facts = PageFacts(folder / f"{name}.html")
+    assert "script" not in facts.tags and facts.unclosed == 0
+    assert "<script" not in (folder / f"{name}.md").read_text(encoding="utf-8").replace("\\<", "")
+
+
+def test_summary_answers_the_criteria_from_findings(folder: Path) -> None:
+    rows = {row[0]: row for row in PageFacts(folder / "executive-summary.html").rows if row}
+    assert rows["S4-SC-1"][3] == "✓met" and rows["S4-SC-1"][4] == "F10-1"
+    assert rows["S4-SC-3"][3] == "✗missed" and "S4-LAT-2a misses" in rows["S4-SC-3"][4]
+    assert rows["S4-SC-5"][3] == "○open"
+    assert rows["S4-RSK-H3"][4] == "none yet" and "F30-3 misses" in rows["S4-RSK-H1"][4]
+    assert "needs the endurance run" in rows["S4-RES-1"][3]
+
+
+def test_strategy_guide_has_a_card_for_each_strategy(folder: Path) -> None:
+    facts = PageFacts(folder / "strategy-guide.html")
+    assert any("ST-CACHE-12" in heading for heading in facts.headings)
+    row = next(row for row in facts.rows if row and row[0] == "ST-CACHE-12")
+    assert row[1] == "needs more data"
+
+
+def test_what_is_missing_is_said_with_its_reason(tmp_path: Path) -> None:
+    steps = [Step(name="41_monitoring", status="failed", reason=f"cell x: {HOSTILE}"),
+             Step(name="40_scalability", status="skipped", reason="needs 11_baseline_load")]  # fmt: skip
+    run = make(tmp_path, status="broken", steps=[s.model_dump() for s in steps])
+    build_deliverables(run, ROWS)
+    plan = PageFacts(run.path / "deliverables" / "monitoring-plan.html").text
+    assert f"Not yet judged: 41_monitoring is failed (cell x: {HOSTILE})." in plan
+    specification = (run.path / "deliverables" / "scalability-specification.md").read_text(encoding="utf-8")
+    assert "Not yet judged: 40\\_scalability is skipped (needs 11\\_baseline\\_load)." in specification
+
+
+def test_numbers_of_both_forms_agree(folder: Path) -> None:
+    for name in NAMES:
+        text, facts = (folder / f"{name}.md").read_text(encoding="utf-8"), PageFacts(folder / f"{name}.html")
+        for number in ("600 ms (550 ms to 650 ms)", "-80 % (-85 % to -75 %)"):
+            assert (number in text) == (number in facts.text)
+
+
+def test_a_run_without_findings_still_yields_every_document(tmp_path: Path) -> None:
+    run = make(tmp_path, notes={})
+    for file in run.folder("findings").glob("*.json"):
+        file.unlink()
+    assert len(build_deliverables(Run.open(run.path))) == 12
+    text = (run.path / "deliverables" / "executive-summary.md").read_text(encoding="utf-8")
+    assert "No target was judged in this run." in text and "| S4-SC-1 |" in text

@@ -1,0 +1,108 @@
+"""The verdict of a run follows from its findings alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from perflab.findings.finding import Finding
+from perflab.report.deliverables.strategy_guide import decide
+from perflab.report.verdict import by_target, judged_variant, overall
+from perflab.report.wording import effect_text, look
+from perflab.runs import Manifest, Step
+from tests.report.fake_run import MANIFEST, effect, findings
+
+
+def target(verdict: str, **changes: Any) -> Finding:
+    """A judged target finding with a verdict."""
+    base: dict[str, Any] = {
+        "id": "F30-1", "notebook": "30_prototype", "question": "?", "claim": "c.", "kind": "target", "verdict": verdict,
+        "level": "measured-full", "target_id": "T-1", "variant": "optimised",
+    }  # fmt: skip
+    return Finding(**{**base, **changes})
+
+
+def with_status(status: str, *steps: Step) -> Manifest:
+    return MANIFEST.model_copy(update={"status": status, "steps": steps})
+
+
+def test_the_fake_run_is_told_in_words_and_numbers() -> None:
+    verdict = overall(findings(), MANIFEST)
+    assert verdict.headline == (
+        "The optimised variant of voice-gateway meets 1 target (at quick effort), misses 1 target (S4-LAT-2a) "
+        "and 1 is inconclusive."
+    )
+    assert verdict.points[0].startswith("The optimised variant takes 80 % less CPU")
+    assert verdict.exit_code == 1 and verdict.short == "1 missed, 1 inconclusive, 1 met"
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        ([target("meets")], 0),
+        ([target("inconclusive")], 0),
+        ([target("misses")], 1),
+        ([target("meets"), target("misses", id="F30-2", target_id="T-2")], 1),
+        ([target("meets"), target("misses", id="F30-2", variant="baseline")], 0),  # shown, not judged
+        ([target("untrusted")], 3),
+        ([target("untrusted"), target("misses", id="F30-2", target_id="T-2")], 1),  # a miss stands whatever else
+        ([target("meets"), target("untrusted", id="F30-2", kind="comparison", headline=1)], 3),
+        ([target("not-yet-judged")], 0),
+        ([], 2),  # a finished run that found nothing is broken
+    ],
+)
+def test_exit_codes(found: list[Finding], code: int) -> None:
+    assert overall(found, MANIFEST).exit_code == code
+
+
+def test_a_failed_step_is_a_broken_run_whatever_was_met() -> None:
+    manifest = with_status("broken", Step(name="11_baseline_load", status="failed", reason="kernel died"))
+    verdict = overall([target("meets")], manifest)
+    assert verdict.exit_code == 2 and "1 step did not finish" in verdict.headline
+
+
+def test_an_unfinished_run_says_so_far() -> None:
+    assert overall([target("meets")], with_status("running")).headline.startswith("So far the optimised variant")
+    assert overall([], with_status("running")).headline == "No target has been judged yet."
+
+
+def test_a_target_is_met_only_under_all_its_conditions() -> None:
+    pair = [target("meets", condition="a"), target("misses", id="F30-2", condition="b")]
+    assert by_target(pair)["T-1"].verdict == "misses"
+    assert by_target(pair[::-1])["T-1"].verdict == "misses"
+
+
+def test_the_judged_variant_is_the_declared_one() -> None:
+    found = [target("meets", variant="baseline")]
+    assert judged_variant(found, MANIFEST.model_copy(update={"notes": {"judge": "baseline"}})) == "baseline"
+    assert judged_variant(found, MANIFEST.model_copy(update={"notes": {}})) == "baseline"  # the only one with targets
+
+
+def test_looks_carry_a_word_and_a_shape_and_quick_meets_say_so() -> None:
+    assert look("meets", "measured-quick").word == "meets (measured-quick)"
+    assert look("misses", "measured-quick").word == "misses"
+    shapes = [look(v).shape for v in ("meets", "misses", "better", "worse", "inconclusive", "untrusted")]
+    assert len(set(shapes)) == len(shapes)
+
+
+def test_ratios_of_comparisons_are_shown_as_changes() -> None:
+    made = target("better", kind="comparison", effect=effect("cpu_per_turn", 0.2, 0.15, 0.25, "ratio"))
+    assert effect_text(made) == "-80 % (-85 % to -75 %)"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "decision"),
+    [
+        ({"cpu": "better", "memory": "equivalent", "p99": "better"}, "adopt"),
+        ({"cpu": "better"}, "adopt if the other figures hold"),
+        ({"cpu": "better", "memory": "inconclusive", "p99": "better"}, "adopt if the other figures hold"),
+        ({"cpu": "better", "memory": "worse", "p99": "better"}, "adopt if the price is acceptable"),
+        ({"cpu": "worse"}, "reject"),
+        ({"cpu": "equivalent", "p99": "trivial"}, "reject: no gain"),
+        ({"cpu": "inconclusive"}, "needs more data"),
+    ],
+)
+def test_nothing_is_adopted_on_one_figure(verdicts: dict[str, str], decision: str) -> None:
+    own = [target(v, kind="comparison", effect=effect(m, 1, 1, 1, "ratio")) for m, v in verdicts.items()]
+    assert decide(own) == decision
