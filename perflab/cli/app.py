@@ -157,7 +157,8 @@ def main() -> None:
 
 def _joined_parameters(argv: list[str]) -> list[str]:
     """Let `-p NAME VALUE` (papermill's form) mean `-p NAME=VALUE`."""
-    out, words = [], list(argv)
+    out: list[str] = []
+    words = list(argv)
     while words:
         word = words.pop(0)
         if word == "--":

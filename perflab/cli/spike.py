@@ -16,7 +16,7 @@ from perflab.cli.find import find_run, notebooks_folder
 from perflab.errors import EXIT_BROKEN, UsageError
 from perflab.experiments.effort import EFFORT, estimate_s
 from perflab.experiments.study import create_run, reports_folder
-from perflab.runs import Run, Step, exclusive
+from perflab.runs import Run, Step, StepStatus, exclusive
 from perflab.system.load_file import load_system
 from perflab.units import seconds_text
 
@@ -123,7 +123,7 @@ def _one(
 
     out = run.folder("notebooks") / f"{name}.ipynb"
     outcome = run_notebook(path, parameters, out, timeout_s=max(120.0, TIMEOUT_FACTOR * budget_s), on_tick=tick)
-    status = "done" if outcome.ok else "failed"
+    status: StepStatus = "done" if outcome.ok else "failed"
     run.set_step(
         Step(
             name=name,

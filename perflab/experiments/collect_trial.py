@@ -33,9 +33,9 @@ def collect(
     }
     units = join_marks(units, logs, study.system.spans.marks, unit_kind=study.system.load.unit_kind)
     units = label(units, spec, go_ns)
-    resources = sampler.frame()
-    lateness = read_lateness(result.lateness_logs).frame()
-    shares = [sampler.run_delay_share(p.name) for p in study.system.system_processes]
+    resources = sampler.table(spec.name).to_pandas()
+    lateness = read_lateness(result.lateness_logs).frame().assign(trial=spec.name)
+    shares = [run_delay_share(resources, p.name, go_ns, result.end_ns) for p in study.system.system_processes]
     facts = TrialFacts(
         spec,
         go_ns,
@@ -51,6 +51,15 @@ def collect(
         store.write(table, group_name(spec.name), frame)
     save_facts(study, facts)
     return Trial(facts, units, resources, lateness)
+
+
+def run_delay_share(resources: pd.DataFrame, process: str, start_ns: int, end_ns: int) -> float:
+    """Return how much of its runnable time a process waited for a core during the load, in 0..1."""
+    rows = resources[(resources["process"] == process) & resources["t_ns"].between(start_ns, end_ns)]
+    if len(rows) < 2:
+        return 0.0
+    ran, waited = (float(rows[name].iloc[-1] - rows[name].iloc[0]) for name in ("cpu_s", "run_delay_s"))
+    return waited / (ran + waited) if ran + waited > 0 else 0.0
 
 
 def label(units: pd.DataFrame, spec: TrialSpec, go_ns: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ def quantile(times: np.ndarray, q: float) -> Interval | None:
 
 
 def staircase(
-    levels: list[int], hold_s: float, settle_s: float
+    levels: Sequence[int], hold_s: float, settle_s: float
 ) -> tuple[tuple[tuple[float, int], ...], list[Segment], float]:
     """Return the steps, segments and length of a ladder that holds each level for `hold_s`."""
     steps, segments = [], []
@@ -88,7 +89,7 @@ def staircase(
     return (*steps, (end, 0)), segments, end
 
 
-def run_ladder(study: Study, variant: str, levels: list[int], hold_s: float, settle_s: float) -> list[Level]:
+def run_ladder(study: Study, variant: str, levels: Sequence[int], hold_s: float, settle_s: float) -> list[Level]:
     """Climb the levels with closed load (a user waits for the answer before the next unit) and return each level."""
     steps, segments, length = staircase(levels, hold_s, settle_s)
     spec = TrialSpec(
@@ -108,7 +109,7 @@ def run_open(study: Study, variant: str, rate_per_s: float, length_s: float, set
     """Run open load: units arrive by a Poisson schedule whether or not the system keeps up."""
     scenario = f"open-{rate_per_s:g}"
     spec = TrialSpec(
-        name=f"open-{variant}-{rate_per_s:.3g}",
+        name=open_name(variant, rate_per_s),
         variant=variant,
         steps=((0.0, 0), (length_s, 0)),
         duration_s=length_s,
@@ -118,6 +119,11 @@ def run_open(study: Study, variant: str, rate_per_s: float, length_s: float, set
     )
     trial = run_trial(study, spec, on_tick=lambda at: _tell(study, f"open arrivals, {variant}", at, length_s))
     return level_of(study, trial, scenario)
+
+
+def open_name(variant: str, rate_per_s: float) -> str:
+    """Return the name of an open-arrival trial."""
+    return f"open-{variant}-{rate_per_s:.3g}"
 
 
 def _tell(study: Study, step: str, at: float, length: float) -> None:

@@ -81,7 +81,7 @@ def launched_passes(study: Study, sizes: Effort, variant: str = "baseline") -> l
     from perflab.instrument.memray import Memray
     from perflab.instrument.scalene import Scalene
 
-    instruments = [Memray("launch"), Scalene(), *([Scalene(memory=True)] if sizes.scalene_memory else [])]
+    instruments: list[Any] = [Memray("launch"), Scalene(), *([Scalene(memory=True)] if sizes.scalene_memory else [])]
     passes = []
     for number, instrument in enumerate(instruments):
         study.progress("profile", number, len(instruments), f"{instrument.name} {instrument.view}")
@@ -94,10 +94,15 @@ def _spec(study: Study, variant: str, name: str, length: float) -> TrialSpec:
 
     users = min(EFFORT[study.effort].profile_users, PROFILED_USERS)
     return TrialSpec(
-        name=name, variant=variant, steps=((0.0, users), (length, 0)), duration_s=length,
-        segments=(Segment("profile", 0.0, length, users, SETTLE_S),), seed=study.seed, drain_s=5.0,
+        name=name,
+        variant=variant,
+        steps=((0.0, users), (length, 0)),
+        duration_s=length,
+        segments=(Segment("profile", 0.0, length, users, SETTLE_S),),
+        seed=study.seed,
+        drain_s=5.0,
         plant=study.run.manifest.planted,
-    )  # fmt: skip
+    )
 
 
 def _attach(study: Study, running: RunningSystem, instrument: Instrument, length: float, done: ProfilePass) -> None:
@@ -154,3 +159,14 @@ def first_look(study: Study, sampled: ProfilePass) -> list[dict[str, Any]]:
     import pandas as pd
 
     return stage_rows(study, pd.concat(inside))
+
+
+def units_seen(study: Study, sampled: ProfilePass) -> dict[str, Any]:
+    """Return how much work the pass saw, and which instrument failed on it."""
+    assert sampled.trial is not None
+    rows = judged_rows(sampled.trial, study.system.load.unit_kind)
+    return {
+        "done": int((rows["outcome"] == "ok").sum()),
+        "instruments": sorted(sampled.captures),
+        "problems": [line for _, line in sampled.problems],
+    }

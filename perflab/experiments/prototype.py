@@ -46,9 +46,12 @@ def compare_variants(study: Study, sizes: Effort) -> BlockResult:
             f"{flag.name}={flag.optimised}": f"baseline+{flag.name}={flag.optimised}" for flag in study.system.flag
         }
     plan = BlockPlan(
-        sizes.blocks, sizes.block_users, sizes.units_per_user, BLOCK_OPTIONS,
+        sizes.blocks,
+        sizes.block_users,
+        sizes.units_per_user,
+        BLOCK_OPTIONS,
         limit_s=10.0 + 2.0 * sizes.units_per_user * study.system.load.probe_seconds,
-    )  # fmt: skip
+    )
     return run_blocks(study, arms, plan, "compare")
 
 
@@ -133,9 +136,14 @@ def judge_targets(study: Study, results: Sequence[MatrixResult]) -> list[Judged]
                 continue
             reading = read_measure(study, measure, trial, scenario, target.verdict_aggregate)
             judgement = judge_target(
-                target, reading.interval, unit=reading.unit, level=study.level, trust=trust,
-                domain=study.system.domain, reason=reading.reason,
-            )  # fmt: skip
+                target,
+                reading.interval,
+                unit=reading.unit,
+                level=study.level,
+                trust=trust,
+                domain=study.system.domain,
+                reason=reading.reason,
+            )
             condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(**result.conditions).items())
             found.append(Judged(target, reading, judgement, scenario, condition, result.trial))
     return found
@@ -147,11 +155,18 @@ def target_table(judged: Sequence[Judged]) -> pd.DataFrame:
 
     return pd.DataFrame(
         [
-            {"target": j.target.id, "asked": j.target.text, "scenario": j.scenario, "condition": j.condition,
-             "seen": j.judgement.reason, "n": f"{j.reading.n} {j.reading.n_unit}", "verdict": j.judgement.printed}
+            {
+                "target": j.target.id,
+                "asked": j.target.text,
+                "scenario": j.scenario,
+                "condition": j.condition,
+                "seen": j.judgement.reason,
+                "n": f"{j.reading.n} {j.reading.n_unit}",
+                "verdict": j.judgement.printed,
+            }
             for j in judged
         ]
-    )  # fmt: skip
+    )
 
 
 def spike_figure(study: Study, results: Sequence[MatrixResult]) -> dict[str, Any]:

@@ -61,9 +61,13 @@ def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggrega
         return Reading(measure.metric, None, "%", 0, f"{measure.rows}s", "nothing finished")
     share = clopper_pearson(failed, finished)
     percent = Interval(
-        100 * share.value, 100 * (share.low or 0.0), 100 * (1.0 if share.high is None else share.high),
-        share.confidence, finished, share.method,
-    )  # fmt: skip
+        100 * share.value,
+        100 * (share.low or 0.0),
+        100 * (1.0 if share.high is None else share.high),
+        share.confidence,
+        finished,
+        share.method,
+    )
     return Reading(measure.metric, percent, "%", finished, f"{measure.rows}s")
 
 
@@ -93,9 +97,13 @@ def _sustained(study: Study, measure: Measure, trial: Trial, scenario: str, aggr
     share = 100 * failed / finished
     if share >= 1.0:
         return Reading(
-            measure.metric, Interval(0, 0, 0, 1.0, finished, "level not held"), "sessions", finished,
-            f"{measure.rows}s", f"{share:.1f} % of {finished} failed at {users} users",
-        )  # fmt: skip
+            measure.metric,
+            Interval(0, 0, 0, 1.0, finished, "level not held"),
+            "sessions",
+            finished,
+            f"{measure.rows}s",
+            f"{share:.1f} % of {finished} failed at {users} users",
+        )
     return Reading(
         measure.metric, Interval(users, users, users, 1.0, finished, "level held"), "sessions", finished, "units"
     )

@@ -81,7 +81,7 @@ def create_run(system: System, system_path: str, effort: str, seed: int, reports
         system=system_path,
         system_name=system.name,
         system_digest=system.digest,
-        effort=effort,
+        effort="full" if effort == "full" else "quick",
         domain=system.domain,
         rng_seed=seed,
         commit=_commit(),

@@ -44,9 +44,17 @@ def strategy_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
     flags = [f for f in findings if f.kind == "comparison" and f.strategy and f.effect]
     flags.sort(key=lambda f: f.effect.value if f.effect else 1.0)
     return pd.DataFrame(
-        [{"strategy": f.strategy, "variant": f.variant, "claim": f.claim, "verdict": f.verdict, "decision": decision(f)}
-         for f in flags]
-    )  # fmt: skip
+        [
+            {
+                "strategy": f.strategy,
+                "variant": f.variant,
+                "claim": f.claim,
+                "verdict": f.verdict,
+                "decision": decision(f),
+            }
+            for f in flags
+        ]
+    )
 
 
 def decision(finding: Finding) -> str:
@@ -66,10 +74,12 @@ def open_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
 
     rows = [
         {"what": f.question, "verdict": f.verdict, "next": f.next_step or f.claim}
-        for f in findings if f.verdict in ("inconclusive", "untrusted", "not-yet-judged")
-    ]  # fmt: skip
+        for f in findings
+        if f.verdict in ("inconclusive", "untrusted", "not-yet-judged")
+    ]
     skipped = [
         {"what": s.name, "verdict": s.status, "next": s.reason}
-        for s in study.run.manifest.steps if s.status in ("failed", "skipped")
-    ]  # fmt: skip
+        for s in study.run.manifest.steps
+        if s.status in ("failed", "skipped")
+    ]
     return pd.DataFrame([*skipped, *rows]).drop_duplicates()

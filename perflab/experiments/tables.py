@@ -25,8 +25,13 @@ def latency_points(levels: Iterable[Level], variant: str = "") -> list[dict[str,
     for level in levels:
         for name, interval in (("p50", level.p50), ("p95", level.p95)):
             if interval:
-                row = {"users": level.users, "percentile": name, "value": interval.value,
-                       "low": interval.low, "high": interval.high}  # fmt: skip
+                row = {
+                    "users": level.users,
+                    "percentile": name,
+                    "value": interval.value,
+                    "low": interval.low,
+                    "high": interval.high,
+                }
                 rows.append(row | ({"variant": variant} if variant else {}))
     return rows
 
@@ -46,12 +51,20 @@ def level_table(levels: Iterable[Level]) -> pd.DataFrame:
 
     return pd.DataFrame(
         [
-            {"scenario": x.scenario, "users": x.users, "n": x.n, "p50 (ms)": text(x, "p50"), "p95 (ms)": text(x, "p95"),
-             "units/s": round(x.throughput_per_s, 1), "CPU (% of a core)": round(x.cpu_percent, 1),
-             "memory (MB)": round(x.memory_mb), "failed": f"{x.failed} of {x.finished}"}
+            {
+                "scenario": x.scenario,
+                "users": x.users,
+                "n": x.n,
+                "p50 (ms)": text(x, "p50"),
+                "p95 (ms)": text(x, "p95"),
+                "units/s": round(x.throughput_per_s, 1),
+                "CPU (% of a core)": round(x.cpu_percent, 1),
+                "memory (MB)": round(x.memory_mb),
+                "failed": f"{x.failed} of {x.finished}",
+            }
             for x in levels
         ]
-    )  # fmt: skip
+    )
 
 
 def stage_rows(study: Study, rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -63,21 +76,42 @@ def stage_rows(study: Study, rows: pd.DataFrame) -> list[dict[str, Any]]:
         values = np.asarray(stage_ms(rows, stage), dtype=float)
         values = values[np.isfinite(values)]
         if len(values):
-            found.append({"stage": stage.name, "owner": stage.owner, "inside": stage.inside, "n": len(values),
-                          "p50": float(np.quantile(values, 0.5)), "p95": float(np.quantile(values, 0.95))})  # fmt: skip
+            found.append(
+                {
+                    "stage": stage.name,
+                    "owner": stage.owner,
+                    "inside": stage.inside,
+                    "n": len(values),
+                    "p50": float(np.quantile(values, 0.5)),
+                    "p95": float(np.quantile(values, 0.95)),
+                }
+            )
     return found
 
 
 def forest_rows(screening: Screening) -> list[dict[str, Any]]:
     """Return one ratio for each flag, and the null arm's."""
     rows = [
-        {"label": f"{e.flag}={e.value}", "value": e.comparison.effect, "low": e.comparison.low,
-         "high": e.comparison.high, "verdict": e.comparison.verdict}
+        {
+            "label": f"{e.flag}={e.value}",
+            "value": e.comparison.effect,
+            "low": e.comparison.low,
+            "high": e.comparison.high,
+            "verdict": e.comparison.verdict,
+        }
         for e in screening.effects
-    ]  # fmt: skip
+    ]
     null = screening.null
-    return [*rows, {"label": "null arm (baseline again)", "value": null.effect, "low": null.low, "high": null.high,
-                    "verdict": null.verdict}]  # fmt: skip
+    return [
+        *rows,
+        {
+            "label": "null arm (baseline again)",
+            "value": null.effect,
+            "low": null.low,
+            "high": null.high,
+            "verdict": null.verdict,
+        },
+    ]
 
 
 def response_rows(study: Study, trials: Sequence[Trial], arms: dict[str, str]) -> list[dict[str, Any]]:
@@ -98,8 +132,12 @@ def block_table(study: Study, result: BlockResult) -> pd.DataFrame:
     from perflab.experiments.conclude.prototype import CPU_MARGIN
 
     rows = []
-    for name, column in ((f"CPU per {study.system.unit}", "cpu_ms_per_unit"), ("response p50", "p50_ms"),
-                         ("response p95", "p95_ms"), ("peak memory", "memory_mb")):  # fmt: skip
+    for name, column in (
+        (f"CPU per {study.system.unit}", "cpu_ms_per_unit"),
+        ("response p50", "p50_ms"),
+        ("response p95", "p95_ms"),
+        ("peak memory", "memory_mb"),
+    ):
         found = result.compare(study.system.judge, column, CPU_MARGIN)
         rows.append({"figure": name, "change": percent_change(found), "verdict": found.verdict, "blocks": found.n})
     return pd.DataFrame(rows)
@@ -114,11 +152,21 @@ def degradation_points(result: MatrixResult) -> list[dict[str, Any]]:
         for level in steady:
             interval = getattr(level, name)
             if interval and base:
-                rows.append({"users": level.users, "metric": f"response {name}", "value": interval.value / base.value,
-                             "low": interval.low / base.value, "high": interval.high / base.value})  # fmt: skip
+                rows.append(
+                    {
+                        "users": level.users,
+                        "metric": f"response {name}",
+                        "value": interval.value / base.value,
+                        "low": interval.low / base.value,
+                        "high": interval.high / base.value,
+                    }
+                )
     for label, column in (("CPU", "cpu_percent"), ("memory", "memory_mb")):
-        rows += [{"users": x.users, "metric": label, "value": getattr(x, column) / getattr(steady[0], column)}
-                 for x in steady if getattr(steady[0], column)]  # fmt: skip
+        rows += [
+            {"users": x.users, "metric": label, "value": getattr(x, column) / getattr(steady[0], column)}
+            for x in steady
+            if getattr(steady[0], column)
+        ]
     return rows
 
 
@@ -129,9 +177,14 @@ def seconds_series(study: Study, trial: Trial, variant: str, every_s: float = 2.
     at = ((good["intended_ns"].to_numpy() - trial.facts.go_ns) / NS // every_s).astype(int)
     times = response_ms(good)
     return [
-        {"second": float((bucket + 0.5) * every_s), "value": float(np.quantile(times[at == bucket], 0.95)), "variant": variant}
-        for bucket in sorted(set(at.tolist())) if (at == bucket).sum() >= 5
-    ]  # fmt: skip
+        {
+            "second": float((bucket + 0.5) * every_s),
+            "value": float(np.quantile(times[at == bucket], 0.95)),
+            "variant": variant,
+        }
+        for bucket in sorted(set(at.tolist()))
+        if (at == bucket).sum() >= 5
+    ]
 
 
 def users_over_time(trial: Trial) -> list[dict[str, Any]]:

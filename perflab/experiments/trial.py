@@ -64,7 +64,7 @@ class TrialFacts:
     generator: dict[str, float]
     shared_core: bool
     run_delay_share: float  # of the system: time runnable but not running / (running + runnable)
-    pressure_before: float  # /proc/pressure/cpu some avg10 before the load began
+    pressure_before: float  # share of time in which somebody waited for a CPU while the system started
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,13 @@ def run_trial(
     if facts_path(study, spec.name).exists() and not again:
         return read_trial(study, spec.name)
     from perflab.experiments.collect_trial import collect
-    from perflab.instrument.noise import cpu_pressure
+    from perflab.instrument.noise import NoiseWindow
     from perflab.instrument.resources import ResourceSampler
     from perflab.load.runner import start_load
 
     folder = study.run.folder("trials") / spec.name
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted attempt left would be read as this one's
-    pressure = cpu_pressure()
+    quiet = NoiseWindow()
     load = start_load(load_plan(study, spec, folder), study.load_file, cores=study.cores.others)
     try:
         with (
@@ -126,9 +126,9 @@ def run_trial(
                 wrap=wrap,
                 plant=spec.plant,
             ) as running,
-            ResourceSampler(running.watched(), trial=spec.name) as sampler,
+            ResourceSampler(running.watched()) as sampler,
         ):
-            before = _cpu_now(running)
+            before, pressure = _cpu_now(running), quiet.read().pressure or 0.0
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
             result = load.wait(

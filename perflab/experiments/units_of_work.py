@@ -57,7 +57,8 @@ def response_ms(rows: pd.DataFrame) -> np.ndarray:
     good = rows[rows["outcome"].isin(("ok", "interrupted"))]
     first = good["first_ns"].to_numpy(dtype=np.int64)
     stop = np.where((good["kind"].to_numpy() == "turn") & (first > 0), first, good["end_ns"].to_numpy(dtype=np.int64))
-    return (stop - good["intended_ns"].to_numpy(dtype=np.int64)) / 1e6
+    times: np.ndarray = (stop - good["intended_ns"].to_numpy(dtype=np.int64)) / 1e6
+    return times
 
 
 def failures(rows: pd.DataFrame) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import re
 import string
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -68,7 +69,7 @@ def _file_faults(system: System) -> list[str]:
 
 def _name_faults(system: System) -> list[str]:
     faults: list[str] = []
-    groups = {
+    groups: dict[str, tuple[Any, ...]] = {
         "process": system.process,
         "flag": system.flag,
         "scenario": system.scenario,

@@ -29,6 +29,7 @@ class Flag(_Table):
     name: str = Name
     help: str = ""
     optimised: str
+    touches: tuple[str, ...] = ()  # libraries, files or functions that it replaces: where a profile points to it
     values: tuple[FlagValue, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
@@ -178,6 +179,31 @@ class Metrics(_Table):
     url: str = ""
 
 
+class SeriesName(_Table):
+    """A Prometheus series: its name and label matchers."""
+
+    name: str
+    matchers: str = ""
+
+
+class Monitor(_Table):
+    """Which exported series carry what the targets speak of; without it no alert rules are made.
+
+    `latency` maps a target's metric to a histogram in seconds; `bad` and `total` count events for the error rate;
+    `traffic` is above zero while somebody uses the system; `always` exist from the first scrape on.
+    """
+
+    job: str
+    units: SeriesName
+    traffic: SeriesName
+    latency: dict[str, SeriesName] = {}
+    bad: tuple[SeriesName, ...] = ()
+    total: tuple[SeriesName, ...] = ()
+    always: tuple[SeriesName, ...] = ()
+    network: SeriesName | None = None
+    gaps: dict[str, str] = {}
+
+
 class System(_Table):
     """A system under test, as its TOML file describes it."""
 
@@ -198,6 +224,7 @@ class System(_Table):
     ports: dict[str, int] = {}
     endpoints: dict[str, str]
     metrics: Metrics = Metrics()
+    monitor: Monitor | None = None
     spans: Spans = Spans()
     scenario: tuple[Scenario, ...] = Field(min_length=1)
     measure: tuple[Measure, ...] = ()

@@ -56,7 +56,7 @@ def conclude(
         kind="observation",
         verdict="reported",
         claim=f"One load worker held {generator['sessions']:.0f} sessions at "
-        f"{generator['frames_per_s']:.0f} frames/s with send lateness p99 {late:.2f} ms and "
+        f"{generator['achieved_frame_rate']:.0f} frames/s with send lateness p99 {late:.2f} ms and "
         f"{generator['cpu_percent']:.0f} % of a core.",
         trust=(
             TrustCheck(

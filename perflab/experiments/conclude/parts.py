@@ -73,7 +73,7 @@ def trust_of(trials: Iterable[Trial], *, saturating: bool = False) -> tuple[Trus
         ),
         trust.own_core({0}, shared or {1}, veto=True),
         trust.cpu_wait(max(f.run_delay_share for f in facts), self_inflicted=saturating),
-        trust.cpu_pressure(max(f.pressure_before for f in facts) / 100),
+        trust.cpu_pressure(max(f.pressure_before for f in facts)),
     )
 
 

@@ -1,0 +1,22 @@
+"""People who write notes and read them back."""
+
+import random
+
+from perflab.load.http import Operation, PacedHttpUser
+
+NOTES = 40
+
+
+def note(stream: random.Random) -> dict[str, str]:
+    number = stream.randrange(NOTES)
+    return {"id": str(number), "title": f"Note {number}", "body": f"text of note {number} " * 20, "author": "a", "tag": "t"}
+
+
+class NotesUser(PacedHttpUser):
+    endpoint = "http"
+    rate_per_s = 20.0
+    ok_below = 405  # reading a note that nobody has written yet is a right answer
+    operations = (
+        Operation("read note", "read", "GET", lambda stream: f"/notes/{stream.randrange(NOTES)}", weight=4),
+        Operation("write note", "write", "POST", lambda stream: "/notes", note),
+    )

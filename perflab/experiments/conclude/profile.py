@@ -1,0 +1,150 @@
+"""What 10_baseline_profile concludes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from perflab.experiments.bottlenecks import Bottlenecks, stage_sentence
+from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
+from perflab.experiments.profile import ProfilePass
+from perflab.experiments.study import Study
+from perflab.findings.finding import Effect, Evidence, Finding
+
+
+def first_finding(study: Study, sampled: ProfilePass, stages: list[dict[str, Any]], figure: Evidence | None) -> Finding:
+    """Return the finding on where a unit's time goes: the first answer about the system."""
+    trust = trust_of([sampled.trial] if sampled.trial else [])
+    return finding(
+        study,
+        "1",
+        question=f"Where does a {study.system.unit} spend its time?",
+        kind="observation",
+        verdict="untrusted" if vetoed(trust) else "reported",
+        variant="baseline",
+        trust=trust,
+        headline=6,
+        claim=stage_sentence(study, stages),
+        evidence=evidence(figure),
+        details={"stages": stages},
+    )
+
+
+def conclude(
+    study: Study,
+    passes: Sequence[ProfilePass],
+    found: Bottlenecks,
+    stages: list[dict[str, Any]],
+    figures: dict[str, Evidence],
+) -> list[Finding]:
+    """Return the findings of the profile: stages, bottlenecks, memory, what the instruments cost and what failed."""
+    profiles = [
+        Evidence(kind="profile", path=str(path.relative_to(study.run.path)), title=path.name)
+        for each in passes
+        for path in each.rendered
+    ]
+    trust = trust_of([each.trial for each in passes if each.trial])
+    first = found.ranking.rows[0] if found.ranking.rows and found.ranking.first else None
+    effect = None
+    if first:
+        effect = Effect(
+            metric="share of CPU",
+            value=100 * first.cpu_share,
+            unit="%",
+            low=100 * first.low,
+            high=100 * first.high,
+            n=max((gate.n_samples for gate in found.ranking.gates), default=0),
+            n_unit="samples",
+            method="votes of gated instruments",
+        )
+    hot = finding(
+        study,
+        "2",
+        question="Which part of the system costs the most CPU?",
+        kind="observation",
+        variant="baseline",
+        verdict="untrusted" if vetoed(trust) else "reported" if first else "inconclusive",
+        trust=trust,
+        claim=found.sentence(),
+        effect=effect,
+        headline=7,
+        evidence=(*evidence(figures.get("ranking")), *profiles),
+        details={
+            "bottlenecks": found.rows(),
+            "libraries": list(found.libraries),
+            "gates": [
+                {
+                    "instrument": f"{g.instrument}-{g.view}",
+                    "verdict": g.verdict,
+                    "why": g.reason,
+                    "samples": g.n_samples,
+                }
+                for g in found.ranking.gates
+            ],
+            "cpu_ms_per_unit": found.cpu_ms,
+        },
+        caveats=("shares hold for a light load; sampling error only, not the spread from run to run",),
+    )
+    results = [first_finding(study, passes[0], stages, figures.get("stages")), hot]
+    if found.memory:
+        top = found.memory[0]
+        results.append(
+            finding(
+                study,
+                "3",
+                question="Where does memory go?",
+                kind="observation",
+                variant="baseline",
+                verdict="reported",
+                claim=f"{top['where']} allocated most, {top['allocated (MB)']:.1f} MB while memray watched; it held "
+                f"{top['held at the end (MB)']:.2f} MB at the end.",
+                details={"memory": list(found.memory)},
+                caveats=("held at the end of a short window is not yet a leak: two windows decide",),
+            )
+        )
+    return [*results, _cost(study, found, figures), *_failures(study, found)]
+
+
+def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence]) -> Finding:
+    if found.overheads is None:
+        return finding(
+            study,
+            "4",
+            question="What do the instruments cost?",
+            kind="observation",
+            verdict="inconclusive",
+            claim="Too few units were done to measure what the instruments cost.",
+        )
+    rows = [
+        {"instrument": r.instrument, "ratio": round(r.ratio, 3), "limit": r.limit, "within": r.within}
+        for r in found.overheads.rows
+    ]
+    said = ", ".join(f"{r['instrument']} x {r['ratio']:.2f}" for r in rows)
+    over = [str(r["instrument"]) for r in rows if r["within"] is False]
+    return finding(
+        study,
+        "4",
+        question="What do the instruments cost?",
+        kind="observation",
+        verdict="reported",
+        claim=f"CPU per unit under each instrument: {said}; unwatched stretches differ by "
+        f"{100 * found.overheads.drift:.1f} %.",
+        evidence=evidence(figures.get("overhead")),
+        details={"overheads": rows, "drift": found.overheads.drift, "codes": list(found.overheads.codes)},
+        caveats=(f"above its limit: {', '.join(over)}",) if over else (),
+    )
+
+
+def _failures(study: Study, found: Bottlenecks) -> list[Finding]:
+    return [
+        finding(
+            study,
+            f"instrument.{number}",
+            question=f"What does {name} say?",
+            kind="observation",
+            verdict="inconclusive",
+            claim=f"{name} gave nothing: {problem}",
+            next_step="perflab doctor",
+        )
+        for number, (name, problem) in enumerate(found.problems, 1)
+    ]

@@ -1,0 +1,44 @@
+"""What 40_scalability concludes."""
+
+from __future__ import annotations
+
+from perflab.experiments.conclude.parts import evidence, finding
+from perflab.experiments.scaling import Capacities
+from perflab.experiments.study import Study
+from perflab.findings.finding import Effect, Evidence, Finding
+
+
+def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> list[Finding]:
+    """Return one capacity statement for each variant, each with what it may not claim."""
+    found = []
+    for number, (name, capacity) in enumerate(capacities.by_variant.items(), 1):
+        effect = None
+        if capacity.users_per_core is not None:
+            effect = Effect(
+                metric="users per core within the target",
+                value=capacity.users_per_core,
+                unit="users",
+                low=capacity.low,
+                high=capacity.high,
+                n=0,
+                n_unit="levels",
+                method="highest level that held",
+            )
+        found.append(
+            finding(
+                study,
+                str(number),
+                question=f"What does one core carry with {name}?",
+                kind="observation",
+                verdict="reported",
+                variant=name,
+                claim=f"{name}: {capacity.explanation} ({capacities.target.text}).",
+                effect=effect,
+                evidence=evidence(figure),
+                headline=4 if name == study.system.judge else 1,
+                caveats=tuple(f"may not claim {claim}" for claim in capacity.may_not_claim),
+                details={"capacity": [{"variant": name, **capacities.rows()[name]}]},
+                next_step="Climb further with more load workers: perflab load --users 400 --workers 2",
+            )
+        )
+    return found

@@ -1,0 +1,203 @@
+"""From levels to knee, scaling law and capacity; what 11_baseline_load and 40_scalability call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perflab.errors import StatisticError
+from perflab.experiments.ladder import Level, level_of
+from perflab.experiments.matrix import read_matrix
+from perflab.experiments.study import Study
+from perflab.experiments.trial import facts_path, read_trial
+from perflab.model.capacity import Capacity, capacity_statement
+from perflab.model.knee import Rung, knee_at_target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from perflab.model.usl import UslFit
+
+BANDS = 60  # bootstrap refits for the band of the law
+
+
+@dataclass(frozen=True)
+class ResponseTarget:
+    """The response target by which levels are judged, in milliseconds."""
+
+    id: str
+    limit_ms: float
+    text: str
+
+
+def response_target(study: Study) -> ResponseTarget:
+    """Return the system's first latency target for its unit of work; raises StatisticError when it has none."""
+    from perflab.findings.catalogue import load_targets
+
+    metrics = [m.metric for m in study.system.measure if m.kind == "latency" and m.rows == study.system.load.unit_kind]
+    targets = load_targets(study.system.resolve(study.system.targets)) if study.system.targets else []
+    for target in targets:
+        if target.metric in metrics and target.domain == study.system.domain:
+            return ResponseTarget(target.id, 1e3 * target.canonical_value, target.text)
+    raise StatisticError(
+        f"{study.system.name} has no latency target for its {study.system.load.unit_kind}s",
+        "",
+        "Add a [[measure]] of kind latency and a target for its metric",
+    )
+
+
+def rungs(levels: Sequence[Level]) -> list[Rung]:
+    """Return the levels whose p95 is known, as rungs of a ladder."""
+    return [
+        Rung(
+            x.users,
+            x.p95.value,
+            x.p95.low,
+            x.p95.high,
+            x.throughput_per_s,
+            x.cpu_percent / 100,
+            x.failed / max(x.finished, 1),
+        )
+        for x in levels
+        if x.p95
+    ]
+
+
+def knee(study: Study, levels: Sequence[Level], target: ResponseTarget) -> dict[str, Any]:
+    """Return the highest level that surely holds the target, in figures and as a sentence."""
+    known = rungs(levels)
+    if not known:
+        return {
+            "users": None,
+            "claim": "No level finished enough units for a p95 with an interval.",
+            "bracketed": False,
+        }
+    found = knee_at_target(known, target.limit_ms)
+    return {
+        "users": found.users if found.is_bracketed else None,
+        "bracketed": found.is_bracketed,
+        "held": found.users,
+        "broke": found.above,
+        "claim": f"At {target.text} ({target.id}), {found.explanation}.",
+    }
+
+
+def fit(levels: Sequence[Level], study_seed: int = 7) -> dict[str, Any]:
+    """Return the scaling law with its band inside the measured range, or why there is none."""
+    from perflab.model.usl import fit_usl
+
+    users = [float(x.users) for x in levels if x.n]
+    flow = [x.throughput_per_s for x in levels if x.n]
+    if len(users) < 4:
+        return {
+            "sentence": f"{len(users)} levels cannot bind a law of three parameters; none is drawn.",
+            "levels": len(users),
+        }
+    law = fit_usl(users, flow)
+    grid = np.linspace(min(users), max(users), 25)
+    band = _band(law, grid, study_seed)
+    identified = (
+        f"not identified: {', '.join(law.not_identified)}" if law.not_identified else "all parameters identified"
+    )
+    return {
+        "sentence": f"Scaling law inside {min(users):g} to {max(users):g} users: alpha {law.alpha:.2g}, beta "
+        f"{law.beta:.2g}, "
+        f"{law.gamma:.2g} units/s for one user ({identified}); it says nothing outside that range.",
+        "band": [{"users": float(n), "fit": float(f), "low": float(lo), "high": float(hi)} for n, f, lo, hi in band],
+        "alpha": law.alpha,
+        "beta": law.beta,
+        "gamma": law.gamma,
+        "not_identified": list(law.not_identified),
+        "caveats": list(law.caveats),
+        "levels": len(users),
+    }
+
+
+def _band(law: UslFit, grid: np.ndarray, seed: int) -> list[tuple[float, float, float, float]]:
+    """Return (users, fit, low, high) along the grid: percentiles of refits to the curve plus resampled residuals."""
+    from perflab.model.usl import fit_usl, usl
+
+    n = np.array(law.levels)
+    curve = usl(n, law.alpha, law.beta, law.gamma)
+    residuals = (np.array(law.throughputs) - curve) * np.sqrt(n.size / max(n.size - 3, 1))
+    chance = np.random.default_rng(seed)
+    refits = []
+    for _ in range(BANDS):
+        again = fit_usl(n, np.maximum(curve + chance.choice(residuals, n.size), curve * 1e-3))
+        refits.append(usl(grid, again.alpha, again.beta, again.gamma))
+    low, high = np.percentile(np.array(refits), [2.5, 97.5], axis=0)
+    return list(zip(grid, usl(grid, law.alpha, law.beta, law.gamma), low, high, strict=True))
+
+
+def middle_rate(levels: Sequence[Level]) -> float:
+    """Return the throughput of the middle level: the rate for open arrivals."""
+    return sorted(levels, key=lambda x: x.users)[len(levels) // 2].throughput_per_s
+
+
+def throughput_check(levels: Sequence[Level]) -> dict[str, float]:
+    """Return throughput per user of each level: a level that counts wrongly stands out before anything is claimed."""
+    return {f"{x.users} users": round(x.throughput_per_s / x.users, 4) for x in levels if x.n and x.users}
+
+
+def levels_by_variant(study: Study) -> dict[str, list[Level]]:
+    """Return the levels of every ladder and matrix of the run under default conditions, by variant."""
+    found: dict[str, list[Level]] = {}
+    for variant in ("baseline", "optimised"):
+        levels: list[Level] = []
+        if facts_path(study, f"ladder-{variant}").exists():
+            trial = read_trial(study, f"ladder-{variant}")
+            levels += [level_of(study, trial, s.scenario) for s in trial.spec.segments]
+        if facts_path(study, f"matrix-{variant}").exists():
+            steady = {s.name for s in study.system.scenario if s.shape == "steady"}
+            result = read_matrix(study, read_trial(study, f"matrix-{variant}"))
+            levels += [level for name, level in result.levels.items() if name in steady]
+        best = {level.users: level for level in levels if level.p95}  # a level of both counts once: the later one
+        if best:
+            found[variant] = [best[users] for users in sorted(best)]
+    return found
+
+
+@dataclass(frozen=True)
+class Capacities:
+    """What one core carries, by variant."""
+
+    target: ResponseTarget
+    by_variant: dict[str, Capacity]
+
+    def table(self) -> pd.DataFrame:
+        """Return the capacities as a short table."""
+        import pandas as pd
+
+        return pd.DataFrame([{"variant": name, **row} for name, row in self.rows().items()])
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Return the capacities as flat rows."""
+        return {
+            name: {
+                "users per core, at least": c.low,
+                "breaks at": c.high,
+                "limited by": c.limited_by,
+                "measured up to": c.measured_up_to,
+                "CPU per user (% of a core)": None if c.cost is None else 100 * c.cost.cores_per_user,
+            }
+            for name, c in self.by_variant.items()
+        }
+
+    def sentence(self) -> str:
+        """Return one sentence for each variant."""
+        return " ".join(f"{name}: {c.explanation}." for name, c in self.by_variant.items())
+
+    def details(self) -> dict[str, Any]:
+        """Return everything for a finding."""
+        return {name: asdict(c) for name, c in self.by_variant.items()}
+
+
+def capacity(study: Study, held: dict[str, list[Level]], target: ResponseTarget) -> Capacities:
+    """State what one core carries within the target, for each variant that has levels."""
+    cores = float(len(study.cores.system))
+    return Capacities(
+        target, {name: capacity_statement(rungs(levels), target.limit_ms, cores=cores) for name, levels in held.items()}
+    )
