@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -53,9 +52,12 @@ class LoopClock:
         return time.monotonic_ns()
 
     def call_at(self, at_ns: int, action: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call `action` at `at_ns` rounded up to the loop's next millisecond."""
-        wait_ms = math.ceil(max(0, at_ns - time.monotonic_ns()) / 1e6)
-        return self._loop.call_later(wait_ms / 1000.0, action)
+        """Call `action` at `at_ns` rounded up to the clock's next whole millisecond.
+
+        uvloop counts in whole milliseconds of this same clock, rounded down: so must the wait, or it fires early.
+        """
+        wait_ms = -(-at_ns // 1_000_000) - time.monotonic_ns() // 1_000_000
+        return self._loop.call_later(max(0, wait_ms) / 1000.0, action)
 
 
 @dataclass(frozen=True, slots=True)
