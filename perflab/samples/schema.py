@@ -108,6 +108,8 @@ def _kind(table: Table, name: str, frame: pd.DataFrame) -> Kind:
     if declared is None:
         kinds: dict[str, Kind] = {"i": "int64", "u": "int64", "f": "float64", "b": "bool"}
         return kinds.get(stored.kind, "string")
+    if frame.empty:  # pandas gives a column without values any type
+        return declared.kind
     if declared.kind in ("int64", "bool") and (stored.kind not in "iub" or frame[name].isna().any()):
         raise UsageError(f"Column {name!r} of the {table.name} rows is {stored}", f"it must hold {declared.kind}")
     if declared.kind == "float64" and stored.kind not in "iuf":

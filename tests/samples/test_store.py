@@ -63,6 +63,8 @@ def test_further_columns_keep_their_kind(tmp_path):
 def test_empty_group_is_kept_and_does_no_harm(tmp_path):
     store = SampleStore(tmp_path)
     store.write("units", "none", unit_rows(0))
+    store.write("resources", "none", pd.DataFrame({c.name: [] for c in RESOURCES.columns}))
+    assert store.read("resources")["nivcsw"].dtype == np.int64
     store.write("units", "some", unit_rows(2))
     assert len(store.read("units")) == 2 and store.read("units")["user"].dtype == np.int64
 
