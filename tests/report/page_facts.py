@@ -5,11 +5,11 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
+VOID = {"meta", "br", "img", "link", "hr", "input"}
+
 
 class PageFacts(HTMLParser):
     """Headings, rows of tables, badges, links and raw tags of a page."""
-
-    VOID = {"meta", "br", "img", "link", "hr", "input"}
 
     def __init__(self, path: Path) -> None:
         super().__init__(convert_charrefs=True)
@@ -40,7 +40,7 @@ class PageFacts(HTMLParser):
             self.headings.append("")
         if given.get("class", "").startswith("badge"):
             self.badges.append("")
-        if tag not in self.VOID:
+        if tag not in VOID:
             self._open.append((tag, given.get("class", "")))
 
     def handle_endtag(self, tag: str) -> None:

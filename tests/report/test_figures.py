@@ -31,33 +31,78 @@ LADDER = [{"users": u, "percentile": "p95", "value": u * 2.0, "low": u * 1.9, "h
 FLAGS = [{"label": f"flag {HOSTILE}", "value": 0.5, "low": 0.4, "high": 0.6, "verdict": "better"},
          {"label": "null", "value": 1.0, "low": None, "high": 1.1, "verdict": "inconclusive"}]  # fmt: skip
 FAMILIES: dict[str, tuple[Callable[[], Figure], tuple[str, ...]]] = {
-    "ecdf": (lambda: ecdf([{"variant": "a", "value": float(v)} for v in range(1000)], "t", AIM),
-             ("response time (ms)", "share of units at or below (%)", AIM.label, "a (n = 1,000)")),
-    "latency": (lambda: latency_curve(LADDER, "t", AIM, 150), ("users at once", "response time (ms)", AIM.label, "knee 150 users")),
-    "throughput": (lambda: throughput_curve(
-        [{"users": u, "value": u / 5} for u in USERS], "t",
-        [{"users": u, "fit": u / 5, "low": u / 6, "high": u / 4} for u in USERS], None, 180),
-        ("users at once", "throughput (turns/s)", "knee 180 users", "scaling law, 95 % band")),
-    "stages": (lambda: stage_waterfall([{"stage": "up", "owner": "system", "p50": 1, "p95": 2, "inside": ""},
-                                        {"stage": "tool", "owner": "system", "p50": 1, "p95": 2, "inside": "up"}], "t"),
-               ("up", "tool", "the system: p50")),
-    "forest": (lambda: forest(FLAGS, "t", 0.05), ("CPU per turn, ratio to the baseline (left is less; shaded: within 5 %)",
-                                                  "-50 %  better")),
-    "series": (lambda: time_series([{"second": s, "value": s * 10.0} for s in range(9)], "t",
-                                   [{"second": s, "users": s} for s in range(9)], AIM, 5.0),
-               ("time (s)", "response p95 (ms)", "users (shaded)", "recovered at 5.0 s", AIM.label)),
-    "resources": (lambda: resources([{"second": s, "process": "p", "cpu_percent": 10.0, "rss_mb": 5.0} for s in range(3)], "t"),
-                  ("CPU (% of one core)", "resident memory (MB)", "time (s)")),
-    "ranking": (lambda: ranking([{"where": HOSTILE, "instrument": "py-spy", "share": 40.0},
-                                 {"where": "b", "instrument": "scalene", "share": 20.0}], "t"), ("share (%)", "py-spy", "scalene")),
-    "memory": (lambda: memory([{"second": s, "series": "resident", "mb": 10.0} for s in range(3)], "t", TargetLine(12, "budget 12 MB")),
-               ("memory (MB)", "time (s)", "budget 12 MB")),
-    "overhead": (lambda: overhead([{"instrument": "py-spy", "value": 3.0, "low": 1.0, "high": 5.0}], "t"),
-                 ("CPU per turn, change against an unwatched run (%)", "py-spy")),
+    "ecdf": (
+        lambda: ecdf([{"variant": "a", "value": float(v)} for v in range(1000)], "t", AIM),
+        ("response time (ms)", "share of units at or below (%)", AIM.label, "a (n = 1,000)"),
+    ),
+    "latency": (
+        lambda: latency_curve(LADDER, "t", AIM, 150),
+        ("users at once", "response time (ms)", AIM.label, "knee 150 users"),
+    ),
+    "throughput": (
+        lambda: throughput_curve(
+            [{"users": u, "value": u / 5} for u in USERS],
+            "t",
+            [{"users": u, "fit": u / 5, "low": u / 6, "high": u / 4} for u in USERS],
+            None,
+            180,
+        ),
+        ("users at once", "throughput (turns/s)", "knee 180 users", "scaling law, 95 % band"),
+    ),
+    "stages": (
+        lambda: stage_waterfall(
+            [
+                {"stage": "up", "owner": "system", "p50": 1, "p95": 2, "inside": ""},
+                {"stage": "tool", "owner": "system", "p50": 1, "p95": 2, "inside": "up"},
+            ],
+            "t",
+        ),
+        ("up", "tool", "the system: p50"),
+    ),
+    "forest": (
+        lambda: forest(FLAGS, "t", 0.05),
+        ("CPU per turn, ratio to the baseline (left is less; shaded: within 5 %)", "-50 %  better"),
+    ),
+    "series": (
+        lambda: time_series(
+            [{"second": s, "value": s * 10.0} for s in range(9)],
+            "t",
+            [{"second": s, "users": s} for s in range(9)],
+            AIM,
+            5.0,
+        ),
+        ("time (s)", "response p95 (ms)", "users (shaded)", "recovered at 5.0 s", AIM.label),
+    ),
+    "resources": (
+        lambda: resources([{"second": s, "process": "p", "cpu_percent": 10.0, "rss_mb": 5.0} for s in range(3)], "t"),
+        ("CPU (% of one core)", "resident memory (MB)", "time (s)"),
+    ),
+    "ranking": (
+        lambda: ranking(
+            [
+                {"where": HOSTILE, "instrument": "py-spy", "share": 40.0},
+                {"where": "b", "instrument": "scalene", "share": 20.0},
+            ],
+            "t",
+        ),
+        ("share (%)", "py-spy", "scalene"),
+    ),
+    "memory": (
+        lambda: memory(
+            [{"second": s, "series": "resident", "mb": 10.0} for s in range(3)], "t", TargetLine(12, "budget 12 MB")
+        ),
+        ("memory (MB)", "time (s)", "budget 12 MB"),
+    ),
+    "overhead": (
+        lambda: overhead([{"instrument": "py-spy", "value": 3.0, "low": 1.0, "high": 5.0}], "t"),
+        ("CPU per turn, change against an unwatched run (%)", "py-spy"),
+    ),
     "noise": (lambda: noise(np.array([0.99, 1.0, 1.01]), "t", 0.05), ("pairs",)),
-    "degradation": (lambda: degradation([{"users": u, "metric": "p95", "value": u / 50} for u in USERS], "t"),
-                    ("users at once", "multiple of the value at 50 users")),
-}  # fmt: skip
+    "degradation": (
+        lambda: degradation([{"users": u, "metric": "p95", "value": u / 50} for u in USERS], "t"),
+        ("users at once", "multiple of the value at 50 users"),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -21,6 +21,7 @@ from perflab.report.notebook.outcome import CellRecord, NotebookOutcome, Status,
 from perflab.report.notebook.parameters import check_parameters, read_notebook
 
 TICK_S = 0.5
+TERMINATED = 128 + signal.SIGTERM
 GRACE_S = 5.0  # after its time limit a notebook is interrupted; this much later it is killed
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -154,7 +155,8 @@ def _conclude(
             f"still running {GRACE_S:g} s after the interrupt at {overdue_s:g} s, its time limit",
         )
     elif claimed is None or (claimed == "done" and code != 0):
-        claimed, reason = (None if code < 0 else "failed"), _last_words(scratch / "log", code)
+        stopped = code < 0 or code == TERMINATED
+        claimed, reason = (None if stopped else "failed"), _last_words(scratch / "log", code)
     status, reason = judge(notebook, claimed, reason)
     cells = restamp(notebook, status, reason, {c["id"]: CellRecord(**c) for c in record["cells"]})
     save_notebook(notebook, out)
@@ -185,6 +187,8 @@ def _executed(path: Path, partial: Path) -> Any:
 
 def _last_words(log: Path, code: int) -> str:
     """Return one line on why the notebook's process ended."""
+    if code == TERMINATED:
+        return "the notebook was stopped from outside before its end"
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return f"the notebook's process ended with {how}" + (f": {lines[-1][:200]}" if lines and code > 0 else "")
