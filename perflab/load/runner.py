@@ -73,7 +73,7 @@ class LoadProcess:
                 if elapsed > limit_s:
                     ended = f"The load had not ended after {elapsed:.0f} s"
                     raise LoadFailure(ended, f"its plan takes {limit_s:.0f} s", self._group.last_lines())
-                if should_stop and should_stop():
+                if should_stop and elapsed > 0 and should_stop():
                     self._group.interrupt()
                 self._pause()
             return self._result()

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
 import locust.stats
-from locust import events
+from locust import LoadTestShape, events
 from locust.runners import MasterRunner, WorkerRunner
 
 from perflab.load.arrivals import run_arrivals
 from perflab.load.generator import EXIT_STOPPED, GO_FILE, READY_FILE, Generator, install, plan_from_environment
 from perflab.load.measured import MeasuredUser
 from perflab.load.plan import LoadPlan
-from perflab.load.shape import PlanShape, SeatDispatcher, exact_percentile_key, plan_over, seats_of
+from perflab.load.seats import SeatDispatcher, exact_percentile_key, plan_over, seats_of
 from perflab.load.slots import slots
 from perflab.load.unit_rows import Unit
 
@@ -34,6 +36,19 @@ _generator: Generator | None = None
 _drained: set[str] = set()
 _go: dict[str, Any] = {}  # what the GO file says
 _told: dict[str, int] = {}  # what the master says
+
+
+class PlanShape(LoadTestShape):
+    """All seats until the plan is over; `seats` and `over` are set before the first tick."""
+
+    seats = 0
+    over: Callable[[], bool] = staticmethod(lambda: False)
+
+    def tick(self) -> tuple[int, float] | None:
+        """Return the number of seats, or None to end the run."""
+        if type(self).over():
+            return None
+        return self.seats, max(float(self.seats), 1.0)
 
 
 @events.init.add_listener
@@ -49,6 +64,8 @@ def prepare(environment: Any, runner: Any, **_: Any) -> None:
         install(_generator)
         _prepare_users(environment)
     _register(runner)
+    # Locust installs its own handler only once a shape has ended.
+    gevent.signal_handler(signal.SIGTERM, _terminate, runner)
     role = os.environ.get(ROLE_ENV, "worker0")
     (Path(plan.out_dir) / READY_FILE.format(role=role)).write_text(str(os.getpid()), encoding="utf-8")
     _go.update(_wait_for_go(Path(plan.out_dir) / GO_FILE))
@@ -167,6 +184,16 @@ def _reporter(environment: Any) -> Any:
     return report
 
 
+def _terminate(runner: Any) -> None:
+    """End as at the plan's end: open units become unfinished rows, and the logs are closed."""
+    if _go:
+        gevent.spawn(runner.quit)
+        return
+    if _generator:
+        _generator.close()
+    os._exit(128 + signal.SIGTERM)
+
+
 def _give_up(environment: Any, runner: Any) -> None:
     environment.process_exit_code = EXIT_STOPPED
     gevent.spawn(runner.quit)
@@ -177,6 +204,3 @@ def finish(environment: Any, **_: Any) -> None:
     """Close the logs whatever ended the run."""
     if _generator:
         _generator.close()
-
-
-__all__ = ["PlanShape"]  # locust finds the shape in this module

@@ -11,22 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from locust import LoadTestShape
-
 from perflab.load.slots import NS
-
-
-class PlanShape(LoadTestShape):
-    """All seats until the plan is over; `go_ns` and `plan` are set by the hooks before the first tick."""
-
-    seats = 0
-    over: Callable[[], bool] = staticmethod(lambda: False)
-
-    def tick(self) -> tuple[int, float] | None:
-        """Return the number of seats, or None to end the run."""
-        if type(self).over():
-            return None
-        return self.seats, max(float(self.seats), 1.0)
 
 
 class SeatDispatcher(Iterator[dict[str, dict[str, int]]]):
