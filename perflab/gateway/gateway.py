@@ -44,6 +44,7 @@ class Gateway:
         self.chores = frame_chores(self._doses)
         extra_s = self._doses.get("slow_query", 0.0) / 1000
         self.state = SessionState(self.store, (lambda sql: history_query(sql, extra_s)) if extra_s else lambda sql: sql)
+        self.stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self.upstream: Upstream
         self.generator: CodeGenerator
@@ -93,6 +94,7 @@ class Gateway:
 
     async def end_sessions(self) -> None:
         """Say goodbye to every client and give sessions a second to end."""
+        self.stopping = True
         for session in list(self.sessions):
             session.shut_down()
         if self._tasks:
@@ -106,4 +108,5 @@ class Gateway:
                 await self.upstream.close()
         except TimeoutError:
             log.warning("a client did not close in time")
+        await self.state.close_all()
         self.store.close()

@@ -152,7 +152,7 @@ def history_query(sql: str, extra_s: float) -> str:
     count = int(_counts_per_s() * extra_s)
     numbers = f"SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}"
     counted = f"(WITH RECURSIVE n(i) AS ({numbers}) SELECT max(i) AS top FROM n)"
-    return sql.replace("FROM history", f"FROM {counted}, history").replace("WHERE", "WHERE top > 0 AND")
+    return sql.replace("WHERE", "WHERE top > 0 AND").replace("FROM history", f"FROM {counted}, history")
 
 
 def _counts_per_s() -> float:

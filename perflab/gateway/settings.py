@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from perflab.errors import UsageError
@@ -19,6 +20,10 @@ DEFAULT_MODEL = "gemini-2.5-flash-native-audio-latest"
 DURABILITIES = ("full", "normal", "off")  # SQLite's synchronous levels
 # Upper edges in seconds. They contain every latency target, so that a share "within target" is exact, not interpolated.
 DEFAULT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.8, 1, 1.5, 2, 3, 4.5, 10)
+
+# What a resumed session knows: all that was heard before the break (stream), or only what it had heard when the
+# handle was given (handle), as the real service says; then the turn under way is sent again.
+Resume = Literal["stream", "handle"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Settings:
     model: str = DEFAULT_MODEL
     durability: str = "full"
     metrics_buckets: tuple[float, ...] = DEFAULT_BUCKETS
+    resume: Resume = "handle"
     plant: str = ""
     flags: Mapping[str, str] = field(default_factory=lambda: dict(BASELINE))
     limits: Limits = Limits()
@@ -85,12 +91,21 @@ def read_settings(arguments: list[str]) -> Settings:
     """Return the settings that a command line asks for; raises UsageError with one line for what is wrong."""
     given = _parser().parse_args(arguments)
     settings = Settings(
-        voice_port=given.voice_port, api_port=given.api_port, live_url=given.live_url.rstrip("/"),
-        codegen_url=given.codegen_url.rstrip("/"), database=given.database, host=given.host, templates=given.templates,
-        model=given.model, durability=given.durability, metrics_buckets=_buckets(given.metrics_buckets),
-        plant=os.environ.get("PERFLAB_PLANT", ""), flags=parse_flags(given.flag),
+        voice_port=given.voice_port,
+        api_port=given.api_port,
+        live_url=given.live_url.rstrip("/"),
+        codegen_url=given.codegen_url.rstrip("/"),
+        database=given.database,
+        host=given.host,
+        templates=given.templates,
+        model=given.model,
+        durability=given.durability,
+        metrics_buckets=_buckets(given.metrics_buckets),
+        resume=given.resume or ("stream" if given.live_url else "handle"),
+        plant=os.environ.get("PERFLAB_PLANT", ""),
+        flags=parse_flags(given.flag),
         limits=Limits(sessions=given.max_sessions),
-    )  # fmt: skip
+    )
     _check(settings)
     return settings
 
@@ -109,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--durability", choices=DURABILITIES, default="full", help="SQLite's synchronous level")
     parser.add_argument("--metrics-buckets", default="", help="histogram edges in seconds, with commas between")
+    parser.add_argument(
+        "--resume", choices=("stream", "handle"), default="",
+        help="what a resumed Live session still knows: all it had heard, or what it had heard when it gave the handle "
+        "(default: stream for a stand-in, handle for the real service)",
+    )  # fmt: skip
     parser.add_argument("--max-sessions", type=int, default=Limits.sessions)
     values = "; ".join(f"{name}={'|'.join(choices)}" for name, choices in FLAGS.items())
     parser.add_argument("--flag", action="append", default=[], metavar="NAME=VALUE", help=f"{values} (first: baseline)")

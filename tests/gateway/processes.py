@@ -71,7 +71,8 @@ def world(folder: Path, *live_options: str) -> Iterator[World]:
     folder.mkdir(parents=True, exist_ok=True)
     live_port, code_port = free_port(), free_port()
     live = [sys.executable, "-m", "perflab.standins.live", "--port", str(live_port), "--latency", "const-300",
-            "--seed", "7", "--cert-dir", str(folder), "--log", str(folder / "live.rows"), "--pace", "40", *live_options]  # fmt: skip
+            "--seed", "7", "--cert-dir", str(folder), "--log", str(folder / "live.rows"),
+            "--pace", "40", *live_options]  # fmt: skip
     code = [sys.executable, "-m", "perflab.standins.codegen", "--port", str(code_port), "--seed", "7",
             "--log", str(folder / "codegen.rows")]  # fmt: skip
     logs = folder / "live.log", folder / "codegen.log"

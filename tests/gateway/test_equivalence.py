@@ -2,61 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-import tomllib
-
 import pytest
 
 from perflab.wire.marks import Mark
 
-from .processes import ROOT, RunningGateway, World, gateway
-from .voice_client import Answer, VoiceClient, open_client, tone
+from .processes import World, gateway
+from .variants import BASELINE, OPTIMISED, SINGLE, SPEECH, conversation, name_of
+from .voice_client import Answer
 
-TOML = tomllib.loads((ROOT / "data/systems/voice_gateway.toml").read_text())
-OPTIMISED = {flag["name"]: flag["optimised"] for flag in TOML["flag"]}
-SINGLE = [{f["name"]: v["value"]} for f in TOML["flag"] for v in f["values"][1:]]
-SPEECH = [tone(30, 220.0), tone(21, 330.0) + tone(9, 110.0), tone(40, 440.0)]  # the third turn calls the tool
-REFERENCE: dict[str, list[tuple[str, bytes]]] = {}
-
-
-async def converse(running: RunningGateway, session: int) -> list[Answer]:
-    async with open_client(running.voice_port, running.codec) as socket:
-        client = VoiceClient(socket, running.codec)
-        await client.start(session)
-        answers = [await client.ask(turn, pcm) for turn, pcm in enumerate(SPEECH, start=1)]
-        await client.control(op="cancel")
-        assert await client.closed() == 1000
-        assert client.controls[-1] == {"op": "bye"}
-        return answers
+PATH = (Mark.RX_FIRST, Mark.RX_LAST, Mark.UP_TX_LAST, Mark.UP_RX_FIRST, Mark.TX_FIRST, Mark.TX_LAST)
 
 
 def answers_of(outside: World, flags: dict[str, str]) -> list[Answer]:
-    name = "+".join(f"{key}-{value}" for key, value in flags.items()) or "baseline"
-    with gateway(outside, name[:100], flags) as running:
-        return asyncio.run(converse(running, 41))
+    with gateway(outside, name_of(flags), flags) as running:
+        return conversation(running)
 
 
 @pytest.fixture(scope="module")
 def reference(outside: World) -> list[Answer]:
-    return answers_of(outside, {})
+    return answers_of(outside, BASELINE)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [OPTIMISED, *SINGLE], ids=lambda flags: "+".join(flags.values()))
+@pytest.mark.parametrize("flags", [OPTIMISED, *SINGLE], ids=name_of)
 def test_variant_answers_like_the_baseline(outside: World, reference: list[Answer], flags: dict[str, str]) -> None:
     answers = answers_of(outside, flags)
     assert [(a.text, a.audio) for a in answers] == [(a.text, a.audio) for a in reference]
 
 
 @pytest.mark.slow
-def test_baseline_answers_differ_between_turns_and_carry_all_marks(reference: list[Answer]) -> None:
+def test_answers_differ_between_turns_and_carry_all_marks(reference: list[Answer]) -> None:
     assert len({answer.audio for answer in reference}) == len(SPEECH)
-    assert all(len(answer.audio) > 4800 and answer.text for answer in reference)
     for answer in reference:
-        m = answer.marks
-        path = [
-            m[k] for k in (Mark.RX_FIRST, Mark.RX_LAST, Mark.UP_TX_LAST, Mark.UP_RX_FIRST, Mark.TX_FIRST, Mark.TX_LAST)
-        ]
+        assert len(answer.audio) > 4800
+        assert answer.text
+        path = [answer.marks[mark] for mark in PATH]
         assert path == sorted(path)
         assert path[0] > 0
     tool = reference[2].marks

@@ -112,6 +112,11 @@ class VoiceClient:
                 answer.interrupted = bool(frame.flags & Flag.INTERRUPTED)
                 return answer
 
+    async def keep_talking(self, turn: int, pcm: bytes) -> None:
+        """Speak at once, then be silent until cancelled: what a second task does while the first listens."""
+        await self.speak(turn, pcm)
+        await self.stay_silent(turn)
+
     async def ask(self, turn: int, pcm: bytes) -> Answer:
         """Speak, then be silent until the reply has ended."""
         await self.speak(turn, pcm)

@@ -33,7 +33,7 @@ class Conversation:
         limits = gateway.settings.limits
         setup = LiveSetup(gateway.settings.model, instruction)
         self._gateway, self._number, self._client, self._fail = gateway, number, client, fail
-        self._line = LiveLine(gateway.upstream, setup, self, limits.unanswered_bytes)
+        self._line = LiveLine(gateway.upstream, setup, self, limits.unanswered_bytes, gateway.settings.resume)
         self._book = TurnBook()
         self._reply = gateway.make_reply(self._send, limits.held_bytes)
         self._tools = ToolRunner(number, gateway.generator, self._line.send_tool_response)
@@ -201,7 +201,16 @@ class Conversation:
             self._start_over()
 
     def _start_over(self) -> None:
-        """Resume in the middle of a turn: cut the reply short if the client has some of it, else have it made again."""
+        """Resume in the middle of a turn.
+
+        Where the resumed session does not know the turn, a reply of which the client has some is cut short,
+        and one of which it has nothing is made again.
+        """
+        if not self._line.knows_the_turn:
+            self._take_back_reply()
+        self._gateway.spawn(self._renew())
+
+    def _take_back_reply(self) -> None:
         self._tools.cancel_all()
         turn = self._book.replying
         if turn is not None and turn.delivered:
@@ -211,7 +220,6 @@ class Conversation:
             self._reply.drop()
             self._book.replying = None
             turn.forget_reply()
-        self._gateway.spawn(self._renew())
 
     async def _renew(self) -> None:
         try:

@@ -1,7 +1,8 @@
 """A session's line to Live: one connection at a time, renewed without the client noticing.
 
-The speech of the turn that is not answered yet is kept, so that a connection that breaks in the middle of a turn
-costs that turn some time and nothing else: the next connection hears it again from its first voiced frame.
+The speech of the turn that is not answered yet is kept. A connection that breaks in the middle of a turn then costs
+that turn some time and nothing else: the next connection hears what the resumed session does not know, either what
+was said during the break or the whole turn from its first voiced frame (`Resume`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import Enum
 from typing import Any
 
 from perflab.gateway.flags.upstream import LiveLink, LiveRefused, LiveSetup, LiveSink, ToolCall, Upstream
+from perflab.gateway.settings import Resume
 
 log = logging.getLogger("perflab.gateway.live")
 RETRY_S = (0.2, 0.5, 1.0)  # waits before further attempts; a person waits for a voice no longer than this
@@ -33,19 +35,20 @@ class Speech(Enum):
 class LiveLine:
     """Sends audio to Live and keeps the connection up."""
 
-    def __init__(self, upstream: Upstream, setup: LiveSetup, sink: LiveSink, limit: int) -> None:
-        self._upstream, self._setup, self._sink, self._limit = upstream, setup, sink, limit
+    def __init__(self, upstream: Upstream, setup: LiveSetup, sink: LiveSink, limit: int, resume: Resume) -> None:
+        self._upstream, self._setup, self._sink, self._limit, self._resume = upstream, setup, sink, limit, resume
         self._link: LiveLink | None = None
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._renewals = 0
+        self._there = asyncio.Event()
         self.speech = Speech.NONE
         self.handle = ""
         self.leaving = False  # Live has said that it will close this connection
 
     async def open(self) -> None:
         """Connect; raises LiveRefused after the last attempt."""
-        self._link = await self._connect()
+        self._use(await self._connect())
 
     def send_audio(self, pcm: bytes) -> Awaitable[None] | None:
         """Send one frame, or keep it until there is a connection again."""
@@ -54,7 +57,8 @@ class LiveLine:
         return self._link.send_audio(pcm) if self._link is not None else None
 
     async def send_tool_response(self, call: ToolCall, response: dict[str, Any]) -> None:
-        """Answer a tool call; without a connection the call is gone with it."""
+        """Answer a tool call, once there is a connection."""
+        await self._there.wait()
         if self._link is not None:
             await self._link.send_tool_response(call, response)
 
@@ -72,24 +76,35 @@ class LiveLine:
         self._renewals = 0
 
     @property
+    def knows_the_turn(self) -> bool:
+        """Whether a resumed session goes on in the middle of the turn, as if nothing had happened."""
+        return self._resume == "stream"
+
+    @property
     def can_renew(self) -> bool:
         """Whether there is a handle to resume with, and renewing has not failed over and over."""
         return bool(self.handle) and self._renewals < RENEWALS
 
     async def renew(self) -> None:
         """Close the connection and resume it with the newest handle; raises LiveRefused after the last attempt."""
-        old, self._link = self._link, None
+        old = self._link
+        self.lost()
         self._renewals += 1
         if old is not None:
             await old.close()  # first: Live refuses to resume a session whose old connection is still open
         link = await self._connect()
         await self._repeat(link)
-        self._link, self.leaving = link, False
+        self._use(link)
+        self.leaving = False
         log.info("Live connection resumed")
 
     def lost(self) -> None:
-        """The connection is gone already."""
+        """The connection is gone: from here on speech is kept for the next one."""
+        if self._link is not None and self._resume == "stream":
+            self._kept.clear()
+            self._kept_bytes = 0
         self._link = None
+        self._there.clear()
 
     async def close(self) -> None:
         """Close the connection for good."""
@@ -107,6 +122,10 @@ class LiveLine:
                 log.warning("%s; trying again", refused)
                 await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
         raise AssertionError("the last attempt returns or raises")
+
+    def _use(self, link: LiveLink) -> None:
+        self._link = link
+        self._there.set()
 
     def _keep(self, pcm: bytes) -> None:
         if self.speech is Speech.NONE:

@@ -76,7 +76,8 @@ class VoiceSession:
             self._starting.cancel()
         if self._conversation is not None:
             await self._conversation.close()
-            await self._gateway.state.close_session(self._number)
+            if not self._gateway.stopping:  # then all are closed in one write
+                await self._gateway.state.close_session(self._number)
             log.info("session %d closed", self._number)
         self._gateway.leave(self)
 

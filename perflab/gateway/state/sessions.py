@@ -54,6 +54,10 @@ class SessionState:
             ("UPDATE sessions SET status = 'closed', updated_ms = ? WHERE id = ?", (now_ms(), session))
         ])  # fmt: skip
 
+    async def close_all(self) -> None:
+        """Mark every session closed: the gateway stops, or an earlier one stopped without doing so."""
+        await self._store.write([("UPDATE sessions SET status = 'closed' WHERE status = 'open'", ())])
+
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn: the session's row, what both sides said, and the code that it produced."""
         now = now_ms()

@@ -6,6 +6,7 @@ A frame goes from one socket's callback to the other socket's buffer without a t
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
 from collections.abc import Awaitable
 from typing import Any
@@ -114,6 +115,8 @@ async def serve(gateway: Gateway, sockets: Sockets, stop: asyncio.Event) -> None
     def listener(request: WSUpgradeRequest) -> VoiceListener | None:
         return VoiceListener(gateway) if request.path.split(b"?")[0] == b"/voice" else None
 
+    gc.collect()
+    gc.freeze()  # what is alive now lives as long as the gateway: later collections need not look at it
     limit = 2 * gateway.settings.limits.frame_bytes
     server = await ws_create_server(listener, sock=sockets.voice, max_frame_size=limit, enable_auto_ping=True)
     config = uvicorn.Config(

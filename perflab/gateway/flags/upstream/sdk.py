@@ -25,6 +25,7 @@ from perflab.gateway.settings import Settings, api_key
 from perflab.wire.marks import now_ns
 
 log = logging.getLogger("perflab.gateway.live")
+CLOSE_S = 1.0
 
 
 class SdkLink:
@@ -61,8 +62,9 @@ class SdkLink:
         if self._receiver is not None:
             self._receiver.cancel()
         try:
-            await self._stack.aclose()
-        except (OSError, WebSocketException) as error:
+            async with asyncio.timeout(CLOSE_S):
+                await self._stack.aclose()
+        except (OSError, TimeoutError, WebSocketException) as error:
             log.debug("closing Live: %s", error)
 
     async def _receive(self) -> None:

@@ -1,0 +1,41 @@
+"""The registry of flags is the one in the system's TOML, and every value can be built."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from perflab.errors import UsageError
+from perflab.gateway.flags import BASELINE, FLAGS, implementation, parse_flags
+
+from .processes import ROOT
+
+DECLARED = tomllib.loads((ROOT / "data/systems/voice_gateway.toml").read_text())["flag"]
+
+
+def test_registry_equals_the_system_file() -> None:
+    assert {flag["name"]: {value["value"] for value in flag["values"]} for flag in DECLARED} == {
+        name: set(values) for name, values in FLAGS.items()
+    }
+    assert {flag["name"]: flag["values"][0]["value"] for flag in DECLARED} == BASELINE
+
+
+@pytest.mark.parametrize(("flag", "value"), [(flag, value) for flag in FLAGS for value in FLAGS[flag]])
+def test_every_value_has_its_entry_point(flag: str, value: str) -> None:
+    module = implementation(flag, value)
+    assert callable(module.serve if flag == "server" else module.build)
+    assert module.__doc__
+
+
+def test_flags_given_override_the_baseline_and_nothing_else() -> None:
+    assert parse_flags([]) == BASELINE
+    assert parse_flags(["store=pooled"]) == {**BASELINE, "store": "pooled"}
+
+
+@pytest.mark.parametrize("pair", ["colour=red", "store=floppy", "store", "=pooled"])
+def test_unknown_flags_are_refused_in_one_line(pair: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_flags([pair])
+    assert "\n" not in str(refused.value)
+    assert pair in str(refused.value)

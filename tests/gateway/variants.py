@@ -1,0 +1,36 @@
+"""The variants and turns that several tests use."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+
+from .processes import ROOT, RunningGateway
+from .voice_client import Answer, VoiceClient, open_client, tone
+
+FLAGS = tomllib.loads((ROOT / "data/systems/voice_gateway.toml").read_text())["flag"]
+BASELINE: dict[str, str] = {}
+OPTIMISED: dict[str, str] = {flag["name"]: flag["optimised"] for flag in FLAGS}
+SINGLE: list[dict[str, str]] = [{f["name"]: v["value"]} for f in FLAGS for v in f["values"][1:]]
+BOTH = [BASELINE, OPTIMISED]
+SPEECH = [tone(30, 220.0), tone(21, 330.0) + tone(9, 110.0), tone(40, 440.0)]  # the third turn calls the tool
+
+
+def name_of(flags: dict[str, str]) -> str:
+    return "optimised" if flags == OPTIMISED else "+".join(flags.values()) or "baseline"
+
+
+async def converse(running: RunningGateway, session: int) -> list[Answer]:
+    """Hold a conversation of three turns and say goodbye."""
+    async with open_client(running.voice_port, running.codec) as socket:
+        client = VoiceClient(socket, running.codec)
+        await client.start(session)
+        answers = [await client.ask(turn, pcm) for turn, pcm in enumerate(SPEECH, start=1)]
+        await client.control(op="cancel")
+        assert await client.closed() == 1000
+        assert client.controls[-1] == {"op": "bye"}
+        return answers
+
+
+def conversation(running: RunningGateway, session: int = 41) -> list[Answer]:
+    return asyncio.run(converse(running, session))
