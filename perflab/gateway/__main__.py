@@ -15,6 +15,7 @@ from perflab.gateway.gateway import Gateway
 from perflab.gateway.settings import Settings, keep_loopback_direct, read_settings
 
 log = logging.getLogger("perflab.gateway")
+STOP_S = 2.0  # from the signal until sessions are cut off
 
 
 def bind(host: str, port: int, option: str) -> socket.socket:
@@ -43,18 +44,19 @@ async def serve(settings: Settings, sockets: Sockets) -> None:
         "voice on ws://%s:%d/voice, API on http://%s:%d, flags %s", settings.host, sockets.voice.getsockname()[1],
         settings.host, sockets.api.getsockname()[1], " ".join(f"{k}={v}" for k, v in settings.flags.items()),
     )  # fmt: skip
-    ending = asyncio.create_task(_end_sessions(gateway, stop))
+    serving = asyncio.create_task(implementation("server", settings.flags["server"]).serve(gateway, sockets, stop))
+    signalled = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, signalled}, return_when=asyncio.FIRST_COMPLETED)
     try:
-        await implementation("server", settings.flags["server"]).serve(gateway, sockets, stop)
-        await ending
+        async with asyncio.timeout(STOP_S):
+            await gateway.end_sessions()
+            await serving
+    except TimeoutError:
+        log.warning("sessions were still open after %.1f s; ending anyway", STOP_S)
     finally:
+        signalled.cancel()
         await gateway.close()
     log.info("stopped")
-
-
-async def _end_sessions(gateway: Gateway, stop: asyncio.Event) -> None:
-    await stop.wait()
-    await gateway.end_sessions()
 
 
 def main(arguments: list[str]) -> int:

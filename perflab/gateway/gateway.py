@@ -93,12 +93,12 @@ class Gateway:
             log.error("background work failed", exc_info=task.exception())
 
     async def end_sessions(self) -> None:
-        """Say goodbye to every client and give sessions a second to end."""
+        """Say goodbye to every client and give sessions a moment to end."""
         self.stopping = True
         for session in list(self.sessions):
             session.shut_down()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
+            await asyncio.wait(self._tasks, timeout=0.5)
 
     async def close(self) -> None:
         """Close clients and state; everything acknowledged is on disk after this."""
