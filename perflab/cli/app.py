@@ -40,11 +40,14 @@ def spike(
     resume: Annotated[str, typer.Option(help="Go on with an interrupted run: its id or folder.")] = "",
     only: Annotated[str, typer.Option(help="Comma list of notebooks to run instead of all.")] = "",
     plant: Annotated[str, typer.Option(help="Planted defects for testing the instruments, e.g. late=40.")] = "",
+    time_scale: Annotated[
+        float, typer.Option(min=0.05, max=10, help="Multiply every duration (to try things out).")
+    ] = 1.0,
 ) -> None:
     """Run the whole study of a system and write its report."""
     from perflab.cli.spike import run_spike
 
-    raise typer.Exit(run_spike(system, effort, seed, resume, only, plant))
+    raise typer.Exit(run_spike(system, effort, seed, resume, only, plant, time_scale))
 
 
 @app.command(epilog="Example: perflab notebook 11_baseline_load -p effort quick -p rng_seed 7")

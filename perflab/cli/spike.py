@@ -38,7 +38,9 @@ TIMEOUT_FACTOR = 4.0  # a notebook may take this many times its budget before it
 EXIT_INTERRUPTED = 130
 
 
-def run_spike(system_path: str, effort: str, seed: int, resume: str, only: str, plant: str) -> int:
+def run_spike(
+    system_path: str, effort: str, seed: int, resume: str, only: str, plant: str, time_scale: float = 1.0
+) -> int:
     """Run or resume a study and return perflab's exit code."""
     reports = reports_folder()
     with exclusive(reports), terminated_as_interrupt():
@@ -58,6 +60,7 @@ def run_spike(system_path: str, effort: str, seed: int, resume: str, only: str, 
             if effort not in EFFORT:
                 raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
+            run.note("time_scale", time_scale)
         return _study(run, system, effort, seed, _chosen(only), reports)
 
 
@@ -112,6 +115,7 @@ def _one(
         "domain": system.domain,
         "rng_seed": seed,
         "run_dir": str(run.path),
+        "time_scale": float(run.manifest.notes.get("time_scale", 1.0)),
     }
     run.set_step(Step(name=name, status="running", budget_s=budget_s, parameters=parameters))
     watcher = PageWatcher(run, reports)

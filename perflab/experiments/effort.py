@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from perflab.system.spec import System
 
@@ -95,6 +95,28 @@ FULL = Effort(
 )
 
 EFFORT = {"quick": QUICK, "full": FULL}
+SHORTEST_S = {
+    "generator_s": 2.0,
+    "profile_window_s": 3.0,
+    "ladder_hold_s": 3.0,
+    "ladder_settle_s": 1.0,
+    "open_s": 4.0,
+    "screen_window_s": 1.0,
+}
+
+
+def sizes_of(effort: str, time_scale: float = 1.0) -> Effort:
+    """Return the sizes of an effort; `time_scale` below 1 shortens every stretch of time, as the project's tests do.
+
+    Counts that statistics rest on (blocks, windows, pairs) stay; no stretch falls below the shortest that measures
+    anything at all.
+    """
+    sizes = EFFORT[effort]
+    if time_scale == 1.0:
+        return sizes
+    return replace(sizes, **{name: max(getattr(sizes, name) * time_scale, floor) for name, floor in SHORTEST_S.items()})
+
+
 BLOCK_TRIAL_S = 12.0  # one fresh trial of a paired block, start and stop included
 START_S = 8.0
 

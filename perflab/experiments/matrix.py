@@ -49,7 +49,7 @@ def matrix_spec(
     segments: list[Segment] = []
     at = 0.0
     for scenario in scenarios:
-        length = scenario.quick_s if study.quick else scenario.duration_s
+        length = max((scenario.quick_s if study.quick else scenario.duration_s) * study.time_scale, 3.0)
         if scenario.shape == "spike":
             steps, segments, at = _spike(steps, segments, at, scenario, length)
             continue

@@ -90,9 +90,7 @@ def launched_passes(study: Study, sizes: Effort, variant: str = "baseline") -> l
 
 
 def _spec(study: Study, variant: str, name: str, length: float) -> TrialSpec:
-    from perflab.experiments.effort import EFFORT
-
-    users = min(EFFORT[study.effort].profile_users, PROFILED_USERS)
+    users = min(study.sizes.profile_users, PROFILED_USERS)
     return TrialSpec(
         name=name,
         variant=variant,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from perflab.errors import UsageError
+from perflab.experiments.effort import Effort, sizes_of
 from perflab.findings.finding import EvidenceLevel, Finding, dump_findings
 from perflab.runs import Manifest, Run, list_runs, new_run_id, write_atomic
 from perflab.system.cores import Cores, default_cores, stay_on
@@ -40,6 +41,12 @@ class Study:
     effort: str
     seed: int
     cores: Cores
+    time_scale: float = 1.0
+
+    @property
+    def sizes(self) -> Effort:
+        """The counts and lengths of this study's effort."""
+        return sizes_of(self.effort, self.time_scale)
 
     @property
     def quick(self) -> bool:
@@ -93,7 +100,14 @@ def create_run(system: System, system_path: str, effort: str, seed: int, reports
 
 
 def open_study(
-    notebook: str, system: str, effort: str, domain: str, rng_seed: int, run_dir: str, needs: Sequence[str] = ()
+    notebook: str,
+    system: str,
+    effort: str,
+    domain: str,
+    rng_seed: int,
+    run_dir: str,
+    needs: Sequence[str] = (),
+    time_scale: float = 1.0,
 ) -> Study:
     """Return the study that a notebook works in.
 
@@ -106,7 +120,7 @@ def open_study(
     run = Run.open(Path(run_dir)) if run_dir else _run_by_hand(described, system, effort, rng_seed, needs)
     cores = default_cores()
     stay_on(cores.others)
-    return Study(run, described, notebook, effort, rng_seed, cores)
+    return Study(run, described, notebook, effort, rng_seed, cores, time_scale)
 
 
 def _run_by_hand(system: System, path: str, effort: str, seed: int, needs: Sequence[str]) -> Run:

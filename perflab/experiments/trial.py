@@ -51,6 +51,7 @@ class TrialSpec:
     plant: str = ""
     options: dict[str, float] = field(default_factory=dict)
     drain_s: float = 6.0
+    workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def load_plan(study: Study, spec: TrialSpec, folder: Path) -> LoadPlan:
         conditions=system.conditions(**spec.conditions),
         options={**system.load.options, **spec.options},
         drain_s=spec.drain_s,
+        workers=spec.workers,
     )
 
 

@@ -19,6 +19,8 @@ def finding(study: Study, ordinal: str, **fields: Any) -> Finding:
     fields.setdefault("level", study.level)
     if study.quick and fields["level"] == "measured-quick":
         fields["caveats"] = (*fields.get("caveats", ()), "quick effort: shortened runs, fewer repetitions")
+    if study.time_scale != 1.0:
+        fields["caveats"] = (*fields.get("caveats", ()), f"every duration was multiplied by {study.time_scale:g}")
     return Finding(id=f"F{study.notebook[:2]}-{ordinal}", notebook=study.notebook, **fields)
 
 
@@ -37,7 +39,7 @@ def effect_of(metric: str, interval: Interval, unit: str, n_unit: str) -> Effect
     )
 
 
-def effect_of_comparison(metric: str, comparison: Comparison, unit: str = "ratio to baseline") -> Effect:
+def effect_of_comparison(metric: str, comparison: Comparison, unit: str = "ratio") -> Effect:
     """Return a paired comparison as an effect: a ratio, or a difference in `unit`."""
     return Effect(
         metric=metric,

@@ -39,7 +39,7 @@ def conclude_blocks(study: Study, result: BlockResult, trials: list[Trial], figu
         ("2", "response p50", "p50_ms", P50_MARGIN),
         ("4", "peak memory", "memory_mb", CPU_MARGIN),
     ):
-        wanted.append((ordinal, name, column, result.compare(judged, column, margin), "ratio to baseline"))
+        wanted.append((ordinal, name, column, result.compare(judged, column, margin), "ratio"))
     if any(s.role == "added" for s in study.system.spans.sum):
         comparison = result.compare_ms(judged, "added_p50_ms", ADDED_MARGIN_MS)
         wanted.append(("3", "time added by the system, p50", "added_p50_ms", comparison, "ms"))

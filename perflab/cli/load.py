@@ -1,0 +1,106 @@
+"""`perflab load`: start a variant, drive it, print response times."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
+from perflab.experiments.study import Study, create_run, reports_folder
+from perflab.runs import exclusive
+from perflab.system.cores import default_cores, stay_on
+from perflab.system.load_file import load_system
+from perflab.system.spec import System
+
+SETTLE_SHARE = 0.25
+
+
+def run_load_command(
+    system_path: str, variant: str, users: int, seconds: float, workers: int, master: str, conditions: list[str],
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Run one closed load; exit code 3 when the generator is not to be believed."""
+    system = load_system(system_path)
+    chosen = parse_conditions(system, conditions)
+    if master:
+        return add_workers(system, users, seconds, workers, master)
+    from perflab.experiments.conclude.parts import trust_of, vetoed
+    from perflab.experiments.ladder import level_of
+    from perflab.experiments.trial import Segment, TrialSpec, run_trial
+
+    reports = reports_folder()
+    with exclusive(reports):
+        run = create_run(system, str(system.path), "quick", 7, reports)
+        cores = default_cores()
+        stay_on(cores.others)
+        study = Study(run, system, "load", "quick", 7, cores)
+        study.variant(variant)
+        settle = min(SETTLE_SHARE * seconds, 5.0)
+        spec = TrialSpec(
+            name=f"load-{users}", variant=variant, steps=((0.0, users), (seconds, 0)), duration_s=seconds,
+            segments=(Segment("load", 0.0, seconds, users, settle),), conditions=chosen, seed=7, workers=workers,
+            users=dict(system.load.users),
+        )  # fmt: skip
+        trial = run_trial(study, spec, on_tick=lambda at: _tell(at, seconds, as_json))
+        run.update(status="done")
+    level, trust = level_of(study, trial, "load"), trust_of([trial])
+    _print(level, trust, trial.facts.generator, as_json)
+    return EXIT_UNTRUSTED if vetoed(trust) else EXIT_OK
+
+
+def parse_conditions(system: System, texts: list[str]) -> dict[str, str]:
+    """Return NAME=VALUE texts as conditions of the system; raises UsageError naming what there is."""
+    known, chosen = {c.name: c for c in system.condition}, {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in known:
+            raise UsageError(f"Unknown condition {text!r}", f"conditions are {', '.join(known) or 'none'}")
+        if value not in known[name].values:
+            raise UsageError(f"Condition {name} has no value {value!r}", f"values are {', '.join(known[name].values)}")
+        chosen[name] = value
+    return chosen
+
+
+def add_workers(system: System, users: int, seconds: float, workers: int, master: str) -> int:
+    """Join a load master that runs elsewhere, with `workers` local workers, until it ends the load."""
+    from perflab.load.plan import LoadPlan
+    from perflab.load.runner import run_load
+    from perflab.runs import new_run_id
+
+    folder = reports_folder() / "workers" / new_run_id("worker")
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = LoadPlan(
+        name="workers", host="", endpoints={}, users=dict(system.load.users), primary=system.load.primary,
+        steps=((0.0, users), (seconds, 0)), duration_s=seconds, out_dir=str(folder), workers=workers, master=master,
+    )  # fmt: skip
+    result = run_load(plan, system.resolve(system.load.file))
+    typer.echo(f"{result.rows} rows of this machine's workers are in {folder}")
+    return EXIT_OK
+
+
+def _tell(at: float, seconds: float, quiet: bool) -> None:
+    if not quiet and int(at * 2) % 10 == 0:
+        typer.echo(f"  {min(at, seconds):.0f} of {seconds:.0f} s", err=True)
+
+
+def _print(level: Any, trust: Any, generator: dict[str, float], as_json: bool) -> None:
+    from perflab.experiments.conclude.load import level_row
+
+    row = level_row(level)
+    if as_json:
+        checks = [check.model_dump() for check in trust]
+        typer.echo(json.dumps({"level": row, "generator": generator, "trust": checks}))
+        return
+    for name in ("p50", "p95"):
+        interval = getattr(level, name)
+        said = f"{interval.value:.0f} ms [{interval.low:.0f}, {interval.high:.0f}]" if interval else "too few units"
+        typer.echo(f"response {name}: {said} (n = {level.n})")
+    typer.echo(
+        f"{level.throughput_per_s:.2f} units/s, {level.failed} of {level.finished} failed, CPU "
+        f"{level.cpu_percent:.0f} % of a core, memory {level.memory_mb:.0f} MB"
+    )
+    for check in trust:
+        if not check.passed:
+            typer.echo(f"{'veto' if check.veto else 'warning'}: {check.name}: {check.observed} (limit: {check.limit})")
