@@ -20,6 +20,10 @@ class Paced(Protocol):
         """Do what is due at `due_ns` and return the next deadline, or 0 for none; must not wait."""
         ...
 
+    def overdue(self, now_ns: int) -> int:
+        """Return how many deadlines have passed unserved."""
+        ...
+
 
 class Pacer:
     """Calls `fire` of everything added, in order of deadline; the operating system's timer makes it about 1 ms late."""
@@ -37,6 +41,13 @@ class Pacer:
         heappush(self._heap, (due_ns, next(self._order), paced))
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._walk)
+
+    def stop(self, tolerance_ns: int = 100_000_000) -> int:
+        """End the walk; return how many deadlines had passed unserved for longer than the tolerance."""
+        until = time.monotonic_ns() - tolerance_ns
+        overdue = sum(paced.overdue(until) for _, _, paced in self._heap)
+        self._heap.clear()
+        return overdue
 
     def _walk(self) -> None:
         heap = self._heap

@@ -56,6 +56,7 @@ class LoadGroup:
         core = self._cores if len(self._cores) < 2 or role == "worker0" else (self._cores[index % len(self._cores)],)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")} | {
             PLAN_ENV: str(self._plan_path.resolve()), "PERFLAB_LOAD_ROLE": role, "PYTHONUNBUFFERED": "1",
+            "GEVENT_RESOLVER": "block",  # its threads would cost the pacer milliseconds; addresses are looked up once
             "PERFLAB_LOAD_PARENT": str(os.getpid()), "PERFLAB_LOAD_CORES": ",".join(map(str, core)),
             "PYTHONPATH": os.pathsep.join(filter(None, [_package_root(), os.environ.get("PYTHONPATH", "")])),
         }  # fmt: skip

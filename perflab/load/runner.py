@@ -31,7 +31,6 @@ class LoadResult:
     unfinished: int
     go_ns: int
     end_ns: int
-    returncode: int
     log_path: Path
     notes: dict[str, Any]
 
@@ -107,7 +106,7 @@ class LoadProcess:
         return LoadResult(
             row_logs=logs, lateness_logs=lateness_logs, generator=honesty(read_lateness(lateness_logs), closings),
             rows=sum(c["rows"] for c in closings), unfinished=sum(c["unfinished"] for c in closings),
-            go_ns=self._go_ns, end_ns=max(c["end_ns"] for c in closings), returncode=max(codes.values() or [0]),
+            go_ns=self._go_ns, end_ns=max(c["end_ns"] for c in closings),
             log_path=folder / LOG_FILE, notes={k: v for c in closings for k, v in c["notes"].items()},
         )  # fmt: skip
 

@@ -16,6 +16,8 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -83,8 +85,11 @@ class WebSocket:
         parts = urlsplit(url)
         if parts.scheme != "ws" or not parts.hostname:
             raise HandshakeRefused(f"{url}: only ws://host:port/path is supported")
-        sock = socket.create_connection((parts.hostname, parts.port or 80), timeout_s)
+        family, address = _look_up(parts.hostname, parts.port or 80)
+        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
+            sock.settimeout(timeout_s)
+            sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             rest = _handshake(sock, f"{parts.hostname}:{parts.port or 80}", target, time.monotonic() + timeout_s)
@@ -217,6 +222,12 @@ class WebSocket:
             self.closed = True  # the peer was gone already
         self.closed = True
         self._sock.close()
+
+
+@cache
+def _look_up(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return family, address
 
 
 def _handshake(sock: socket.socket, host: str, target: str, deadline: float) -> bytes:

@@ -63,10 +63,10 @@ class TickUser(MeasuredUser):
 
     def live(self, slot: Slot) -> None:
         socket = WebSocket.connect(self.generator.plan.endpoints["echo"])
-        stream = TickStream(self.generator, socket, time.monotonic_ns() + 20_000_000, 20_000_000)
+        begin_ns, end_ns = time.monotonic_ns() + 20_000_000, self.generator.at_ns(slot.end_s)
+        stream = TickStream(self.generator, socket, begin_ns, 20_000_000, end_ns)
         stream.user = slot.number
-        self.wait_until(self.generator.at_ns(slot.end_s))
-        stream.stop()
+        stream.ended.wait()
         socket.close()
 
 

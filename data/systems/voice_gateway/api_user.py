@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from perflab.load.http_user import Operation, PacedHttpUser, Request
+from perflab.load.http import Operation, PacedHttpUser, Request
 from perflab.load.slots import NS
 
 TEMPLATES = ("assistant", "tutor", "summary")

@@ -130,7 +130,7 @@ class VoiceSession(FrameStream):
         outcome = "error" if self.error else "lost"
         for turn_id in list(self.open):
             self._end(turn_id, outcome, 0)
-        self.stopped = True
+        self.end()
         self.done.set()
 
     def _hear(self, frame: Frame, message: Message) -> None:

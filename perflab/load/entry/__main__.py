@@ -25,7 +25,7 @@ def main() -> None:
     from locust.main import main as locust_main
 
     sys.argv[0] = "locust"
-    locust_main()
+    locust_main()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from perflab.load.seats import SeatDispatcher, exact_percentile_key, plan_over, 
 from perflab.load.slots import slots
 from perflab.load.unit_rows import Unit
 
-locust.stats.bucket_response_time = exact_percentile_key
+locust.stats.bucket_response_time = exact_percentile_key  # type: ignore[assignment]
 ROLE_ENV = "PERFLAB_LOAD_ROLE"
 ACK_TIMEOUT_S = 60.0
 
@@ -51,7 +51,6 @@ class PlanShape(LoadTestShape):
         return self.seats, max(float(self.seats), 1.0)
 
 
-@events.init.add_listener
 def prepare(environment: Any, runner: Any, **_: Any) -> None:
     """Get ready, say so, and wait for GO, all before locust starts anything."""
     global _generator
@@ -113,7 +112,6 @@ def _register(runner: Any) -> None:
         runner.register_message("perflab_start", lambda environment, msg, **_: _hear_master(msg.data))
 
 
-@events.test_start.add_listener
 def tell_workers(environment: Any, **_: Any) -> None:
     """Tell every worker how many there are and how long ago the load began: another machine's clock differs."""
     runner = environment.runner
@@ -158,6 +156,7 @@ def _watch(runner: Any, plan: LoadPlan) -> None:
         if time.monotonic() - rolled >= 1.0:
             _generator.roll()
             rolled += 1.0
+    _generator.lateness.miss(_generator.pacer.stop())
     if isinstance(runner, WorkerRunner):
         runner.send_message("perflab_drained", {"index": _generator.index})
     else:
@@ -199,8 +198,12 @@ def _give_up(environment: Any, runner: Any) -> None:
     gevent.spawn(runner.quit)
 
 
-@events.quitting.add_listener
 def finish(environment: Any, **_: Any) -> None:
     """Close the logs whatever ended the run."""
     if _generator:
         _generator.close()
+
+
+events.init.add_listener(prepare)  # type: ignore[no-untyped-call]
+events.test_start.add_listener(tell_workers)  # type: ignore[no-untyped-call]
+events.quitting.add_listener(finish)  # type: ignore[no-untyped-call]

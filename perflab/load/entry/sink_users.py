@@ -25,12 +25,11 @@ class SinkUser(MeasuredUser):
     def live(self, slot: Slot) -> None:
         """Connect, stream, and leave."""
         socket = WebSocket.connect(self.generator.plan.endpoints["sink"])
-        start_ns = self.generator.at_ns(slot.start_s)
+        start_ns, end_ns = self.generator.at_ns(slot.start_s), self.generator.at_ns(slot.end_s)
         unit = self.generator.units.begin("turn", "stream", user=slot.number, seq=1, intended_ns=start_ns)
-        begin_ns = max(start_ns, self.now_ns()) + INTERVAL_NS
-        stream = SinkStream(self.generator, socket, begin_ns, INTERVAL_NS)
-        self.wait_until(self.generator.at_ns(slot.end_s))
-        stream.stop()
-        unit.start_ns, unit.bytes_up = begin_ns, stream.next_frame * len(FRAME)
+        unit.start_ns = max(start_ns, self.now_ns()) + INTERVAL_NS
+        stream = SinkStream(self.generator, socket, unit.start_ns, INTERVAL_NS, end_ns)
+        stream.ended.wait()
+        unit.bytes_up = stream.next_frame * len(FRAME)
         unit.close("lost" if stream.broken else "ok")
         socket.close()

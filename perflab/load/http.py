@@ -94,7 +94,7 @@ class PacedHttpUser(PacedUser):
         if self._http is None:
             parts = urlsplit(self.generator.plan.endpoints[self.endpoint])
             self._http = HTTPClient(
-                parts.hostname, parts.port, concurrency=1, ssl=parts.scheme == "https", headers=HEADERS,
+                parts.hostname or "", parts.port, concurrency=1, ssl=parts.scheme == "https", headers=HEADERS,
                 connection_timeout=self.timeout_s, network_timeout=self.timeout_s,
             )  # fmt: skip
         return self._http
