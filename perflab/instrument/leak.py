@@ -10,6 +10,7 @@ from perflab.instrument.table import ProfileTable
 
 REPORT_BYTES_PER_S = 20_000  # slower growth is not reported: in-flight data looks the same in a short window
 AGREE = 0.10
+EDGE_S = 0.4  # a debugger holds the process for about this long when memray attaches and detaches
 ARENAS = (1 << 20, 1 << 18)  # bytes of a pymalloc arena
 
 
@@ -17,8 +18,8 @@ ARENAS = (1 << 20, 1 << 18)  # bytes of a pymalloc arena
 class Growth:
     """A place whose memory grew in both windows.
 
-    `rate` in bytes/s over both windows; `low` and `high` cover the two windows' disagreement and the granularity of
-    the allocations. `verdict`: leak = the rates agree and bytes scale with time; cache = they do not.
+    `rate` in bytes/s between the ends of both windows; `low` and `high` cover the two windows' disagreement and the
+    granularity of the allocations. `verdict`: leak = the rates agree and bytes scale with time; cache = they do not.
     """
 
     file: str
@@ -37,7 +38,7 @@ class Growth:
 def find_growth(
     short: ProfileTable, long: ProfileTable, report: float = REPORT_BYTES_PER_S, agree: float = AGREE
 ) -> list[Growth]:
-    """Return growing places, fastest first: leak when the rates of both windows agree within `agree`.
+    """Return growing places, fastest first: leak when the rates of both windows agree within `agree` and their edges.
 
     A leak of r bytes/s holds r*T after one window and 2*r*T after two; a cache that fills or data in flight does not
     scale. Places below `report` bytes/s in the longer window are left out. The tables must hold memray's leak view.
@@ -58,15 +59,16 @@ def _judge(
     place: tuple[str, str, int], sizes: tuple[int, int], times: tuple[float, float], count: int, agree: float
 ) -> Growth:
     rates = (sizes[0] / times[0], sizes[1] / times[1])
-    rate = sum(sizes) / sum(times)
-    scales = abs(rates[1] - rates[0]) <= agree * max(rates)
+    # what the edges of a window cost is the same in both windows: their difference is free of it
+    rate = (sizes[1] - sizes[0]) / (times[1] - times[0]) if times[1] > times[0] else rates[1]
+    scales = abs(rates[1] - rates[0]) <= (agree + EDGE_S / times[0]) * max(rates)
     step = rate / max(1, count)  # one allocation more or less at the edges of the windows
     flags = [*([] if scales else ["P306"]), *(["P308"] if count and round(sum(sizes) / count) in ARENAS else [])]
     return Growth(
         *place,
         rate,
-        max(0.0, min(*rates) - step),
-        max(rates) + step,
+        max(0.0, min(*rates, rate) - step),
+        max(*rates, rate) + step,
         *sizes,
         count,
         "leak" if scales else "cache",

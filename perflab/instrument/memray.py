@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +22,12 @@ from perflab.instrument.flame import flame_svg
 from perflab.instrument.interface import Capture, Target
 from perflab.instrument.launched import check_wrapped, split_command, stop_and_check
 from perflab.instrument.source_tree import NATIVE, SourceTree
-from perflab.instrument.stacks import Frame, Stack, attribute_all
+from perflab.instrument.stacks import Frame, Stack, attribute
 from perflab.instrument.table import Health, Measure, ProfileRow, ProfileTable, rows_from
 from perflab.instrument.window import Watch, hold, log_tail, run_watched
 
 DETACH_LIMIT_S = 15.0
-VIEWS = ("alloc", "peak", "leak")
+VIEWS = ("peak", "leak", "alloc")
 
 
 @dataclass(frozen=True)
@@ -138,15 +139,19 @@ class Memray:
 
     def parse(self, capture: Capture, source_root: Path) -> ProfileTable:
         """Sum bytes per place for everything allocated, the peak, and what was still held at the end."""
-        tree, rows = SourceTree(source_root), []
-        count = 0
+        tree = SourceTree(source_root)
+        rows: list[ProfileRow] = []
+        most = 0
         for view in VIEWS:
-            weights, counts = self.stacks(capture, view)
-            count = max(count, sum(counts.values()))
-            rows += self._rows(weights, view, "bytes", "bytes", tree, sum(counts.values()))
-            rows += self._rows(counts, view, "allocations", "count", tree, sum(counts.values()))
+            sizes, counts = self.stacks(capture, view)
+            n = sum(counts.values())
+            most = max(most, n)
+            charged = [(stack, attribute(stack, tree)) for stack in sizes]
+            for metric, unit, weights in (("bytes", "bytes", sizes), ("allocations", "count", counts)):
+                measure = Measure("memray", view, metric, unit)
+                rows += rows_from(((whom, weights[stack]) for stack, whom in charged), measure, n)
         health = Health(
-            count,
+            most,
             capture.window_s,
             cpu_s=capture.cpu_s,
             run_delay=capture.run_delay,
@@ -155,19 +160,10 @@ class Memray:
         )
         return ProfileTable(tuple(rows), health)
 
-    def _rows(
-        self, weights: dict[Stack, int], view: str, metric: str, unit: str, tree: SourceTree, count: int
-    ) -> list[ProfileRow]:
-        return rows_from(attribute_all(weights, tree), Measure("memray", view, metric, unit), count)
-
     def stacks(self, capture: Capture, view: str) -> tuple[dict[Stack, int], dict[Stack, int]]:
         """Return bytes and counts by stack (root first) of one view; raises P208 when the file cannot be read."""
-        with _reader(capture) as reader:
-            if view == "alloc":
-                return _churn(reader.get_allocation_records())
-            if view == "peak":
-                return _by_stack(reader.get_high_watermark_allocation_records(merge_threads=True))
-            return _by_stack(reader.get_leaked_allocation_records(merge_threads=True))
+        path = capture.path("bin")
+        return _read_stacks(path, path.stat().st_mtime_ns if path.exists() else 0, view)
 
     def render(self, capture: Capture, out_dir: Path) -> list[Path]:
         """Write memray's own leak page without web assets (5 MB), and a small flame graph of all bytes allocated."""
@@ -205,13 +201,28 @@ def memory_series(capture: Capture) -> list[tuple[float, int, int]]:
     return [((snap.time - snapshots[0].time) / 1000, snap.rss, snap.heap) for snap in snapshots]
 
 
+@lru_cache(maxsize=2)
+def _read_stacks(path: Path, changed_ns: int, view: str) -> tuple[dict[Stack, int], dict[Stack, int]]:
+    """Read one view of a file; kept for the rendering that follows, as reading two million records takes seconds."""
+    with _open(path) as reader:
+        if view == "alloc":
+            return _churn(reader.get_allocation_records())
+        if view == "peak":
+            return _by_stack(reader.get_high_watermark_allocation_records(merge_threads=True))
+        return _by_stack(reader.get_leaked_allocation_records(merge_threads=True))
+
+
 def _reader(capture: Capture) -> Any:
+    return _open(capture.path("bin"))
+
+
+def _open(path: Path) -> Any:
     from memray import FileReader
 
     try:
-        return FileReader(str(capture.path("bin")))
+        return FileReader(str(path))
     except OSError as error:
-        raise failure("P208", f"{capture.files['bin']} cannot be read ({error})") from None
+        raise failure("P208", f"{path.name} cannot be read ({error})") from None
 
 
 def _frames(record: Any) -> Stack:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,6 +85,7 @@ def parse_raw(text: str) -> Collapsed:
     return result
 
 
+@lru_cache(maxsize=65536)
 def is_loop(frame: Frame) -> bool:
     """Whether the frame dispatches an event loop."""
     if "/" not in frame.file:
@@ -95,10 +97,13 @@ def is_loop(frame: Frame) -> bool:
 
 def after_loop(stack: Stack) -> Stack:
     """Return what the event loop runs: the frames after its last dispatch; the whole stack where there is no loop."""
-    last = max((i for i, frame in enumerate(stack) if is_loop(frame)), default=-1)
-    return stack[last + 1 :]
+    for at in range(len(stack) - 1, -1, -1):
+        if is_loop(stack[at]):
+            return stack[at + 1 :]
+    return stack
 
 
+@lru_cache(maxsize=65536)
 def place(frame: Frame, tree: SourceTree) -> Place:
     """Name a frame; own frames by the syntax tree, library frames by the folded name that the instrument gave."""
     name = tree.name(frame.file)
@@ -121,14 +126,20 @@ LIBRARY = "<library>"  # file of an own-attribution row without an own frame; it
 LOOP = "<event loop>"
 
 
+@lru_cache(maxsize=65536)
+def _origin(file: str, tree: SourceTree) -> tuple[bool, str]:
+    """Whether a file is own code, and its package: cached, because a million frames come from a few hundred files."""
+    return tree.is_own(file), tree.package(tree.name(file))
+
+
 def attribute(stack: Stack, tree: SourceTree) -> Attribution:
     """Charge a stack: own = nearest own frame after the event loop's last dispatch, leaf = innermost frame."""
     running = after_loop(stack)
     leaf = place(stack[-1], tree)
-    own_at = max((i for i, frame in enumerate(running) if tree.is_own(frame.file)), default=-1)
-    called = [tree.package(tree.name(frame.file)) for frame in running[own_at + 1 :]]
-    foreign = [package for package in called if not package.startswith("python:")]
-    entry = (foreign or called or [""])[0]
+    origins = [_origin(frame.file, tree) for frame in running]
+    own_at = max((i for i, (own, _) in enumerate(origins) if own), default=-1)
+    called = [package for _, package in origins[own_at + 1 :]]
+    entry = next((package for package in called if not package.startswith("python:")), (called or [""])[0])
     if own_at >= 0:
         return Attribution(place(running[own_at], tree), leaf, entry)
     return Attribution(Place(LIBRARY, entry, 0) if entry else Place(LIBRARY, LOOP, 0), leaf, entry or LOOP)

@@ -81,11 +81,11 @@ def test_memray_launched_and_stopped_by_sigterm(tmp_path):
 def test_two_windows_find_the_leak_at_its_line_with_its_rate(start, tmp_path):
     target = start(kettle("--rate", "100", "--leak", "1000000"))
     tables = [Memray("attach", label=label).parse(Memray("attach", label=label).capture(target, s, tmp_path), ROOT)
-              for label, s in (("t", 2), ("2t", 4))]  # fmt: skip
+              for label, s in (("t", 3), ("2t", 6))]  # fmt: skip
     grown = find_growth(*tables)
     line = 1 + (ROOT / "work.py").read_text().splitlines().index("    KEPT.append(bytearray(size))")
     assert (grown[0].file, grown[0].function, grown[0].line, grown[0].verdict) == ("work.py", "keep", line, "leak")
-    assert grown[0].rate == pytest.approx(1_000_000, rel=0.10)
+    assert grown[0].rate == pytest.approx(1_000_000, rel=0.15)
     assert len([g for g in grown if g.verdict == "leak"]) == 1
 
 
