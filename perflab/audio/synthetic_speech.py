@@ -6,7 +6,12 @@ recognition or codecs may rest on it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from perflab.audio.utterance import SAMPLE_RATE, Corpus, Utterance
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SEED, COUNT, SECONDS = 20_260_101, 12, 4.0
 FORMANTS_HZ = ((730, 1090), (270, 2290), (530, 1840), (570, 840), (300, 870))  # vowels a, i, e, o, u
@@ -22,7 +27,8 @@ def _utterance(number: int) -> Utterance:
     import numpy as np
 
     rng = np.random.default_rng((SEED, number))
-    pieces, length = [], 0
+    pieces: list[np.ndarray] = []
+    length = 0
     while length < SECONDS * SAMPLE_RATE:
         piece = _syllable(rng)
         pause = np.zeros(int(rng.uniform(0.3, 0.5) * SAMPLE_RATE) if rng.random() < 0.12 else 320)
@@ -32,10 +38,9 @@ def _utterance(number: int) -> Utterance:
     return Utterance(f"synthetic-{number:02d}", "", np.round(signal).astype(np.int16))
 
 
-def _syllable(rng: object) -> object:
+def _syllable(rng: np.random.Generator) -> np.ndarray:
     import numpy as np
 
-    assert isinstance(rng, np.random.Generator)
     count = int(rng.uniform(0.16, 0.30) * SAMPLE_RATE)
     at = np.arange(count) / SAMPLE_RATE
     pitch = rng.uniform(95, 220) * (1 + 0.05 * np.sin(2 * np.pi * 3 * at))
@@ -47,4 +52,5 @@ def _syllable(rng: object) -> object:
         voice += strength * np.sin(harmonic * phase)
     envelope = np.sin(np.pi * np.linspace(0.08, 0.92, count))
     breath = rng.normal(0, 0.02, count)
-    return 6000 * envelope * (voice / np.abs(voice).max() + breath)
+    signal: np.ndarray = 6000 * envelope * (voice / np.abs(voice).max() + breath)
+    return signal

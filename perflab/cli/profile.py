@@ -59,12 +59,15 @@ def _profile_command(command: list[str], seconds: float, as_json: bool) -> int:
     from perflab.instrument.pyspy import PySpy
     from perflab.instrument.ranking import rank
     from perflab.instrument.scalene import Scalene
+    from perflab.instrument.table import ProfileTable
 
+    instruments: tuple[PySpy | Memray | Scalene, ...] = (PySpy("gil"), Memray("launch"), Scalene())
     folder = reports_folder() / "profiles" / new_run_id("command")
     folder.mkdir(parents=True, exist_ok=True)
-    tables, problems = [], []
+    tables: list[ProfileTable] = []
+    problems: list[str] = []
     with exclusive(reports_folder()):
-        for instrument in (PySpy("gil"), Memray("launch"), Scalene()):
+        for instrument in instruments:
             typer.echo(f"{instrument.name} {instrument.view} ...", err=True)
             try:
                 table, capture = profile_command(command, instrument, Path.cwd(), folder, window_s=seconds)
@@ -75,7 +78,9 @@ def _profile_command(command: list[str], seconds: float, as_json: bool) -> int:
     if not tables:
         raise InstrumentFailure("P201", f"no instrument could profile {' '.join(command)!r}", "", "; ".join(problems))
     ranking = rank(tables)
-    rows = [{"rank": r.rank, "where": f"{r.function} ({r.file}:{r.line})", "cpu": r.cpu_share} for r in ranking.rows]
+    rows: list[dict[str, Any]] = [
+        {"rank": r.rank, "where": f"{r.function} ({r.file}:{r.line})", "cpu": r.cpu_share} for r in ranking.rows
+    ]
     if as_json:
         typer.echo(json.dumps({"ranking": rows, "problems": problems}))
     for row in rows if not as_json else []:

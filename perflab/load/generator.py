@@ -40,6 +40,7 @@ class Generator:
         self.notes: dict[str, Any] = {}  # what a load file wants known of the run, such as where its speech is from
         self._all_slots: dict[str, list[Slot]] = slots(plan)
         self._slots: dict[str, Iterator[Slot]] = {}
+        self._staying = 0  # slots of this process whose user has not left yet
         self.cpu_ns = 0
         self._closed = False
         self.started = Event()  # users wait for it: a worker can be told to spawn before it has read GO
@@ -48,7 +49,9 @@ class Generator:
         """Set the clock's zero and the system's addresses; what was allocated so far leaves the garbage collector."""
         self.go_ns = go_ns
         self.plan = replace(self.plan, endpoints={**self.plan.endpoints, **endpoints})
-        self._slots = {name: iter(every[self.index :: self.workers]) for name, every in self._all_slots.items()}
+        own = {name: every[self.index :: self.workers] for name, every in self._all_slots.items()}
+        self._slots = {name: iter(every) for name, every in own.items()}
+        self._staying = sum(map(len, own.values()))
         self.cpu_ns, self.begin_ns = time.process_time_ns(), time.monotonic_ns()
         gc.collect()
         gc.freeze()  # a full collection would stop every stream for milliseconds
@@ -58,6 +61,15 @@ class Generator:
     def take_slot(self, name: str) -> Slot | None:
         """Return the next slot of a user class that is this process's to run, or None."""
         return next(self._slots.get(name, iter(())), None)
+
+    def leave(self) -> None:
+        """Note that a user has left its slot: when all have and nothing is open, the load is over before its time."""
+        self._staying -= 1
+
+    @property
+    def units_per_user(self) -> int:
+        """How many units each user does before it leaves; 0 = as many as fit into its slot."""
+        return int(self.plan.options.get("units_per_user", 0))
 
     def slots_of(self, name: str) -> list[Slot]:
         """Return all slots of a user class, those of other processes too."""
@@ -74,8 +86,10 @@ class Generator:
 
     @property
     def finished(self) -> bool:
-        """Whether time is up and every unit has ended, or the drain is over."""
+        """Whether all work is done, or time is up and every unit has ended, or the drain is over."""
         now = time.monotonic_ns()
+        if self.units_per_user and self.started.is_set() and self._staying <= 0 and not self.units.open:
+            return True
         return now >= self.end_ns and (not self.units.open or now >= self.end_ns + self.plan.drain_s * NS)
 
     def roll(self) -> None:

@@ -40,6 +40,7 @@ class MeasuredUser(User):
             except Exception as error:  # a fault in the load file: locust would run the task again, and again
                 traceback.print_exc()
                 self.generator.fail(f"{type(self).__name__} {slot.number} raised {type(error).__name__}: {error}")
+            self.generator.leave()
         while True:  # a user that ended would be replaced by locust
             gevent.sleep(PARKED_S)
 
@@ -92,7 +93,8 @@ class PacedUser(MeasuredUser):
         period_ns = round(NS / self.rate_per_s)
         due_ns = self.generator.at_ns(slot.start_s)
         end_ns, seq = self.generator.at_ns(slot.end_s), 0
-        while due_ns < end_ns:
+        most = self.generator.units_per_user
+        while due_ns < end_ns and not (most and seq >= most):
             self.wait_until(due_ns)
             seq += 1
             self.unit(slot.number, seq, due_ns)

@@ -74,6 +74,8 @@ class LoadProcess:
                     raise LoadFailure(ended, f"its plan takes {limit_s:.0f} s", self._group.last_lines())
                 if should_stop and elapsed > 0 and should_stop():
                     self._group.interrupt()
+                if any(self._group.returncodes.values()):  # one has failed: the others would go on without it
+                    self._group.interrupt()
                 self._pause()
             return self._result()
         except BaseException:

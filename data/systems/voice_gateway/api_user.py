@@ -12,7 +12,7 @@ TEMPLATES = ("assistant", "tutor", "summary")
 PROMPTS = (
     ("a function that reverses a linked list", "python"),
     ("a debounce function for a search box", "typescript"),
-    ("a query for the ten best customers of the last quarter", "sql"),
+    ("a parser for lines of key and value pairs", "rust"),
     ("a worker pool that stops on the first error", "go"),
 )
 SETTLED_S = 5.0  # a voice session exists for certain so long after its user came
@@ -32,7 +32,7 @@ def _template_path(stream: random.Random) -> str:
     return f"/api/templates/{stream.choice(TEMPLATES)}"
 
 
-GET_TEMPLATE = Operation("get_template", "simple", "GET", _template_path, weight=1)
+GET_TEMPLATE = Operation("get_template", "simple", "GET", _template_path, weight=1, same_answer=True)
 NEW_CODE = Operation("generate_code", "complex", "POST", lambda _: "/api/code", _new_code, weight=0.7)
 
 

@@ -41,7 +41,7 @@ def speech() -> tuple[Form, list[Clip]]:
 
 
 class VoiceUser(MeasuredUser):
-    """Speaks in turns; options: think_s (1.0), barge_in (0, a probability), turn_timeout_s (30), turns (0 = no end)."""
+    """Speaks in turns; options: think_s (1.0), barge_in (0, a probability), turn_timeout_s (30), units_per_user (0 = no end)."""
 
     @classmethod
     def prepare(cls) -> None:
@@ -51,12 +51,12 @@ class VoiceUser(MeasuredUser):
     def live(self, slot: Slot) -> None:
         """Keep a session open until the slot ends."""
         end_ns = self.generator.at_ns(slot.end_s)
-        self._sessions(slot.number, self.generator.at_ns(slot.start_s), end_ns, int(self._option("turns", 0)))
+        self._sessions(slot.number, self.generator.at_ns(slot.start_s), end_ns, self.generator.units_per_user)
 
     def arrive(self, arrival: Arrival, unit: Unit) -> str:
-        """Come, take `turns` (1) turns, and go."""
+        """Come, take `units_per_user` (1) turns, and go."""
         outcomes = self._sessions(
-            arrival.user, arrival.due_ns, self.generator.end_ns, int(self._option("turns", 1)) or 1
+            arrival.user, arrival.due_ns, self.generator.end_ns, self.generator.units_per_user or 1
         )
         return outcomes[-1] if outcomes else "unfinished"
 
