@@ -167,6 +167,26 @@ def test_an_interrupt_keeps_the_rows_and_ends_every_process(echo_url: str, make_
     assert json.loads((Path(plan.out_dir) / "load.0.done.json").read_text())["rows"] > 20
 
 
+@pytest.mark.slow
+def test_a_worker_that_is_killed_fails_the_load_at_once(echo_url: str, make_plan: MakePlan) -> None:
+    plan = make_plan(endpoints={"echo": echo_url}, duration_s=100.0, workers=2)
+    load = start_load(plan, ECHO_USERS)
+    began = 0.0
+
+    def on_tick(elapsed: float) -> None:
+        nonlocal began
+        if elapsed > 2 and not began:
+            began = time.monotonic()
+            os.kill(load.pids[1], signal.SIGKILL)
+
+    load.go()
+    with pytest.raises(LoadFailure, match="broke off"):
+        load.wait(on_tick)
+    assert time.monotonic() - began < 60
+    assert not any(psutil.pid_exists(pid) for pid in load.pids)
+    assert len(read_rows(sorted(Path(plan.out_dir).glob("load.*.rows")))) > 20
+
+
 def test_should_stop_ends_early_with_a_result(echo_url: str, make_plan: MakePlan) -> None:
     plan = make_plan(endpoints={"echo": echo_url}, duration_s=60.0)
     began = time.monotonic()
