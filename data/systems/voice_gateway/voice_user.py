@@ -41,7 +41,7 @@ def speech() -> tuple[Form, list[Clip]]:
 
 
 class VoiceUser(MeasuredUser):
-    """Speaks in turns; options: think_s (1.0), barge_in (0, a probability), turn_timeout_s (30), units_per_user (0 = no end)."""
+    """Speaks in turns; options: think_s (1.0), barge_in (0, a probability), turn_timeout_s (30), units_per_user (0)."""
 
     @classmethod
     def prepare(cls) -> None:
