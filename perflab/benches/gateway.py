@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from perflab.benches.bar import Bar
+from perflab.errors import StatisticError
 from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.matrix import run_matrix
 from perflab.experiments.study import Study, create_run, reports_folder
@@ -33,7 +34,8 @@ def run(only: set[str], say: Say) -> list[Bar]:
     """Measure the family (or those bars whose id starts with one of `only`) and return its bars."""
     study = _study()
     groups: tuple[tuple[str, Callable[[Study, Say], list[Bar]]], ...] = (
-        ("hundred", hundred_sessions), ("capacity", capacity), ("generator", generator), ("spike", spike), ("help", help_time),
+        ("hundred", hundred_sessions), ("capacity", capacity), ("generator", generator), ("spike", spike),
+        ("help", help_time),
     )  # fmt: skip
     bars: list[Bar] = []
     for name, measure in groups:
@@ -94,7 +96,7 @@ def _added(study: Study, trial: Trial) -> list[Bar]:
     try:
         bound = sectioned_quantile(added, 0.99, 10 if len(added) >= 1000 else 5)
         interval = (bound.low or 0.0, bound.high or 0.0)
-    except Exception as error:  # noqa: BLE001 - too few turns: the figure stands without interval, which is said
+    except StatisticError as error:  # too few turns: the figure stands without interval, which is said
         interval, reason = None, str(error)
     else:
         reason = ""
@@ -102,7 +104,7 @@ def _added(study: Study, trial: Trial) -> list[Bar]:
     return [
         Bar("1.added", "optimised: time added by the gateway, p99", float(np.quantile(added, 0.99)), "<", 10, "ms",
             len(added), interval, {"p50_ms": float(np.median(added)), "reason": reason}),
-        *(Bar("1.clocks", f"{c.name} against outside clocks, median apart", abs(c.median_ms), "<=", c.limit_ms, "ms", c.n)
+        *(Bar("1.clocks", f"{c.name}: median apart from outside clocks", abs(c.median_ms), "<=", c.limit_ms, "ms", c.n)
           for c in checks),
     ]  # fmt: skip
 
@@ -117,8 +119,9 @@ def capacity(study: Study, say: Say) -> list[Bar]:
             trial, level = _hold(study, variant, users, say)
             p95 = level.p95.value if level.p95 else None
             late = trial.facts.generator["late_p99_ms"]
-            seen[variant].append({"users": users, "p95_ms": p95, "failed": level.failed, "late_p99_ms": late,
-                                  "cpu_percent": level.cpu_percent, "generator_cpu": trial.facts.generator["cpu_percent"]})  # fmt: skip
+            row = {"users": users, "p95_ms": p95, "failed": level.failed, "late_p99_ms": late}
+            row |= {"cpu_percent": level.cpu_percent, "generator_cpu": trial.facts.generator["cpu_percent"]}
+            seen[variant].append(row)
             if p95 is None or p95 >= LIMIT_MS or level.failed > 0.01 * level.finished:
                 break
             best[variant] = users

@@ -44,6 +44,7 @@ def collect(
         result.generator.as_dict(),
         study.cores.shared,
         max(shares, default=0.0),
+        dict(result.notes),
         pressure,
     )
     store = SampleStore(study.run.folder("samples"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from perflab.findings.catalogue import Target
     from perflab.findings.judge import Judgement
 
-BLOCK_OPTIONS = {"think_s": 0.3}
+BLOCK_OPTIONS = {"think_s": 0.3, "phrase_max_s": 1.5}
 CPU_MARGIN = 0.05
 
 

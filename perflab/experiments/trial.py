@@ -65,6 +65,7 @@ class TrialFacts:
     generator: dict[str, float]
     shared_core: bool
     run_delay_share: float  # of the system: time runnable but not running / (running + runnable)
+    notes: dict[str, Any]  # what the load file wants known, such as where its speech is from
     pressure_before: float  # share of time in which somebody waited for a CPU while the system started
 
 

@@ -41,6 +41,11 @@ class RunningSystem:
         """Return name to (role, pid) of every process, for the resource sampler."""
         return {p.name: (p.role, p.pid) for p in self.processes.values()}
 
+    def pin(self) -> None:
+        """Give the system its cores and the world around it the others; children of a process are not moved."""
+        for process in self.processes.values():
+            process.stay_on(self.cores.system if process.role == "system" else self.cores.others)
+
     def stop(self) -> dict[str, int]:
         """Stop all processes, last started first, and return their exit codes."""
         return {p.name: p.stop() for p in reversed(list(self.processes.values()))}
@@ -61,7 +66,8 @@ def launch(
     """Start every process of the system, wait until all are ready, and stop them on the way out.
 
     `wrap` changes the command and environment of single processes (a profiler around the system); `plant` is
-    handed to the processes that take planted defects. Stand-ins start first and all are awaited together.
+    handed to the processes that take planted defects. Stand-ins start first and all are awaited together; they start
+    on all cores, which halves the wait, and are pinned to their own when all are ready.
     """
     trial_dir.mkdir(parents=True, exist_ok=True)
     cores = cores or default_cores()
@@ -83,6 +89,7 @@ def launch(
                 started = running.processes[process.name]
                 probe, what = readiness(process.ready, render, started.log_path)
                 wait_for(probe, started, process.ready.timeout_s, what)
+        running.pin()
         yield running
     finally:
         running.stop()
@@ -132,7 +139,6 @@ def _start(process: Process, render: _Renderer, cores: Cores, wrap: Wrap | None,
     argv = render.command(process)
     if wrap:
         argv, env = wrap(argv, env)
-    own = cores.system if process.role == "system" else cores.others
     cwd = render.system.resolve(process.cwd) if process.cwd else render.trial_dir
     return start_process(
         process.name,
@@ -141,6 +147,6 @@ def _start(process: Process, render: _Renderer, cores: Cores, wrap: Wrap | None,
         env,
         cwd,
         render.trial_dir / f"{process.name}.log",
-        own,
+        tuple(sorted({*cores.system, *cores.others})),
         process.stop_timeout_s,
     )

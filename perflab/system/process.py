@@ -19,7 +19,7 @@ LOG_TAIL_LINES = 8
 
 
 def child_setup(cores: tuple[int, ...]) -> Callable[[], None]:
-    """Return what a child does before it becomes the program: die with its parent, and stay on its cores.
+    """Return what a child does before it becomes the program: die with its parent, and stay on its cores, if any.
 
     The death signal is bound to the thread that forks, so processes must be started from a thread that lives on.
     """
@@ -30,7 +30,8 @@ def child_setup(cores: tuple[int, ...]) -> Callable[[], None]:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
-        os.sched_setaffinity(0, cores)
+        if cores:
+            os.sched_setaffinity(0, cores)
 
     return setup
 
@@ -49,6 +50,12 @@ class ManagedProcess:
     def pid(self) -> int:
         """The process id, which is also its group's."""
         return self.popen.pid
+
+    def stay_on(self, cores: tuple[int, ...]) -> None:
+        """Move every thread of the process to `cores`; threads that it starts later stay there too."""
+        for thread in Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):  # it ended between listing and moving
+                os.sched_setaffinity(int(thread.name), cores)
 
     def log_tail(self) -> str:
         """Return the last lines of its output, joined with ' | '."""

@@ -58,7 +58,10 @@ def test_never_ready_says_so_with_its_output(write_system, tmp_path):
 
 def test_dying_at_start_gives_code_and_last_lines(write_system, tmp_path):
     command = '["{python}", "-c", "print(5678); raise SystemExit(3) # {port:http}"]'
-    with pytest.raises(SystemFailure, match="exit code 3.*5678"), started(load_system(write_system(command)), tmp_path):
+    with (
+        pytest.raises(SystemFailure, match=r"exit code 3.*5678"),
+        started(load_system(write_system(command)), tmp_path),
+    ):
         pass
 
 
@@ -83,7 +86,7 @@ def test_a_taken_port_is_told_before_anything_starts(write_system, tmp_path):
         sock.listen()
         port = sock.getsockname()[1]
         system = load_system(write_system(extra=f"[ports]\nhttp = {port}\n"))
-        with pytest.raises(SystemFailure, match=f"Port {port} .* is taken"), started(system, tmp_path):
+        with pytest.raises(SystemFailure, match=rf"Port {port} .* is taken"), started(system, tmp_path):
             pass
 
 

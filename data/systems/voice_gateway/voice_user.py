@@ -37,11 +37,13 @@ def speech() -> tuple[Form, list[Clip]]:
     generator.notes["speech"] = corpus.source
     generator.notes["speech_is_real"] = corpus.real
     form = form_named(generator.plan.flags.get("frames", "json64"))
-    return form, clips(form, [(phrase.name, phrase.frames) for phrase in phrases(corpus)])
+    longest = generator.plan.options.get("phrase_max_s", 2.5)
+    return form, clips(form, [(phrase.name, phrase.frames) for phrase in phrases(corpus, max_s=longest)])
 
 
 class VoiceUser(MeasuredUser):
-    """Speaks in turns; options: think_s (1.0), barge_in (0, a probability), turn_timeout_s (30), units_per_user (0)."""
+    """Speaks in turns; options: think_s (1.0), barge_in (0, a probability), turn_timeout_s (30), units_per_user (0),
+    phrase_max_s (2.5)."""
 
     @classmethod
     def prepare(cls) -> None:

@@ -1,4 +1,4 @@
-"""The load process itself: bound to its parent's life and to its cores, then locust's own command line.
+"""The load process itself: bound to its parent's life, then locust's own command line.
 
 Always a process of its own: importing locust patches sockets and threads, which hangs a notebook kernel.
 """
@@ -11,7 +11,7 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
-CORES_ENV, PARENT_ENV = "PERFLAB_LOAD_CORES", "PERFLAB_LOAD_PARENT"
+PARENT_ENV = "PERFLAB_LOAD_PARENT"
 
 
 def main() -> None:
@@ -19,9 +19,6 @@ def main() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.environ.get(PARENT_ENV) not in (None, str(os.getppid())):
         sys.exit("load: the process that started this load has ended")
-    cores = [int(core) for core in os.environ.get(CORES_ENV, "").split(",") if core]
-    if cores:
-        os.sched_setaffinity(0, cores)
     from locust.main import main as locust_main
 
     sys.argv[0] = "locust"

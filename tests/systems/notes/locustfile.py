@@ -9,7 +9,8 @@ NOTES = 40
 
 def note(stream: random.Random) -> dict[str, str]:
     number = stream.randrange(NOTES)
-    return {"id": str(number), "title": f"Note {number}", "body": f"text of note {number} " * 20, "author": "a", "tag": "t"}
+    text = f"text of note {number} " * 20
+    return {"id": str(number), "title": f"Note {number}", "body": text, "author": "a", "tag": "t"}
 
 
 class NotesUser(PacedHttpUser):
