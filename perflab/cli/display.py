@@ -11,9 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from perflab.runs import Run
-from perflab.units import seconds_text
+from perflab.units import seconds_text as exact_text
 
 QUIET_EVERY_S = 15.0  # without a terminal: a line when the step changes, and this often
+
+
+def seconds_text(seconds: float) -> str:
+    """Say a waiting time in whole seconds: nobody waits for milliseconds."""
+    return exact_text(float(round(seconds)))
 
 
 class Display:

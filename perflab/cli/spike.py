@@ -146,7 +146,8 @@ class PageWatcher:
     """Rebuild the run's page when its findings have changed, so that first answers are readable early."""
 
     def __init__(self, run: Run, reports: Path) -> None:
-        self.run, self.reports, self._seen = run, reports, self._state()
+        self.run, self.reports = run, reports
+        self._seen = self._state()
 
     def _state(self) -> tuple[tuple[str, int], ...]:
         return tuple((f.name, f.stat().st_mtime_ns) for f in sorted(self.run.folder("findings").glob("*.json")))

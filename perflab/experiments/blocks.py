@@ -14,6 +14,7 @@ from perflab.experiments.units_of_work import failures, judged_rows, peak_memory
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
 
 NULL = "null"
+SPREAD_S = 0.4  # over which the users of a block come: a step of this length bounds their jitter
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def block_spec(study: Study, variant: str, arm: str, block: int, plan: BlockPlan
     return TrialSpec(
         name=f"{label}-b{block:02d}-{arm}",
         variant=variant,
-        steps=((0.0, plan.users), (plan.limit_s, 0)),
+        steps=((0.0, plan.users), (SPREAD_S, plan.users), (plan.limit_s, 0)),
         duration_s=plan.limit_s,
         segments=(Segment("block", 0.0, plan.limit_s, plan.users),),
         block=block,

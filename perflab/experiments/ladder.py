@@ -67,11 +67,11 @@ def quantile(times: np.ndarray, q: float) -> Interval | None:
     """Return a quantile of successive response times with its interval by sectioning, or None when n is too small.
 
     Ten sections where each can hold a sample beyond its own quantile, else five (t with 4 degrees of freedom: a
-    wider interval, not a bolder claim).
+    wider interval, not a bolder claim). On logarithms, so that no bound falls below zero.
     """
     sections = 10 if len(times) >= section_minimum_n(q, 10) else 5
     try:
-        return sectioned_quantile(times, q, sections)
+        return sectioned_quantile(times, q, sections, log=True)
     except StatisticError:
         return None
 

@@ -10,12 +10,13 @@ from perflab.errors import StatisticError
 from perflab.experiments.ladder import quantile
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
-from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms, window
+from perflab.experiments.units_of_work import Window, failures, judged_rows, peak_memory_mb, response_ms, window
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
 from perflab.stats.proportion import clopper_pearson
 from perflab.system.spec import Measure
 
+PARTS = 20
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
@@ -51,8 +52,10 @@ def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate
     rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
     good = rows[rows["outcome"] == "ok"]
     span = window(trial, scenario)
-    counts = np.histogram(good["end_ns"], bins=np.arange(span.start_ns, span.end_ns + NS, NS))[0][:-1]
-    return _of_seconds(measure, counts * 60.0, "requests/min", len(good), f"{measure.rows}s")
+    edges = _edges(span)
+    counts = np.histogram(good["end_ns"], bins=edges)[0]
+    per_min = counts * 60.0 * NS / np.diff(edges)
+    return _of_parts(measure, per_min, "requests/min", len(good), f"{measure.rows}s")
 
 
 def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
@@ -73,12 +76,13 @@ def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggrega
 
 def _cpu(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
     span = window(trial, scenario)
-    edges = np.arange(span.start_ns, span.end_ns, NS)
+    edges = _edges(span)
     total = np.zeros(len(edges))
     for process in study.system.system_processes:
         rows = trial.resources[trial.resources["process"] == process.name]
         total += np.interp(edges, rows["t_ns"].to_numpy(dtype=float), rows["cpu_s"])
-    return _of_seconds(measure, 100 * np.diff(total), "%", max(len(total) - 1, 0), "seconds")
+    share = 100 * np.diff(total) * NS / np.diff(edges)
+    return _of_parts(measure, share, "%", int(span.seconds), "seconds")
 
 
 def _memory(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
@@ -109,11 +113,15 @@ def _sustained(study: Study, measure: Measure, trial: Trial, scenario: str, aggr
     )
 
 
-def _of_seconds(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: str) -> Reading:
-    """Bound a mean from its values second by second; ten sections, or five where the window is short."""
-    sections = 10 if len(values) >= 20 else max(3, len(values) // 2)
+def _edges(span: Window) -> np.ndarray:
+    """Return the edges of 20 equal parts of a window, or of its seconds where it is longer than 20 s."""
+    return np.linspace(span.start_ns, span.end_ns, max(PARTS, int(span.seconds)) + 1)
+
+
+def _of_parts(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: str) -> Reading:
+    """Bound a mean from its values part by part, in ten sections."""
     try:
-        found = sectioned_mean(values, sections)
+        found = sectioned_mean(values)
     except StatisticError as error:
         return Reading(measure.metric, None, unit, n, n_unit, str(error))
     return Reading(measure.metric, found, unit, n, n_unit)

@@ -101,7 +101,7 @@ def run_trial(
     """Run a trial, or read it back when this run has it already (a resumed run measures nothing twice).
 
     The load generator's own start overlaps the system's; users come only when both are ready. `during` runs beside
-    the load (a profiler) and the load ends when it returns True, because it has ended the system on purpose.
+    the load (a profiler), which ends with it; it returns whether it has ended the system, on purpose.
     `again` measures even when the run has the trial. `on_tick` gets the seconds since the load began, about twice
     a second.
     """
@@ -133,9 +133,10 @@ def run_trial(
             before, pressure = _cpu_now(running), quiet.read().pressure or 0.0
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
+            stop_early = during is not None
             result = load.wait(
                 on_tick=lambda elapsed: _tick(running, None if ended else on_tick, elapsed, ended),
-                should_stop=lambda: ended,
+                should_stop=lambda: stop_early,
             )
             after = _cpu_now(running)
         cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}

@@ -21,6 +21,11 @@ def _write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def certificate_names(host: str) -> tuple[str, ...]:
+    """Return the names that a stand-in on `host` answers to."""
+    return (host, "127.0.0.1", "localhost")
+
+
 def make_certificates(directory: Path, names: tuple[str, ...] = ("127.0.0.1", "localhost")) -> ssl.SSLContext:
     """Write ca.pem, server-cert.pem and server-key.pem (mode 0600) into `directory`; return the server's context.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import string
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perflab.errors import SystemFailure
 from perflab.system.cores import Cores, default_cores
 from perflab.system.ports import choose_ports
 from perflab.system.probe import readiness
@@ -81,9 +83,11 @@ def launch(
         render(system.metrics.url),
     )
     try:
-        for role in ("standin", "system"):
-            group = [p for p in system.process if p.role == role]
-            for process in group:
+        early = [p for p in system.process if p.role == "standin" or p.after]
+        late = [p for p in system.process if p not in early]
+        for group in (early, late):
+            for process in sorted(group, key=lambda p: bool(p.after)):
+                _await_file(process, running, render)
                 running.processes[process.name] = _start(process, render, cores, (wrap or {}).get(process.name), plant)
             for process in group:
                 started = running.processes[process.name]
@@ -93,6 +97,20 @@ def launch(
         yield running
     finally:
         running.stop()
+
+
+def _await_file(process: Process, running: RunningSystem, render: _Renderer) -> None:
+    """Wait for the file that a process names in `after`, while all that runs already stays alive."""
+    if not process.after:
+        return
+    path, deadline = Path(render(process.after)), time.monotonic() + process.ready.timeout_s
+    while not path.exists():
+        running.check_alive()
+        if time.monotonic() > deadline:
+            raise SystemFailure(
+                f"Process {process.name} waits for {path}, which did not come in {process.ready.timeout_s:g} s"
+            )
+        time.sleep(0.02)
 
 
 class _Renderer:

@@ -111,7 +111,7 @@ def _text_faults(system: System) -> list[str]:
     conditions = {c.name for c in system.condition}
     faults = []
     for process in system.process:
-        texts = [*process.command, *process.env.values(), *([process.log.file] if process.log else [])]
+        texts = [*process.command, *process.env.values(), process.after, *([process.log.file] if process.log else [])]
         for text in texts:
             for _, field, spec, _ in string.Formatter().parse(text):
                 if field is None:

@@ -98,6 +98,7 @@ class Process(_Table):
     flag_format: str = "--{name}={value}"
     plant_env: str = ""
     log: ProcessLog | None = None
+    after: str = ""  # a file: the process starts as soon as it exists, not only when all stand-ins are ready
     stop_timeout_s: float = Field(default=10.0, gt=0, le=60)
 
 

@@ -21,7 +21,7 @@ def finding(study: Study, ordinal: str, **fields: Any) -> Finding:
         fields["caveats"] = (*fields.get("caveats", ()), "quick effort: shortened runs, fewer repetitions")
     if study.time_scale != 1.0:
         fields["caveats"] = (*fields.get("caveats", ()), f"every duration was multiplied by {study.time_scale:g}")
-    return Finding(id=f"F{study.notebook[:2]}-{ordinal}", notebook=study.notebook, **fields)
+    return Finding(id=f"F{study.notebook[:2]}-{ordinal.replace('_', '-')}", notebook=study.notebook, **fields)
 
 
 def effect_of(metric: str, interval: Interval, unit: str, n_unit: str) -> Effect:

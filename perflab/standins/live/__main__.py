@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from perflab.errors import PerflabError, UsageError
-from perflab.standins import process
 from perflab.standins.faults import LIVE_FAULTS, parse_faults
 from perflab.standins.latency import PROFILES, profile_named
-from perflab.standins.live.server import LiveServer
-from perflab.standins.live.world import Options
+
+if TYPE_CHECKING:
+    from perflab.standins.live.server import LiveServer
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -31,18 +32,27 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def server_from(arguments: list[str]) -> LiveServer:
-    """Return the server that a command line asks for; raises UsageError with the argument at fault."""
+    """Return the server that a command line asks for; raises UsageError with the argument at fault.
+
+    ca.pem is written before anything that takes long is imported: who waits for it need not wait for the rest.
+    """
     args = _parser().parse_args(arguments)
-    process.check_port(args.port)
     if not 0.1 <= args.pace <= 1000.0:
         raise UsageError(f"--pace {args.pace:g}", "must be 0.1 to 1000")
     if args.tool_every < 0 or args.connection_lifetime_s < 0:
         raise UsageError("--tool-every and --connection-lifetime-s", "must not be negative")
-    options = Options(
-        profile_named(args.latency), args.seed, args.tool_every, args.pace, args.connection_lifetime_s, args.api_key
-    )
     faults = parse_faults(args.faults, LIVE_FAULTS)
-    return LiveServer(args.host, args.port, args.cert_dir, args.log, options, faults)
+    latency = profile_named(args.latency)
+    from perflab.standins.tls import certificate_names, make_certificates
+
+    tls = make_certificates(args.cert_dir, certificate_names(args.host))
+    from perflab.standins import process
+    from perflab.standins.live.server import LiveServer
+    from perflab.standins.live.world import Options
+
+    process.check_port(args.port)
+    options = Options(latency, args.seed, args.tool_every, args.pace, args.connection_lifetime_s, args.api_key)
+    return LiveServer(args.host, args.port, args.cert_dir, args.log, options, faults, tls)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     except PerflabError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    from perflab.standins import process
+
     return process.run(server.serve)
 
 

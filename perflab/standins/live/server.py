@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -22,7 +23,7 @@ from perflab.standins.live.front import MAX_CONNECTIONS, Front
 from perflab.standins.live.rest import RestService, key_accepted
 from perflab.standins.live.world import LoopClock, Options, World
 from perflab.standins.process import announce, open_log, port_taken, until_stopped
-from perflab.standins.tls import make_certificates
+from perflab.standins.tls import certificate_names, make_certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,12 @@ class LiveServer:
     log: Path
     options: Options
     faults: tuple[Fault, ...] = ()
+    tls: ssl.SSLContext | None = None  # made already; None = made here
 
     async def serve(self) -> None:
         """Serve until stopped; ca.pem is there before the port is; raises UsageError if either cannot be had."""
         loop = asyncio.get_running_loop()
-        tls = make_certificates(self.cert_dir, (self.host, "127.0.0.1", "localhost"))
+        tls = self.tls or make_certificates(self.cert_dir, certificate_names(self.host))
         with open_log(self.log) as log:
             world = World(self.options, LoopClock(loop), log, FaultPlan(self.faults, self.options.seed))
             runner = web.AppRunner(RestService(world).application(), access_log=None, handle_signals=False)

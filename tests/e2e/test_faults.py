@@ -1,0 +1,138 @@
+"""What goes wrong in a study: one clear line, the right exit code, everything measured is kept, nothing runs on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from perflab.runs import list_runs
+
+pytestmark = pytest.mark.slow
+
+
+def spike(
+    root: Path, reports: Path, *args: str, system: str = "tests/systems/notes/notes.toml"
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "perflab", "spike", "--system", str(root / system), "--time-scale", "0.2", *args],
+        cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def wait_for(condition, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.1)
+
+
+def survivors(text: str) -> list[str]:
+    found = []
+    for process in psutil.process_iter(["cmdline", "pid"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if text in command and process.info["pid"] != os.getpid():
+            found.append(command)
+    return found
+
+
+def trial_running(reports: Path, process: str) -> bool:
+    return any(reports.glob(f"runs/*/trials/*/{process}.log"))
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> Path:
+    return tmp_path / "reports"
+
+
+def test_ctrl_c_leaves_a_readable_resumable_run(root, reports):
+    process = spike(root, reports, "--only", "00_machine,11_baseline_load")
+    wait_for(lambda: trial_running(reports, "notes"))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err and "--resume" in err
+    (run,), problems = list_runs(reports)
+    assert problems == [] and run.manifest.status == "interrupted"
+    assert run.step("00_machine").status == "done" and run.step("11_baseline_load").status == "interrupted"
+    assert (run.path / "index.html").is_file()
+    wait_for(lambda: survivors(str(reports)) == [], 10)
+
+    again = spike(root, reports, "--resume", run.id, "--only", "00_machine")
+    _, err = again.communicate(timeout=120)
+    assert "00_machine:" not in err, "a finished notebook was measured again"
+    assert list_runs(reports)[0][0].step("00_machine").wall_s == run.step("00_machine").wall_s
+
+
+def test_a_killed_command_leaves_nothing_running(root, reports):
+    process = spike(root, reports, "--only", "11_baseline_load")
+    wait_for(lambda: trial_running(reports, "notes"))
+    time.sleep(1.0)
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: survivors(str(reports)) == [], 15)
+    assert list_runs(reports)[1] == []
+
+
+def test_a_system_that_dies_mid_load_is_named(root, reports, tmp_path):
+    process = spike(root, reports, "--only", "00_machine,11_baseline_load")
+    wait_for(lambda: trial_running(reports, "notes"))
+
+    def victim() -> list[psutil.Process]:
+        mine = [
+            p for p in psutil.Process(process.pid).children(recursive=True) if "service.py" in " ".join(p.cmdline())
+        ]
+        return [p for p in mine if p.is_running()]
+
+    wait_for(lambda: bool(victim()))
+    time.sleep(4.0)
+    for each in victim():
+        each.kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2, err
+    assert "Traceback" not in err and "notes ended with signal SIGKILL" in err, err
+    (run,), _ = list_runs(reports)
+    assert run.step("00_machine").status == "done" and run.step("11_baseline_load").status == "failed"
+    assert (run.path / "notebooks" / "11_baseline_load.ipynb").is_file()
+    wait_for(lambda: survivors(str(reports)) == [], 10)
+
+
+def test_two_measurements_at_once_are_refused(root, reports):
+    first = spike(root, reports, "--only", "00_machine")
+    try:
+        wait_for(lambda: (reports / ".lock").exists() and (reports / ".lock").read_text() != "")
+        second = spike(root, reports, "--only", "00_machine")
+        _, err = second.communicate(timeout=60)
+        assert second.returncode == 2 and "Another measurement is running" in err
+        assert len(err.strip().splitlines()) == 1
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=60)
+
+
+def test_a_system_that_never_gets_ready(root, reports, tmp_path):
+    text = (
+        (root / "tests/systems/notes/notes.toml")
+        .read_text()
+        .replace("{system_dir}/service.py", "{system_dir}/sleep.py")
+    )
+    text = text.replace(
+        'ready = { http = "http://127.0.0.1:{port:http}/healthz", timeout_s = 20 }',
+        'ready = { http = "http://127.0.0.1:{port:http}/healthz", timeout_s = 2 }',
+    )
+    for name in ("locustfile.py", "run_redis.py", "targets.toml"):
+        (tmp_path / name).write_text((root / "tests/systems/notes" / name).read_text())
+    (tmp_path / "sleep.py").write_text("import time\nprint('asleep', flush=True)\ntime.sleep(60)\n")
+    (tmp_path / "slow.toml").write_text(text.replace("../../../data", str(root / "data")))
+    process = spike(root, reports, "--only", "11_baseline_load", system=str(tmp_path / "slow.toml"))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2 and "was not ready after 2 s" in err and "asleep" in err, err
+    assert "Traceback" not in err
+    wait_for(lambda: survivors("sleep.py") == [], 10)
