@@ -32,7 +32,7 @@ Say = Callable[[str], None]
 
 def run(only: set[str], say: Say) -> list[Bar]:
     """Measure the family (or those bars whose id starts with one of `only`) and return its bars."""
-    study = _study()
+    study = bench_study()
     groups: tuple[tuple[str, Callable[[Study, Say], list[Bar]]], ...] = (
         ("hundred", hundred_sessions), ("capacity", capacity), ("generator", generator), ("spike", spike),
         ("help", help_time),
@@ -47,7 +47,8 @@ def run(only: set[str], say: Say) -> list[Bar]:
     return bars
 
 
-def _study() -> Study:
+def bench_study() -> Study:
+    """Return a study of the reference system in a run of its own below reports/bench."""
     system = load_system(SYSTEM if SYSTEM.exists() else reports_folder().parent / SYSTEM)
     cores = default_cores()
     stay_on(cores.others)

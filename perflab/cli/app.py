@@ -121,7 +121,7 @@ def runs(json_: JsonOption = False) -> None:
 
 @app.command(epilog="Example: perflab bench gateway --json bars.json")
 def bench(
-    name: Annotated[str, typer.Argument(help="A family of benchmarks: gateway.")],
+    name: Annotated[str, typer.Argument(help="A family of benchmarks: gateway, plants.")],
     json_file: Annotated[str, typer.Option("--json", help="Also write the bars to this file.")] = "",
     only: Annotated[str, typer.Option(help="Comma list of bar ids.")] = "",
 ) -> None:

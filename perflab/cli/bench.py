@@ -12,7 +12,7 @@ from perflab.errors import EXIT_OK, EXIT_TARGET_MISSED, UsageError
 from perflab.experiments.study import reports_folder
 from perflab.runs import exclusive, write_atomic
 
-FAMILIES = {"gateway": "perflab.benches.gateway"}
+FAMILIES = {"gateway": "perflab.benches.gateway", "plants": "perflab.benches.plants"}
 
 
 def run_bench(name: str, json_file: str, only: str) -> int:

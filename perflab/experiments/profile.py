@@ -57,7 +57,7 @@ def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> Prof
 def launched_pass(study: Study, sizes: Effort, instrument: Any, variant: str = "baseline") -> ProfilePass:
     """Run a fresh system under an instrument that wraps its command and writes when the process ends."""
     done = ProfilePass(f"{instrument.name}-{instrument.view}")
-    folder, root = _folder(study, variant), _source(study)
+    folder, root = _folder(study, variant), source_root(study)
     name = study.system.system_processes[0].name
     spec = _spec(study, variant, f"profile-{variant}-{done.name}", SETTLE_S + sizes.profile_window_s + 20.0)
 
@@ -106,8 +106,8 @@ def _spec(study: Study, variant: str, name: str, length: float) -> TrialSpec:
 def _attach(study: Study, running: RunningSystem, instrument: Instrument, length: float, done: ProfilePass) -> None:
     study.progress("profile", len(done.watched), 3, f"{instrument.name} {instrument.view}")
     process = running.processes[study.system.system_processes[0].name]
-    target = Target(_source(study), pid=process.pid, log_path=process.log_path, cores=study.cores.others)
-    _capture(instrument, target, length, _folder(study, running.variant.name), _source(study), done)
+    target = Target(source_root(study), pid=process.pid, log_path=process.log_path, cores=study.cores.others)
+    _capture(instrument, target, length, _folder(study, running.variant.name), source_root(study), done)
 
 
 def _capture(
@@ -137,7 +137,8 @@ def _folder(study: Study, variant: str) -> Path:
     return path
 
 
-def _source(study: Study) -> Path:
+def source_root(study: Study) -> Path:
+    """Return the folder whose functions a profile calls own."""
     return study.system.resolve(study.system.source or ".")
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import random
 import re
 import socket
+import threading
+import time
 
 from perflab.errors import SystemFailure
 from perflab.system.spec import System
 
+_LOCK = threading.Lock()
+_CANDIDATES = itertools.chain.from_iterable(
+    random.Random(os.getpid() * 1_000_003 + time.time_ns() % 1_000_003).sample(range(15000, 32000), 17000)
+    for _ in itertools.count()
+)
 _PORT = re.compile(r"\{port:([a-z][a-z0-9_]*)\}")
 
 
@@ -19,21 +29,26 @@ def port_names(system: System) -> list[str]:
 def choose_ports(system: System) -> dict[str, int]:
     """Return a port for every name; raises SystemFailure when a fixed one is taken.
 
-    Free ports are found by binding port 0 and are then released, so another program can take one before the
-    system does: the readiness probe then fails with the system's own message.
+    Free ports come from below the range that the kernel gives to outgoing connections, and none is given twice by
+    this process: between the choice and the system's own bind nobody takes them by chance, not even the variants
+    that start side by side.
     """
     for name, port in system.ports.items():
         _require_free(name, port)
     names = [name for name in port_names(system) if name not in system.ports]
-    sockets = [socket.socket() for _ in names]
-    try:
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        free = {name: sock.getsockname()[1] for name, sock in zip(names, sockets, strict=True)}
-    finally:
-        for sock in sockets:
-            sock.close()
-    return {**system.ports, **free}
+    return {**system.ports, **{name: _free_port() for name in names}}
+
+
+def _free_port() -> int:
+    with _LOCK:
+        for port in _CANDIDATES:
+            with socket.socket() as sock:
+                try:
+                    sock.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+            return port
+    raise SystemFailure("No free port between 15000 and 32000", "", "End what holds them, or fix ports in the file")
 
 
 def _require_free(name: str, port: int) -> None:
