@@ -100,6 +100,7 @@ def run_ladder(study: Study, variant: str, levels: Sequence[int], hold_s: float,
         segments=tuple(segments),
         users=dict(study.system.load.users),
         seed=study.seed,
+        drain_s=3.0,
     )
     trial = run_trial(study, spec, on_tick=lambda at: _tell(study, f"ladder, {variant}", at, length))
     return [level_of(study, trial, s.scenario) for s in segments]

@@ -13,7 +13,8 @@ from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import judged_rows, response_ms
 from perflab.system.spec import Scenario
 
-PROBE_USERS = 5  # stay on before, during and after a spike: their turns show when it is over
+PROBE_USERS = 10  # stay on before, during and after a spike: their turns show when it is over
+FEWEST_PROBES = 5  # a p95 of fewer later units is no sign of anything
 REST_S = 4.0  # between scenarios, for the units under way to end
 
 
@@ -118,20 +119,25 @@ def read_matrix(study: Study, trial: Trial) -> MatrixResult:
 def recovery_of(study: Study, trial: Trial, spike: str) -> Recovery:
     """Return how long after a spike the p95 of probe units was back.
 
-    Back means: the first moment from which the p95 of all later units is at most 10 % above the p95 before the
-    spike. The limit is stated with the result; with few probes the resolution is one unit (seconds).
+    Back means: the first moment from which the p95 of all later probes is at most 10 % above the calm p95. Calm is
+    what was seen before the spike and, where the run has it, in the first steady scenario: a few probes alone bound
+    a p95 badly. The limit is stated with the result; the resolution is one unit (seconds).
     """
+    import pandas as pd
+
     kind = study.system.load.unit_kind
     before, during, after = (judged_rows(trial, kind, name) for name in (f"before {spike}", spike, f"after {spike}"))
-    limit = 1.1 * _p95(response_ms(before))
+    first = study.system.scenario[0].name
+    calm = pd.concat([before, judged_rows(trial, kind, first)]) if first != spike else before
+    limit = 1.1 * _p95(response_ms(calm))
     segment = next(s for s in trial.spec.segments if s.scenario == f"after {spike}")
     good = after[after["outcome"] == "ok"]
     at_s = good["intended_ns"].to_numpy() / NS - trial.facts.go_ns / NS - segment.start_s
     times = response_ms(good)
-    back = next((float(at_s[i]) for i in range(len(times)) if _p95(times[i:]) <= limit), None)
+    back = next((float(at_s[i]) for i in range(len(times) - FEWEST_PROBES + 1) if _p95(times[i:]) <= limit), None)
     lost = int((~trial.units.loc[during.index, "outcome"].isin(("ok", "interrupted", "unfinished"))).sum())
     return Recovery(
-        _p95(response_ms(before)), _p95(response_ms(during)), limit, back, segment.end_s - segment.start_s, lost
+        _p95(response_ms(calm)), _p95(response_ms(during)), limit, back, segment.end_s - segment.start_s, lost
     )
 
 

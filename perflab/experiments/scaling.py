@@ -166,6 +166,7 @@ class Capacities:
 
     target: ResponseTarget
     by_variant: dict[str, Capacity]
+    levels: dict[str, int]  # how many levels each variant has
 
     def table(self) -> pd.DataFrame:
         """Return the capacities as a short table."""
@@ -199,5 +200,7 @@ def capacity(study: Study, held: dict[str, list[Level]], target: ResponseTarget)
     """State what one core carries within the target, for each variant that has levels."""
     cores = float(len(study.cores.system))
     return Capacities(
-        target, {name: capacity_statement(rungs(levels), target.limit_ms, cores=cores) for name, levels in held.items()}
+        target,
+        {name: capacity_statement(rungs(levels), target.limit_ms, cores=cores) for name, levels in held.items()},
+        {name: len(levels) for name, levels in held.items()},
     )

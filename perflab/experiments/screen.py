@@ -9,7 +9,7 @@ import numpy as np
 
 from perflab.experiments.blocks import NULL, equivalence
 from perflab.experiments.study import Study
-from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
+from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, facts_path, run_trial
 from perflab.experiments.units_of_work import Window, system_cpu_in_window, units_done
 from perflab.stats.compare import Comparison, compare_paired
 from perflab.system.variant import single_flag_variants
@@ -62,9 +62,11 @@ def screen_flags(study: Study, *, users: int, windows: int, window_s: float, mar
         replace(base, name=f"screen-{arm.replace('=', '-')}", variant=variant, arm=arm) for arm, variant in arms.items()
     ]
     study.progress("flags", 0, 1, f"{len(arms)} variants side by side", length + 4 * len(arms))
+    # Side by side or not at all: a resumed run that lacks one arm measures all of them again.
+    again = not all(facts_path(study, spec.name).exists() for spec in specs)
     # One thread for each arm lives until its trial is over, which keeps the death signal of its processes valid.
     with ThreadPoolExecutor(len(specs)) as pool:
-        trials = list(pool.map(lambda spec: run_trial(study, spec), specs))
+        trials = list(pool.map(lambda spec: run_trial(study, spec, again=again), specs))
     spans = [_spans(trial, settle, windows, window_s) for trial in trials]
     cost = {t.spec.arm: _cpu_per_unit(study, t, s) for t, s in zip(trials, spans, strict=True)}
     equal = equivalence(trials, "baseline")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.errors import RunCorrupt
 from perflab.experiments.study import Study
 from perflab.instrument.cpu_clock import process_cpu_s
+from perflab.instrument.noise import NoiseWindow
 from perflab.load.plan import LoadPlan
 from perflab.runs import write_atomic
 from perflab.system.launch import RunningSystem, Wrap, launch
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NS = 1_000_000_000
+QUIET_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class TrialFacts:
     shared_core: bool
     run_delay_share: float  # of the system: time runnable but not running / (running + runnable)
     notes: dict[str, Any]  # what the load file wants known, such as where its speech is from
-    pressure_before: float  # share of time in which somebody waited for a CPU while the system started
+    pressure_before: float  # share of a moment before the trial in which somebody waited for a CPU
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,12 @@ def run_trial(
     if facts_path(study, spec.name).exists() and not again:
         return read_trial(study, spec.name)
     from perflab.experiments.collect_trial import collect
-    from perflab.instrument.noise import NoiseWindow
     from perflab.instrument.resources import ResourceSampler
     from perflab.load.runner import start_load
 
     folder = study.run.folder("trials") / spec.name
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted attempt left would be read as this one's
-    quiet = NoiseWindow()
+    pressure = _pressure_before(NoiseWindow())
     load = start_load(load_plan(study, spec, folder), study.load_file, cores=study.cores.others)
     try:
         with (
@@ -130,7 +132,7 @@ def run_trial(
             ) as running,
             ResourceSampler(running.watched()) as sampler,
         ):
-            before, pressure = _cpu_now(running), quiet.read().pressure or 0.0
+            before = _cpu_now(running)
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
             stop_early = during is not None
@@ -143,6 +145,12 @@ def run_trial(
         return collect(study, spec, folder, result, sampler, go_ns, cpu_s, pressure)
     finally:
         load.kill()
+
+
+def _pressure_before(window: NoiseWindow) -> float:
+    """Return the share of a moment, before anything of ours starts, in which somebody waited for a CPU."""
+    time.sleep(QUIET_S)
+    return window.read().pressure or 0.0
 
 
 def _cpu_now(running: RunningSystem) -> dict[str, float]:

@@ -54,10 +54,10 @@ def effect_of_comparison(metric: str, comparison: Comparison, unit: str = "ratio
     )
 
 
-def trust_of(trials: Iterable[Trial], *, saturating: bool = False) -> tuple[TrustCheck, ...]:
+def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[TrustCheck, ...]:
     """Return the checks on the measurement of some trials; the worst trial speaks for all.
 
-    `saturating`: the system is meant to run out of its core, so that its waiting is of its own making.
+    `side_by_side`: variants share a core on purpose and are compared by CPU time, which waiting does not change.
     """
     from perflab.findings import trust
 
@@ -74,7 +74,7 @@ def trust_of(trials: Iterable[Trial], *, saturating: bool = False) -> tuple[Trus
             int(sum(f.generator["lost_frames"] for f in facts)), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
         ),
         trust.own_core({0}, shared or {1}, veto=True),
-        trust.cpu_wait(max(f.run_delay_share for f in facts), self_inflicted=saturating),
+        trust.cpu_wait(max(f.run_delay_share for f in facts), veto=not side_by_side),
         trust.cpu_pressure(max(f.pressure_before for f in facts)),
     )
 

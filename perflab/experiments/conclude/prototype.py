@@ -93,7 +93,7 @@ def conclude_screening(
     study: Study, screening: Screening, trials: list[Trial], figure: Evidence | None
 ) -> list[Finding]:
     """Return one finding for each flag; a flag whose answers differ although it claims to be exact is untrusted."""
-    trust = trust_of(trials)
+    trust = trust_of(trials, side_by_side=True)
     found = []
     for effect in screening.effects:
         equal, compared = effect.equal_answers
@@ -204,7 +204,7 @@ def _recovery(
         f"{recovery.during_p95_ms:.0f} ms, the p95 of probes {back}, and {recovery.lost} units were lost.",
         evidence=evidence(figures.get("spike")),
         details={"recovery": [vars_of(recovery)]},
-        caveats=("back = p95 of all later probe units at most 10 % above the p95 before the spike",),
+        caveats=("back = p95 of all later probe units at most 10 % above the calm p95",),
     )
 
 

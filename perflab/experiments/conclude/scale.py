@@ -20,7 +20,7 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
                 unit="users",
                 low=capacity.low,
                 high=capacity.high,
-                n=0,
+                n=capacities.levels.get(name, 0),
                 n_unit="levels",
                 method="highest level that held",
             )

@@ -19,17 +19,15 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     rows = [r for r in traced(study, findings) if r.domain == study.system.domain]
     named = {v: [r.id for r in rows if r.verdict == v] for v in ("misses", "untrusted", "inconclusive", "meets")}
     judged = study.system.judge
-    gain = next((f for f in findings if f.id == "F30-1"), None)
-    said = f" {gain.claim}" if gain and gain.verdict in ("better", "worse", "equivalent", "trivial") else ""
     if named["misses"]:
-        claim = f"Do not ship {judged} as it is: it misses {', '.join(named['misses'])}.{said}"
+        claim = f"Do not ship {judged} as it is: it misses {', '.join(named['misses'])}."
     elif named["untrusted"]:
-        claim = f"Measure {judged} again: trust checks refused to judge {', '.join(named['untrusted'])}.{said}"
+        claim = f"Measure {judged} again: trust checks refused to judge {', '.join(named['untrusted'])}."
     elif not named["meets"]:
-        claim = f"Nothing can be said of {judged} yet: no target was judged.{said}"
+        claim = f"Nothing can be said of {judged} yet: no target was judged."
     else:
         how = "provisionally " if study.quick or named["inconclusive"] else ""
-        claim = f"Ship {judged}, {how}by {len(named['meets'])} targets met and none missed.{said}"
+        claim = f"Ship {judged}, {how}by {len(named['meets'])} targets met and none missed."
     open_points = (
         f"{len(named['inconclusive'])} inconclusive, {sum(r.verdict == 'not-yet-judged' for r in rows)} not yet judged"
     )
