@@ -119,7 +119,11 @@ def _edges(span: Window) -> np.ndarray:
 
 
 def _of_parts(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: str) -> Reading:
-    """Bound a mean from its values part by part, in ten sections."""
+    """Bound a mean from its values part by part, in ten sections; parts that are all equal bound themselves."""
+    if len(values) and float(np.ptp(values)) == 0.0:
+        same = float(values[0])
+        whole = Interval(same, same, same, 1.0, len(values), f"equal in {len(values)} parts")
+        return Reading(measure.metric, whole, unit, n, n_unit)
     try:
         found = sectioned_mean(values)
     except StatisticError as error:

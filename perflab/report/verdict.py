@@ -132,4 +132,13 @@ def _points(findings: Sequence[Finding]) -> tuple[str, ...]:
     ranked = sorted((f for f in findings if f.headline > 0), key=lambda f: (-f.headline, f.id))
     comparisons = [f for f in ranked if f.kind == "comparison"][:1]
     observations = [f for f in ranked if f.kind == "observation"][:2]
-    return tuple(f.claim if f.claim.endswith((".", "!", "?")) else f.claim + "." for f in (*comparisons, *observations))
+    return tuple(_told(finding) for finding in (*comparisons, *observations))
+
+
+def _told(finding: Finding) -> str:
+    """Return a claim as a sentence; one that a trust check refused is never told as if it held."""
+    claim = finding.claim if finding.claim.endswith((".", "!", "?")) else finding.claim + "."
+    if finding.verdict != "untrusted":
+        return claim
+    failed = [check.name for check in finding.trust if check.veto and not check.passed]
+    return f"Not to be trusted ({', '.join(failed) or 'a check failed'}): {claim}"
