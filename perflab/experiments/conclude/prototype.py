@@ -200,7 +200,7 @@ def _recovery(
         verdict="untrusted" if vetoed(trust) else "reported",
         variant=result.variant,
         trust=trust,
-        claim=f"In the spike the p95 of {result.variant} rose from {recovery.before_p95_ms:.0f} to "
+        claim=f"In the spike the p95 of {result.variant} went from {recovery.before_p95_ms:.0f} to "
         f"{recovery.during_p95_ms:.0f} ms, the p95 of probes {back}, and {recovery.lost} units were lost.",
         evidence=evidence(figures.get("spike")),
         details={"recovery": [vars_of(recovery)]},
