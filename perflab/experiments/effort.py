@@ -55,7 +55,7 @@ QUICK = Effort(
         "setup": 90,
         "00_machine": 20,
         "10_baseline_profile": 85,
-        "11_baseline_load": 65,
+        "11_baseline_load": 80,
         "30_prototype": 340,
         "40_scalability": 10,
         "41_monitoring": 15,

@@ -26,8 +26,10 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     elif not named["meets"]:
         claim = f"Nothing can be said of {judged} yet: no target was judged."
     else:
-        how = "provisionally " if study.quick or named["inconclusive"] else ""
-        claim = f"Ship {judged}, {how}by {len(named['meets'])} targets met and none missed."
+        how = ", provisionally" if study.quick or named["inconclusive"] else ""
+        unsure = f", {len(named['inconclusive'])} inconclusive ({', '.join(named['inconclusive'])})"
+        claim = f"Ship {judged}{how}: {len(named['meets'])} targets met, none missed"
+        claim += f"{unsure if named['inconclusive'] else ''}."
     open_points = (
         f"{len(named['inconclusive'])} inconclusive, {sum(r.verdict == 'not-yet-judged' for r in rows)} not yet judged"
     )
