@@ -24,9 +24,9 @@ from perflab.instrument.table import ProfileTable
 from perflab.stats.compare import compare_differences
 from perflab.system.launch import RunningSystem
 
-HOT = ("housekeeping.py", "refresh_levels")
-LEAK = ("housekeeping.py", "note_turn")
-LOCK = ("housekeeping.py", "settle_ledger")
+HOT = ("housekeeping.py", "Levels.refresh_levels")
+LEAK = ("housekeeping.py", "Notes.note_turn")
+LOCK = ("housekeeping.py", "Ledger.settle_ledger")
 QUERY_FUNCTION = "read"
 LATE_MS, LEAK_KB_S, LOCK_MS, QUERY_MS = 40.0, 1000.0, 5.0, 30.0
 DOSES = (5.0, 10.0, 20.0)
