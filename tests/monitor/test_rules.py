@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from perflab.experiments.watch import metric_map
 from perflab.findings.catalogue import Target, load_targets
 from perflab.monitor import promtool
 from perflab.monitor.alerts import burn_alerts, objectives
 from perflab.monitor.kpi import kpi_rows
-from perflab.monitor.metric_map import VOICE_GATEWAY, metric_map
 from perflab.monitor.rules import alert_rules, rules_yaml
+from perflab.system.load_file import load_system
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = load_targets(ROOT / "data/catalogue/targets.toml")
+MONITOR = load_system(ROOT / "data/systems/voice_gateway.toml").monitor
+assert MONITOR is not None
+VOICE_GATEWAY = metric_map(MONITOR)
 RULES = alert_rules(TARGETS, VOICE_GATEWAY, domain="gemini_codegen", cores=1, memory_bytes=1024e6)
 BY_NAME = {alert.name: alert for alert in RULES.alerts}
 needs_promtool = pytest.mark.skipif(
@@ -91,7 +95,7 @@ def test_kpi_map_covers_all_indicators_and_names_its_gaps():
         assert row.query or row.gap, row
         assert set(row.alerts) <= set(BY_NAME)
     assert any(row.indicator == "disk" and "node exporter" in row.gap for row in rows)
-    assert metric_map("voice-gateway") is VOICE_GATEWAY and metric_map("another") is None
+    assert VOICE_GATEWAY.job == "voice-gateway"
 
 
 def test_without_promtool_the_check_is_skipped_with_the_line_that_mends_it(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from perflab.experiments.trial import Trial
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison
 from perflab.stats.interval import Interval
+from perflab.system.cores import default_cores
 
 STAND_IN_CAVEAT = "the world around the system is a stand-in; its think time is a named profile, not the real service's"
 
@@ -66,14 +67,15 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[Tr
         return ()
     frames = [int(f.generator["asked_frame_rate"] * f.generator["wall_s"]) for f in facts]
     late = max(f.generator["late_p99_ms"] for f in facts)
-    shared = {0} if any(f.shared_core for f in facts) else set()
+    cores = default_cores()  # the same choice as the trials made: it depends on the machine alone
+    own, others = set(cores.system), set(cores.system if any(f.shared_core for f in facts) else cores.others)
     return (
         trust.generator_late(late, sum(frames)),
         trust.generator_cpu(max(f.generator["cpu_percent"] for f in facts) / 100),
         trust.nothing_lost(
             int(sum(f.generator["lost_frames"] for f in facts)), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
         ),
-        trust.own_core({0}, shared or {1}, veto=True),
+        trust.own_core(own, others, veto=True),
         trust.cpu_wait(max(f.run_delay_share for f in facts), veto=not side_by_side),
         trust.cpu_pressure(max(f.pressure_before for f in facts)),
     )
