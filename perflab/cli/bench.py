@@ -12,7 +12,12 @@ from perflab.errors import EXIT_OK, EXIT_TARGET_MISSED, UsageError
 from perflab.experiments.study import reports_folder
 from perflab.runs import exclusive, write_atomic
 
-FAMILIES = {"gateway": "perflab.benches.gateway", "plants": "perflab.benches.plants"}
+FAMILIES = {
+    "gateway": "perflab.benches.gateway",
+    "plants": "perflab.benches.plants",
+    "stats": "perflab.benches.stats",
+    "profiles": "perflab.benches.profiles",
+}
 
 
 def run_bench(name: str, json_file: str, only: str) -> int:
