@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
+from perflab.system.spec import System
 
 NULL = "null"
 SPREAD_S = 0.4  # over which the users of a block come: a step of this length bounds their jitter
@@ -82,14 +84,19 @@ class BlockResult:
         )
 
 
-def run_blocks(study: Study, arms: dict[str, str], plan: BlockPlan, label: str) -> BlockResult:
+def run_blocks(
+    study: Study, arms: dict[str, str], plan: BlockPlan, label: str, *, systems: Mapping[str, System] | None = None
+) -> BlockResult:
     """Run `arms` (arm name to variant name) in randomised complete blocks; raises what a trial raises.
+
+    `systems`: arm name to the system that the arm starts, where it is not the study's own (another commit's).
 
     Every arm of a block gets the same seed, hence the same phrases, pauses and think times (common random numbers);
     each trial is a fresh process and does a fixed amount of work, so that CPU per unit needs no window.
     """
     from perflab.stats.schedule import balanced_blocks
 
+    studies = {arm: replace(study, system=(systems or {}).get(arm, study.system)) for arm in arms}
     order = balanced_blocks(list(arms), plan.blocks, study.seed)
     total, done, began = len(arms) * plan.blocks, 0, time.monotonic()
     trials: list[Trial] = []
@@ -98,9 +105,9 @@ def run_blocks(study: Study, arms: dict[str, str], plan: BlockPlan, label: str) 
             spec = block_spec(study, arms[arm], arm, block, plan, label)
             left = (time.monotonic() - began) / done * (total - done) if done else None
             study.progress(label, done, total, f"block {block + 1} of {plan.blocks}, {arm}", left)
-            trials.append(run_trial(study, spec))
+            trials.append(run_trial(studies[arm], spec))
             done += 1
-    figures = tuple(arm_figures(study, trial) for trial in trials)
+    figures = tuple(arm_figures(studies[trial.spec.arm], trial) for trial in trials)
     return BlockResult(figures, tuple(t.spec.name for t in trials), equivalence(trials, "baseline"))
 
 
