@@ -2,7 +2,9 @@
 
 All are off unless the environment variable PERFLAB_PLANT asks for them, and then on loopback only: with them the
 instruments that study this gateway are themselves put to the test. Doses, with commas between:
-``hot`` per cent of CPU, ``leak`` KB/s, ``slow_query`` ms per page of history, ``late`` ms, ``lock`` ms per 50 frames.
+``hot`` per cent of CPU, ``leak`` KB/s, ``slow_query`` ms per page of history, ``late`` ms, ``lock`` ms per 50 frames;
+``blend`` per cent of CPU with much memory, ``words`` KB/s in small objects, ``gain`` per cent of CPU inside one native
+operator, ``rest`` per cent of the wall asleep on the event loop, 3 ms at a time.
 """
 
 from __future__ import annotations
@@ -17,9 +19,20 @@ from typing import Any
 from perflab.errors import UsageError
 from perflab.gateway.flags.server import ClientLink
 from perflab.gateway.session.turn import Turn
+from perflab.gateway.upkeep import Blends, Gains, Rests, Words
 from perflab.wire.frame import Flag, FrameType
 
-DOSES = {"hot": 90.0, "leak": 100_000.0, "slow_query": 2_000.0, "late": 5_000.0, "lock": 500.0}  # name: highest dose
+DOSES = {  # name: highest dose
+    "hot": 90.0,
+    "leak": 100_000.0,
+    "slow_query": 2_000.0,
+    "late": 5_000.0,
+    "lock": 500.0,
+    "blend": 90.0,
+    "words": 20_000.0,
+    "gain": 90.0,
+    "rest": 90.0,
+}
 FRAMES_PER_LOOK = 32
 FRAMES_PER_ENTRY = 50
 LONGEST_S = 0.005
@@ -44,14 +57,16 @@ def parse_doses(text: str) -> dict[str, float]:
 
 def frame_chores(doses: dict[str, float]) -> list[Chore]:
     """Return what is done for every frame of audio."""
-    chores: list[Chore] = []
-    if "hot" in doses:
-        chores.append(Levels(doses["hot"] / 100).refresh_levels)
-    if "leak" in doses:
-        chores.append(Notes(doses["leak"] * 1000).note_turn)
-    if "lock" in doses:
-        chores.append(Ledger(doses["lock"] / 1000).settle_ledger)
-    return chores
+    made: dict[str, Callable[[float], Chore]] = {
+        "hot": lambda dose: Levels(dose / 100).refresh_levels,
+        "leak": lambda dose: Notes(dose * 1000).note_turn,
+        "lock": lambda dose: Ledger(dose / 1000).settle_ledger,
+        "blend": lambda dose: Blends(dose / 100).blend_pages,
+        "words": lambda dose: Words(dose * 1000).index_words,
+        "gain": lambda dose: Gains(dose / 100).shape_gain,
+        "rest": lambda dose: Rests(dose / 100).settle_frame,
+    }
+    return [make(doses[name]) for name, make in made.items() if name in doses]
 
 
 class Levels:
@@ -88,12 +103,13 @@ class Notes:
 
     def __init__(self, bytes_per_s: float) -> None:
         self._rate, self._start_s, self._kept = bytes_per_s, time.monotonic(), 0
+        self._least = int(min(16_384, max(1_024, bytes_per_s / 50)))  # 20 ms of notes: a window's edge is below 1 %
         self._notes: list[bytes] = []
 
     def note_turn(self, pcm: bytes) -> None:
         """Take the notes that are due."""
         due = int(min(self._rate * (time.monotonic() - self._start_s), NOTES_LIMIT)) - self._kept
-        if due >= 16_384:
+        if due >= self._least:
             self._notes.append(b"\x01" * due)
             self._kept += due
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ast
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from perflab.errors import UsageError
-from perflab.gateway import housekeeping
+from perflab.gateway import housekeeping, upkeep
 from perflab.gateway.housekeeping import Levels, Notes, frame_chores, history_query, parse_doses
 from perflab.gateway.state.schema import SCHEMA
 from perflab.gateway.state.sessions import HISTORY_PAGE
+from perflab.gateway.upkeep import Blends, Gains, Rests, Words
 from perflab.wire.marks import Mark
 
 from .planted import PLANTED
@@ -66,6 +68,45 @@ def test_notes_grow_at_their_rate(monkeypatch: pytest.MonkeyPatch) -> None:
         now += 0.02
         notes.note_turn(PCM)
     assert sum(map(len, notes._notes)) == pytest.approx(2_000_000, abs=20_000)
+
+
+def test_words_grow_at_their_rate_in_small_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(upkeep.time, "monotonic", lambda: now)
+    words = Words(1_000_000)
+    for _ in range(50):
+        now += 0.02
+        words.index_words(PCM)
+    kept, last = 0, words._last
+    while last:
+        kept += sys.getsizeof(last) + sys.getsizeof(last[1])
+        last = last[0]
+    assert kept == pytest.approx(1_000_000, abs=1000)
+
+
+@pytest.mark.parametrize(("make", "chore"), [(Blends, "blend_pages"), (Gains, "shape_gain")])
+def test_cpu_budgets_are_kept(make: type, chore: str) -> None:
+    work = getattr(make(0.4), chore)
+    for _ in range(housekeeping.FRAMES_PER_LOOK):
+        work(PCM)
+    inside, start = 0.0, time.process_time()
+    for _ in range(2000):
+        sum(range(20_000))
+        entered = time.thread_time()
+        work(PCM)
+        inside += time.thread_time() - entered
+    assert inside / (time.process_time() - start) == pytest.approx(0.4, abs=0.03)
+
+
+def test_rests_keep_their_share_of_the_wall() -> None:
+    rests = Rests(0.3)
+    began, asleep = time.monotonic(), 0.0
+    while time.monotonic() < began + 1.0:
+        entered = time.monotonic()
+        rests.settle_frame(PCM)
+        asleep += time.monotonic() - entered
+        time.sleep(0.001)
+    assert asleep / (time.monotonic() - began) == pytest.approx(0.3, abs=0.05)
 
 
 def test_the_slow_query_finds_the_same_rows(tmp_path: Path) -> None:
