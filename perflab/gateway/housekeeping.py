@@ -33,7 +33,7 @@ DOSES = {  # name: highest dose
     "gain": 90.0,
     "rest": 90.0,
 }
-FRAMES_PER_LOOK = 32
+FRAMES_PER_LOOK = 8
 FRAMES_PER_ENTRY = 50
 LONGEST_S = 0.005
 NOTES_LIMIT = 1 << 30

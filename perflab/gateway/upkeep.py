@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-FRAMES_PER_LOOK = 32
+FRAMES_PER_LOOK = 8
 LONGEST_S = 0.005
 REST_S = 0.003
 BLOCK = 65_536
