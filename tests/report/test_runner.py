@@ -29,6 +29,11 @@ def kernels() -> set[int]:
     return found
 
 
+def left_behind(folder: Path) -> set[Path]:
+    """Sockets and connection files that a kernel left in its working directory, and scratch folders of notebooks."""
+    return {*folder.glob("*-ipc-*"), *folder.glob("kernel-*"), *Path("/tmp").glob("perflab-nb-*")}
+
+
 def statuses(out: Path) -> dict[str, str]:
     """What the kept notebook says of each code cell."""
     cells = nbformat.read(out, as_version=4).cells
@@ -68,8 +73,9 @@ def test_good_notebook_is_done_and_measured(tmp_path: Path) -> None:
     ],
 )
 def test_broken_notebooks_are_never_green(tmp_path: Path, name: str, status: str, cell: str, words: str) -> None:
-    out = tmp_path / f"{name}.ipynb"
+    out, before = tmp_path / f"{name}.ipynb", left_behind(tmp_path)
     outcome = run_notebook(NOTEBOOKS / f"{name}.ipynb", {}, out, timeout_s=90, cwd=tmp_path)
+    assert left_behind(tmp_path) <= before
     assert outcome.status == status
     assert words in outcome.reason and "\n" not in outcome.reason
     assert {c.id: c.status for c in outcome.cells}[cell] == status
@@ -98,6 +104,7 @@ def test_time_limit_ends_a_notebook_even_one_deaf_to_interrupts(tmp_path: Path, 
     assert outcome.wall_s < 40
     assert statuses(tmp_path / "x.ipynb") == {"before": "completed", "spins": "timeout", "after": "not run"}
     assert kernels() <= before
+    assert not list(tmp_path.glob("kernel-*"))
 
 
 @pytest.mark.slow
@@ -116,9 +123,9 @@ def test_no_orphan_after_the_caller_ends(tmp_path: Path, signum: int) -> None:
         "from perflab.report.notebook.runner import run_notebook; "
         "run_notebook(Path(sys.argv[1]), {}, Path(sys.argv[2]), timeout_s=120)"
     )
-    before = kernels()
+    before, files = kernels(), left_behind(tmp_path)
     caller = subprocess.Popen([sys.executable, "-c", code, str(NOTEBOOKS / "endless.ipynb"), str(tmp_path / "x.ipynb")],
-                              cwd=ROOT, stderr=subprocess.DEVNULL)  # fmt: skip
+                              cwd=tmp_path, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
     deadline = time.monotonic() + 60
     while len(kernels() - before) < 3 and time.monotonic() < deadline:  # caller, runner, kernel
         time.sleep(0.1)
@@ -130,6 +137,9 @@ def test_no_orphan_after_the_caller_ends(tmp_path: Path, signum: int) -> None:
     while kernels() - before and time.monotonic() < deadline:
         time.sleep(0.1)
     assert kernels() <= before
+    while left_behind(tmp_path) - files and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left_behind(tmp_path) <= files
     if signum == signal.SIGINT:  # an interrupted notebook is kept, and not called done
         assert nbformat.read(tmp_path / "x.ipynb", as_version=4).metadata.perflab_outcome.status == "killed"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
-from traitlets import Unicode
+from traitlets import Unicode, default
 
 from perflab.report.notebook.outcome import CellRecord, CellStatus, Status
 
@@ -23,9 +24,18 @@ SAMPLE_S = 0.05
 
 
 class StrictKernelManager(AsyncKernelManager):
-    """Starts our own kernel with this Python, over Unix sockets: no ports, so nothing to collide."""
+    """Starts our own kernel with this Python, over Unix sockets: no ports, so nothing to collide.
+
+    The sockets lie in the notebook's scratch folder, which is removed however the kernel ends: jupyter_client's own
+    default is the working directory, where a killed kernel would leave them.
+    """
 
     transport = Unicode("ipc")
+
+    @default("ip")
+    def _sockets(self) -> str:
+        """Return the common beginning of the sockets' paths; with `-N` behind it must fit in 107 bytes."""
+        return os.path.join(os.environ["JUPYTER_RUNTIME_DIR"], "k")
 
     @property
     def kernel_spec(self) -> KernelSpec:

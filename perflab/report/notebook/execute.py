@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -16,16 +17,22 @@ from types import FrameType
 from perflab.report.notebook.lifeline import MARK, die_with_parent, sweep
 
 
-def _on_term(_signum: int, _frame: FrameType | None) -> None:
-    """End everything below this notebook, then this process."""
+def _leave(parent: int) -> None:
+    """End everything below this notebook, then this process; a parent that was killed left us its scratch folder."""
     sweep(os.environ.get(MARK, ""), grace_s=0.5)
+    if os.getppid() != parent and (scratch := os.environ.get("JUPYTER_RUNTIME_DIR")):
+        shutil.rmtree(scratch, ignore_errors=True)
     os._exit(143)
 
 
 def main(argv: list[str]) -> int:
     """Execute the notebook; 0 when every cell ran, 1 otherwise (the parent judges by the record, not by this)."""
-    signal.signal(signal.SIGTERM, _on_term)
     notebook, out, order = Path(argv[0]), Path(argv[1]), json.loads(Path(argv[2]).read_text(encoding="utf-8"))
+
+    def on_term(_signum: int, _frame: FrameType | None) -> None:
+        _leave(int(order["parent"]))
+
+    signal.signal(signal.SIGTERM, on_term)
     die_with_parent(int(order["parent"]), signal.SIGTERM)
 
     from perflab.report.notebook.light_imports import BLOCKED_IN_RUNNER, block
