@@ -32,7 +32,10 @@ class Canary:
 
 @dataclass(frozen=True)
 class NoiseReading:
-    """One window; shares in 0..1. `pressure` is PSI cpu "some" (None where the kernel has none)."""
+    """One window; shares in 0..1. `pressure` is PSI cpu "some" (None where the kernel has none).
+
+    `canary` ran after the window, `canary_before` before it (None unless it was asked for).
+    """
 
     seconds: float
     run_delay: float
@@ -41,6 +44,7 @@ class NoiseReading:
     pressure: float | None
     throttled_s: float
     canary: Canary
+    canary_before: Canary | None = None
 
 
 def run_canary(rounds: int = CANARY_ROUNDS) -> Canary:
@@ -53,10 +57,14 @@ def run_canary(rounds: int = CANARY_ROUNDS) -> Canary:
 
 
 class NoiseWindow:
-    """Open it before a trial and read it right after; `pid` is the process whose waiting counts (default: this one)."""
+    """Open it before a trial and read it right after; `pid` is the process whose waiting counts (default: this one).
 
-    def __init__(self, pid: int = 0) -> None:
-        self.pid = pid or os.getpid()
+    `canary_rounds` sizes the canary; with `canary_first` one runs before the window as well.
+    """
+
+    def __init__(self, pid: int = 0, *, canary_rounds: int = CANARY_ROUNDS, canary_first: bool = False) -> None:
+        self.pid, self.canary_rounds = pid or os.getpid(), canary_rounds
+        self._canary = run_canary(canary_rounds) if canary_first else None
         self._began = time.monotonic()
         self._before = self._counters()
         self._sched = proc.schedstat(self.pid)
@@ -78,8 +86,34 @@ class NoiseWindow:
             1 - (spent[3] + spent[4]) / total,
             some,
             throttled - throttled0,
-            run_canary(),
+            run_canary(self.canary_rounds),
+            self._canary,
         )
+
+
+class ThreadWait:
+    """Nanoseconds for which the calling thread was ready but had no core; one reading costs about 10 us.
+
+    The file stays open, so that it can be read right beside a timing of a millisecond: read far from it, run delay
+    says nothing of that timing (rank correlation 0.03 to 0.35 instead of 0.98). It belongs to the thread that opened
+    it. Where the kernel keeps no such account every reading is 0.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._file = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._file = -1
+
+    def read_ns(self) -> int:
+        """Return what the thread has waited so far."""
+        return int(os.pread(self._file, 96, 0).split()[1]) if self._file >= 0 else 0
+
+    def close(self) -> None:
+        """Close the file; reading is over."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 def _cpu_times() -> list[int]:

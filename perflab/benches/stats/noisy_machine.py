@@ -1,0 +1,133 @@
+"""A machine kept busy by our own hogs: false alarms, power and coverage of paired timing, on real work.
+
+Four arms (A, its twin A', +2 % and +5 % more of the same work) are timed in blocks while four hogs come and go on the
+cores. 200 comparisons of 20 pairs each, no sample in two of them. A trial is judged by the median WALL time of its
+repetitions, declared here before anything is measured: CPU time may be used only where a system never fills its own
+cores, and the bar is about timing on a busy machine. What the other summaries of the very same repetitions would
+have said stands in the detail.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from perflab.benches.bar import Bar
+from perflab.benches.parts import Say
+from perflab.instrument.hogs import hogs
+from perflab.instrument.known_work import known_work
+from perflab.instrument.paired_times import Clock, PairedTimes, Summary
+from perflab.instrument.paired_timing import NULL, TimingPlan, time_paired
+from perflab.stats.operating import Operating, grouped_comparisons, operating
+from perflab.stats.proportion import clopper_pearson
+
+ORDER = 50
+COMPARISONS, PAIRS, MARGIN = 200, 20, 0.02
+INNER = 15  # repetitions of about 0.3 ms: a trial needs 4 ms of CPU
+HOGS, ON_S, OFF_S = 4, 0.5, 0.3  # mean stretches: drift and steps, as on a shared machine
+LIMIT_S = 580.0
+EFFECTS = {NULL: 0.0, "+2 %": 0.02, "+5 %": 0.05}
+ESTIMATORS: tuple[tuple[Clock, Summary], ...] = (
+    ("wall", "median"), ("wall", "min"), ("wall", "mean"), ("cpu", "median"), ("cpu", "mean"),
+)  # fmt: skip
+
+
+def bars(say: Say) -> list[Bar]:
+    """Measure for about four minutes and return the bars."""
+    times = measure(say, COMPARISONS)
+    delay = float(times.wait_ns[times.warmups :].sum() / times.wall_ns[times.warmups :].sum())
+    table = [row(times, clock, summary) for clock, summary in ESTIMATORS]
+    for line in table:
+        say(" ".join(f"{name} {value}" for name, value in line.items()))
+    detail = {"estimators": table, "hogs": HOGS, "run_delay": delay, "pairs": PAIRS, "inner": INNER}
+    return [
+        Bar("noise.delay", "run delay of the timed thread beside our hogs", 100 * delay, ">=", 30, "%"),
+        *_null_bars(times, detail),
+        *_power_bars(times),
+        *_coverage_bars(times),
+    ]  # fmt: skip
+
+
+def measure(say: Say, comparisons: int) -> PairedTimes:
+    """Time all arms beside the hogs."""
+    arms = {"A": known_work(), **{name: known_work(1 + effect) for name, effect in EFFECTS.items()}}
+    total = comparisons * PAIRS
+
+    def tick(done: int, of: int) -> None:
+        if done % 1000 == 0:
+            say(f"  block {done} of {of}")
+
+    with hogs(HOGS, LIMIT_S, on_s=ON_S, off_s=OFF_S):
+        return time_paired(arms, TimingPlan(total, INNER, warmups=4), tick)
+
+
+def judged(times: PairedTimes, arm: str, clock: Clock = "wall", summary: Summary = "median") -> Operating:
+    """Compare A with an arm in groups of neighbouring pairs that share no sample."""
+    steps = times.log_ratios("A", arm, clock=clock, summary=summary)
+    return operating(grouped_comparisons(steps, PAIRS), PAIRS, EFFECTS[arm], MARGIN)
+
+
+def in_blocks(times: PairedTimes, clock: Clock = "wall", summary: Summary = "median") -> int:
+    """Count false alarms of the design AAA BBB on the same A and A' trials.
+
+    The trials of a comparison are taken in the order in which they ran: the first half is called A, the second B. A
+    Mann-Whitney test at 5 %, which is what most tools do with two sets of runs, should then see a difference one time
+    in twenty.
+    """
+    from scipy.stats import mannwhitneyu
+
+    series = times.in_order(("A", NULL), clock=clock, summary=summary).reshape(-1, 2 * PAIRS)
+    p = mannwhitneyu(series[:, :PAIRS], series[:, PAIRS:], axis=1).pvalue
+    return int((np.asarray(p) < 0.05).sum())
+
+
+def row(times: PairedTimes, clock: Clock, summary: Summary) -> dict[str, Any]:
+    """Return what one way of summing up a trial would have said."""
+    null, two, five = (judged(times, arm, clock, summary) for arm in EFFECTS)
+    steps = times.log_ratios("A", NULL, clock=clock, summary=summary)
+    return {
+        "estimator": f"{clock} {summary}", "sd %": round(100 * float(steps.std(ddof=1)), 2),
+        "mad %": round(148.26 * float(np.median(np.abs(steps - np.median(steps)))), 2),
+        "false alarms": null.differs.events, "false verdicts": null.claims.events,
+        "AAA BBB": in_blocks(times, clock, summary), "+2 % found": two.found.events, "+5 % found": five.found.events,
+        "truth held": null.covers.events + two.covers.events + five.covers.events,
+    }  # fmt: skip
+
+
+def _null_bars(times: PairedTimes, detail: dict[str, Any]) -> list[Bar]:
+    null, blocks = judged(times, NULL), in_blocks(times)
+    n = null.differs.n
+    bound = clopper_pearson(blocks, n)
+    return [
+        Bar("noise.null", "A/A: intervals without zero", null.differs.events, "<=", 16, f"of {n}", n, detail=detail),
+        Bar("noise.false", "A/A: verdicts better or worse", null.claims.events, "<=", 4, f"of {n}", n),
+        Bar("noise.block", "AAA BBB on the same trials: false alarms", 100 * blocks / n, ">=", 15, "%", n,
+            _percent(bound.low, bound.high)),
+    ]  # fmt: skip
+
+
+def _power_bars(times: PairedTimes) -> list[Bar]:
+    made = []
+    for arm, limit in (("+5 %", 95), ("+2 %", 85)):
+        found = judged(times, arm).found
+        made.append(Bar(f"noise.{arm[1]}", f"{arm} found with {PAIRS} pairs", 100 * found.value, ">=", limit, "%",
+                        found.n, _percent(found.low, found.high)))  # fmt: skip
+    return made
+
+
+def _coverage_bars(times: PairedTimes) -> list[Bar]:
+    """Both sides of 92 to 98 %, over the two planted effects together."""
+    seen = [judged(times, arm).covers for arm in ("+2 %", "+5 %")]
+    events, n = sum(s.events for s in seen), sum(s.n for s in seen)
+    bound = clopper_pearson(events, n)
+    detail = {f"effect {arm}": s.value for arm, s in zip(("+2 %", "+5 %"), seen, strict=True)}
+    return [
+        Bar(f"noise.cover.{side}", f"intervals that hold the planted truth, {words}", 100 * events / n, operator, limit,
+            "%", n, _percent(bound.low, bound.high), detail)
+        for side, words, operator, limit in (("low", "at least", ">=", 92), ("high", "at most", "<=", 98))
+    ]  # fmt: skip
+
+
+def _percent(low: float | None, high: float | None) -> tuple[float, float]:
+    return 100 * (low or 0.0), 100 * (1.0 if high is None else high)

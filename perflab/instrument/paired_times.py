@@ -1,0 +1,149 @@
+"""What paired timing yields: every repetition of every arm with its noise, and what may be concluded from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.errors import StatisticError
+from perflab.instrument.noise import NoiseReading
+from perflab.stats.compare import Comparison, compare_paired
+
+Clock = Literal["wall", "cpu"]
+Summary = Literal["median", "min", "mean"]
+MOST_DROPPED = 0.20  # share of the blocks: a limit that strikes more was the wrong limit for this machine
+_SUMMARIES: dict[str, Callable[..., Any]] = {"median": np.median, "min": np.min, "mean": np.mean}
+
+
+@dataclass(frozen=True)
+class SensorLimits:
+    """Beyond which a block may be dropped; declared before the first measurement, never fitted to its outcome.
+
+    `run_delay`: share of a trial's wall time spent waiting for a core. `steal`, `pressure`: shares of the block.
+    `throttled_s`: seconds for which a CPU quota stopped it. `canary`: the slower of the canaries before and after, as
+    a multiple of the median canary of the run.
+    """
+
+    run_delay: float = 0.9
+    steal: float = 0.10
+    pressure: float = 1.0
+    throttled_s: float = 0.0
+    canary: float = 2.0
+
+
+@dataclass(frozen=True)
+class Screening:
+    """Which blocks stay: `kept` is a mask over all blocks, warm-ups out; `beyond` counts those beyond a limit."""
+
+    kept: NDArray[np.bool_]
+    beyond: int
+    dropped: int
+    sentence: str
+
+
+@dataclass(frozen=True)
+class PairedTimes:
+    """All repetitions: arrays of shape (blocks, arms, repetitions) in nanoseconds; warm-up blocks come first.
+
+    `place`: (blocks, arms), the place of the arm within its block. `sensors`: one reading per block, canary before
+    and after.
+    """
+
+    arms: tuple[str, ...]
+    warmups: int
+    wall_ns: NDArray[np.int64]
+    cpu_ns: NDArray[np.int64]
+    wait_ns: NDArray[np.int64]
+    place: NDArray[np.int64]
+    sensors: tuple[NoiseReading, ...]
+
+    @property
+    def run_delay(self) -> NDArray[np.float64]:
+        """Share of each trial's wall time in which its thread waited for a core: (blocks, arms)."""
+        return np.asarray(np.clip(self.wait_ns.sum(axis=2) / self.wall_ns.sum(axis=2), 0.0, 1.0))
+
+    def column(self, arm: str, clock: Clock = "wall", summary: Summary = "median", *, limits: SensorLimits | None = None
+               ) -> NDArray[np.float64]:  # fmt: skip
+        """Return one figure per kept block in seconds: the `summary` of the trial's repetitions.
+
+        Why the median of repetitions is the default: on a contended core most repetitions of a fraction of a
+        millisecond run undisturbed and a few are cut short by milliseconds. The median ignores those until half are
+        hit, and still says what is typical. The mean takes all of the noise. The minimum is the steadiest, but it
+        answers another question (the luckiest repetition), falls with the number of repetitions, and does not see a
+        work that is slow every third time. CPU time is free of waiting, but only a system that never fills its own
+        cores may be judged by it: one that waits for itself would look faster than its users find it.
+        """
+        data = self.wall_ns if clock == "wall" else self.cpu_ns
+        kept = self.screen(limits).kept
+        return np.asarray(_SUMMARIES[summary](data[kept, self._index(arm)], axis=1) / 1e9, dtype=np.float64)
+
+    def log_ratios(self, baseline: str, candidate: str, **options: Any) -> NDArray[np.float64]:
+        """Return log(candidate / baseline) per kept block; options as in `column`."""
+        return np.log(self.column(candidate, **options) / self.column(baseline, **options))
+
+    def compare(self, baseline: str, candidate: str, *, margin: float, null: str = "", **options: Any) -> Comparison:
+        """Compare two arms, less time being better; `null` names the arm identical to `baseline` that may void it.
+
+        Raises what `compare_paired` raises.
+        """
+        before, after = self.column(baseline, **options), self.column(candidate, **options)
+        twin = self.column(null, **options) if null else None
+        return compare_paired(before, after, lower_is_better=True, margin=margin, null_arm=twin)
+
+    def in_order(self, arms: tuple[str, ...], **options: Any) -> NDArray[np.float64]:
+        """Return the figures of the kept trials of `arms` in the order in which they ran, whatever their arm."""
+        kept = self.screen(options.get("limits")).kept
+        values = np.stack([self.column(arm, **options) for arm in arms], axis=1)
+        columns = np.array([self._index(arm) for arm in arms])
+        order = np.argsort(self.place[kept][:, columns], axis=1)
+        return np.asarray(np.take_along_axis(values, order, axis=1).ravel())
+
+    def screen(self, limits: SensorLimits | None) -> Screening:
+        """Decide which blocks stay; None keeps all but the warm-ups.
+
+        A block goes whole, with all its arms, whichever arm was disturbed, and by its sensors alone: times are never
+        looked at. When more than 20 % are beyond a limit none is dropped, and the sentence says so.
+        """
+        kept = np.arange(len(self.sensors)) >= self.warmups
+        if limits is None:
+            return Screening(kept, 0, 0, "no block was dropped")
+        beyond = kept & self._beyond(limits)
+        count, total = int(beyond.sum()), int(kept.sum())
+        if count > MOST_DROPPED * total:
+            words = f"{count} of {total} blocks are beyond a sensor's limit: too many to drop, so all were kept"
+            return Screening(kept, count, 0, words)
+        words = f"{count} of {total} blocks were dropped whole because a sensor was beyond its limit"
+        return Screening(kept & ~beyond, count, count, words if count else "no block was dropped")
+
+    def _beyond(self, limits: SensorLimits) -> NDArray[np.bool_]:
+        canary = np.array([max(s.canary.wall_ms, s.canary_before.wall_ms if s.canary_before else 0.0)
+                           for s in self.sensors])  # fmt: skip
+        return np.asarray(
+            (self.run_delay.max(axis=1) > limits.run_delay)
+            | np.array([s.steal > limits.steal for s in self.sensors])
+            | np.array([(s.pressure or 0.0) > limits.pressure for s in self.sensors])
+            | np.array([s.throttled_s > limits.throttled_s for s in self.sensors])
+            | (canary > limits.canary * np.median(canary))
+        )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one flat row per trial, warm-ups included and marked, for a table or a file."""
+        wait = self.run_delay
+        for block, arm in np.ndindex(wait.shape):
+            yield {
+                "block": block, "arm": self.arms[arm], "place": int(self.place[block, arm]),
+                "warmup": block < self.warmups, "run_delay": float(wait[block, arm]),
+                "wall_median_s": float(np.median(self.wall_ns[block, arm])) / 1e9,
+                "wall_min_s": float(self.wall_ns[block, arm].min()) / 1e9,
+                "wall_mean_s": float(self.wall_ns[block, arm].mean()) / 1e9,
+                "cpu_median_s": float(np.median(self.cpu_ns[block, arm])) / 1e9,
+            }  # fmt: skip
+
+    def _index(self, arm: str) -> int:
+        if arm not in self.arms:
+            raise StatisticError(f"No arm {arm!r} was timed", f"arms are {', '.join(self.arms)}")
+        return self.arms.index(arm)

@@ -1,0 +1,112 @@
+"""Paired timing on real work: the order, the marks, the planted effect, and what may be dropped."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from perflab.errors import StatisticError, UsageError
+from perflab.instrument.known_work import known_work
+from perflab.instrument.paired_times import PairedTimes, SensorLimits
+from perflab.instrument.paired_timing import NULL, TimingPlan, time_paired, with_null
+
+ARMS = {"A": known_work(), "B": known_work(1.5)}
+
+
+@pytest.fixture(scope="module")
+def times() -> PairedTimes:
+    return time_paired(with_null(ARMS, "A"), TimingPlan(blocks=24, inner=9, warmups=2))
+
+
+def test_every_arm_runs_once_a_block_and_blocks_are_mirrored(times: PairedTimes) -> None:
+    assert times.arms == ("A", NULL, "B") and times.wall_ns.shape == (26, 3, 9)
+    assert (np.sort(times.place, axis=1) == [0, 1, 2]).all()
+    assert (times.place[0::2] == 2 - times.place[1::2]).all()
+    assert len({tuple(row) for row in times.place}) > 2
+
+
+def test_warm_ups_are_kept_and_marked_but_not_judged(times: PairedTimes) -> None:
+    rows = list(times.rows())
+    assert sum(row["warmup"] for row in rows) == 2 * 3 and len(rows) == 26 * 3
+    assert times.column("A").size == 24
+
+
+def test_a_planted_half_more_is_found_on_either_clock_and_the_null_arm_does_not_void_it(times: PairedTimes) -> None:
+    for clock in ("wall", "cpu"):
+        found = times.compare("A", "B", margin=0.05, null=NULL, clock=clock)
+        assert found.verdict == "worse" and found.low < 1.5 < found.high * 1.05
+    assert (times.cpu_ns > 0).all() and (times.run_delay >= 0).all() and (times.run_delay <= 1).all()
+
+
+def test_each_block_has_its_sensors_with_a_canary_before_and_after(times: PairedTimes) -> None:
+    assert len(times.sensors) == 26
+    assert all(s.canary_before is not None and s.canary_before.cpu_ms > 0 < s.canary.cpu_ms for s in times.sensors)
+
+
+def test_trials_in_the_order_of_running(times: PairedTimes) -> None:
+    series, place = times.in_order(("A", "B")), times.place[times.warmups :]
+    first = ("A", "B")[int(place[0, 2] < place[0, 0])]
+    assert series.size == 48 and series[0] == times.column(first)[0]
+
+
+def throttle(times: PairedTimes, blocks: range) -> PairedTimes:
+    """Return the same times as if a quota had stopped the machine in some blocks."""
+    sensors = [replace(s, throttled_s=0.1 if i in blocks else 0.0, steal=0.0) for i, s in enumerate(times.sensors)]
+    return replace(times, sensors=tuple(sensors))
+
+
+QUOTA = SensorLimits(run_delay=1.0, canary=1e9)
+
+
+def test_a_block_beyond_a_limit_goes_whole_and_is_reported(times: PairedTimes) -> None:
+    marked = throttle(times, range(5, 8))
+    seen = marked.screen(QUOTA)
+    assert (seen.dropped, int(seen.kept.sum())) == (3, 21) and "3 of 24 blocks were dropped" in seen.sentence
+    assert not seen.kept[5:8].any() and not seen.kept[:2].any()
+    assert marked.column("A", limits=QUOTA).size == marked.column("B", limits=QUOTA).size == 21
+    assert marked.column("A").size == 24
+
+
+def test_more_than_a_fifth_beyond_a_limit_drops_none_and_says_so(times: PairedTimes) -> None:
+    seen = throttle(times, range(5, 12)).screen(QUOTA)
+    assert (seen.beyond, seen.dropped, int(seen.kept.sum())) == (7, 0, 24) and "too many to drop" in seen.sentence
+
+
+def test_what_is_dropped_does_not_depend_on_the_times(times: PairedTimes) -> None:
+    marked = throttle(times, range(5, 8))
+    slower = replace(marked, wall_ns=marked.wall_ns * np.array([1, 1, 7])[:, None],
+                     wait_ns=marked.wait_ns * np.array([1, 1, 7])[:, None])  # fmt: skip
+    assert (slower.screen(QUOTA).kept == marked.screen(QUOTA).kept).all()
+
+
+def test_commands_are_timed_in_processes_of_their_own() -> None:
+    short, long = (f"sum(range({n}))" for n in (10, 4_000_000))
+    plan = TimingPlan(blocks=6, inner=1, warmups=1)
+    times = time_paired(
+        {"A": [sys.executable, "-I", "-S", "-c", short], "B": [sys.executable, "-I", "-S", "-c", long]}, plan
+    )
+    assert (times.column("B", "cpu") > times.column("A", "cpu")).all() and times.wall_ns.min() > 0
+
+
+def test_a_command_that_fails_is_an_error_not_a_time() -> None:
+    arms = {"A": [sys.executable, "-I", "-S", "-c", "raise SystemExit(3)"], "B": ["true"]}
+    with pytest.raises(UsageError, match="ended with 3"):
+        time_paired(arms, TimingPlan(blocks=1, inner=1))
+
+
+@pytest.mark.parametrize("plan", [TimingPlan(0), TimingPlan(1, inner=0), TimingPlan(1, warmups=-1)])
+def test_a_plan_without_blocks_is_refused(plan: TimingPlan) -> None:
+    with pytest.raises(UsageError, match="at least one block"):
+        time_paired(ARMS, plan)
+
+
+def test_unknown_arms_and_single_arms_are_refused(times: PairedTimes) -> None:
+    with pytest.raises(StatisticError, match="No arm 'C' was timed"):
+        times.column("C")
+    with pytest.raises(StatisticError, match="at least two arms"):
+        time_paired({"A": known_work()}, TimingPlan(1))
+    with pytest.raises(UsageError, match="No baseline"):
+        with_null(ARMS, "C")
