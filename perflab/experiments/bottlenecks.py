@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perflab.experiments.profile import ProfilePass, cpu_ms_per_unit
+from perflab.experiments.profile import ProfilePass, cpu_ms_per_unit, source_root, unwatched_rows
+from perflab.experiments.profile_views import (
+    agreement_rows,
+    gate_rows,
+    line_rows,
+    rank_rows,
+    timeline_rows,
+    waiting_rows,
+)
+from perflab.experiments.slow_turns import SlowTurns, slow_turns
 from perflab.experiments.study import Study
 from perflab.experiments.units_of_work import units_done
 from perflab.instrument.failures import CODES
+from perflab.instrument.interface import Capture
 from perflab.instrument.libraries import by_library
 from perflab.instrument.overhead import Overheads, judge_overheads
 from perflab.instrument.ranking import Bottleneck, Context, Ranking, rank
@@ -33,7 +44,13 @@ class Bottlenecks:
     memory: tuple[dict[str, Any], ...]
     libraries: tuple[dict[str, Any], ...]
     problems: tuple[tuple[str, str], ...]
-    cpu_ms: float  # per unit of work, unwatched
+    cpu_ms: float  # per unit of work, unwatched; NaN where there is no unit
+    captures: tuple[Capture, ...] = ()
+    root: Path = Path()
+    units: float = 0.0  # done in memray's window
+    slow: SlowTurns | None = None
+    rendered: tuple[Path, ...] = ()
+    unit: str = "unit"
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the ranking as flat rows."""
@@ -41,29 +58,58 @@ class Bottlenecks:
 
     def table(self) -> pd.DataFrame:
         """Return the ranking as a short table."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows())
+        return _frame(self.rows())
 
     def memory_table(self) -> pd.DataFrame:
         """Return the places that allocate most, by memray."""
-        import pandas as pd
-
-        return pd.DataFrame(self.memory)
+        return _frame(self.memory)
 
     def library_table(self) -> pd.DataFrame:
         """Return the libraries that take most CPU, by py-spy."""
-        import pandas as pd
+        return _frame(self.libraries)
 
-        return pd.DataFrame(self.libraries)
+    def waiting_table(self) -> pd.DataFrame:
+        """Return the places that hold a thread without CPU, by py-spy's wall view less its CPU."""
+        return _frame(waiting_rows(self.tables, self.ranking))
+
+    def gate_table(self) -> pd.DataFrame:
+        """Return which instrument is believed, and why another one is not."""
+        return _frame(gate_rows(self.ranking.gates))
+
+    def line_rows(self) -> list[dict[str, Any]]:
+        """Return the own lines with the most CPU, with their source."""
+        return line_rows(self.tables, self.root, self.units)
+
+    def timeline_rows(self) -> list[dict[str, Any]]:
+        """Return memory over memray's window."""
+        return timeline_rows(self.captures)
+
+    def rank_rows(self) -> list[dict[str, Any]]:
+        """Return each vote's rank of each place, with intervals."""
+        return rank_rows(self.ranking)
+
+    def agreement_rows(self) -> list[dict[str, Any]]:
+        """Return how far each pair of votes agrees."""
+        return agreement_rows(self.ranking.agreements)
 
     def share_rows(self) -> list[dict[str, Any]]:
         """Return each instrument's share of each place, for the figure."""
-        return [
-            {"where": f"{item.function} ({item.file})", "instrument": name, "share": 100 * share}
-            for item in self.ranking.rows[:SHOWN]
-            for name, share in item.shares.items()
-        ]
+        intervals = {vote.name: vote.intervals for vote in self.ranking.votes}
+        rows = []
+        for item in self.ranking.rows[:SHOWN]:
+            for name, share in item.shares.items():
+                found = intervals.get(name, {}).get((item.file, item.function))
+                low, high = found[:2] if found else (share, share)
+                rows.append(
+                    {
+                        "where": f"{item.function} ({item.file})",
+                        "instrument": name,
+                        "share": 100 * share,
+                        "low": 100 * min(low, share),
+                        "high": 100 * max(high, share),
+                    }
+                )
+        return rows
 
     def sentence(self) -> str:
         """Say the first place, or that the instruments cannot say."""
@@ -72,12 +118,55 @@ class Bottlenecks:
         first = self.ranking.rows[0]
         if not self.ranking.first:
             reasons = "; ".join(f"{flag}: {CODES[flag][0]}" for flag in self.ranking.flags if flag in CODES)
-            return f"The instruments cannot name one first place ({reasons or 'none may vote'})."
+            between = ", ".join(self.ranking.candidates[:4])
+            return f"Cannot say which place is first ({reasons or 'no instrument may vote'})" + (
+                f"; the candidates are {between}." if between else "."
+            )
+        alone = " Only one instrument may vote here: provisional." if "P310" in self.ranking.flags else ""
         return (
             f"{first.function} ({first.file}, line {first.line}) takes {100 * first.cpu_share:.0f} % "
             f"[{100 * first.low:.0f}, {100 * first.high:.0f}] of CPU, {_spent(first)}; removing it could save at most "
-            f"that much (bound x {first.amdahl_bound:.2f})."
+            f"that much (bound x {first.amdahl_bound:.2f}).{alone}"
         )
+
+    def waiting_sentence(self) -> str:
+        """Say what blocks most, or that it cannot be said, or that nothing was asked."""
+        rows = waiting_rows(self.tables, self.ranking)
+        gate = next((g for g in self.ranking.gates if g.view == "wall"), None)
+        if gate is None:
+            return "No wall-clock view was captured: what waits is not known."
+        if gate.verdict == "disqualified":
+            return f"Cannot say what waits: {gate.reason}."
+        if not rows:
+            return "No place holds a thread without CPU for 0.5 % of the window or more."
+        return f"{rows[0]['where']} waits for {rows[0]['waits (% of the window)']:.1f} % of the window without CPU."
+
+    def agreement_sentence(self) -> str:
+        """Say how far the voting instruments agree."""
+        pairs = self.ranking.agreements
+        if not pairs:
+            return "Fewer than two instruments may vote on CPU: nothing to compare."
+        pair = pairs[0]
+        tau = "not defined" if pair.tau != pair.tau else f"{pair.tau:.2f}"
+        return (
+            f"{pair.first} and {pair.second} share {100 * pair.overlap:.0f} % of their first {pair.k} places and "
+            f"{'name the same first' if pair.same_first else 'name different first ones'}; rank-biased overlap "
+            f"{pair.rbo:.2f}, tau-b {tau} over {pair.keys} places of at least 2 %."
+        )
+
+    def slow_sentence(self) -> str:
+        """Say what the slow units of work bound, if their stages are known."""
+        return self.slow.sentence(self.unit) if self.slow else ""
+
+    def graphs(self) -> list[Path]:
+        """Return the flame graphs and pages that the instruments drew."""
+        return [path for path in self.rendered if path.is_file()]
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame([dict(row) for row in rows])
 
 
 def _spent(item: Bottleneck) -> str:
@@ -90,14 +179,17 @@ def _spent(item: Bottleneck) -> str:
 def _row(item: Bottleneck) -> dict[str, Any]:
     return {
         "rank": item.rank,
+        "rank interval": f"[{item.rank_low}, {item.rank_high}]",
         "where": f"{item.function} ({item.file}:{item.line})",
         "CPU share (%)": round(100 * item.cpu_share, 1),
         "interval": f"[{100 * item.low:.0f}, {100 * item.high:.0f}]",
+        "CPU (ms per unit)": None if item.cpu_us_per_unit is None else round(item.cpu_us_per_unit / 1e3, 2),
+        "own frame innermost (%)": None if item.leaf_share is None else round(100 * item.leaf_share, 1),
         "instruments (%)": ", ".join(f"{name} {100 * share:.0f}" for name, share in item.shares.items()),
         "inside libraries": ", ".join(f"{name} {100 * share:.0f}" for name, share in item.libraries[:3]),
         "KB per unit": None if item.bytes_per_unit is None else round(item.bytes_per_unit / 1e3, 1),
         "blocking (%)": None if item.blocking_share is None else round(100 * item.blocking_share, 1),
-        "p95 turn (%)": None if item.share_of_p95_turn is None else round(100 * item.share_of_p95_turn, 1),
+        "slow turn (%, estimate)": None if item.share_of_p95_turn is None else round(100 * item.share_of_p95_turn, 2),
         "at most": f"x {item.amdahl_bound:.2f}",
         "strategies": ", ".join(item.strategies),
         "flags": ", ".join(item.flags),
@@ -110,19 +202,56 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
     sampled = passes[0]
     assert sampled.trial is not None
     base = cpu_ms_per_unit(study, sampled.trial, sampled.unwatched)
+    slow = slow_turns(study, unwatched_rows(study, sampled))
+    units = _memray_units(study, passes)
     context = Context(
-        units=_memray_units(study, passes), cpu_us_per_unit=1e3 * base, strategies=candidate_strategies(study)
+        units=units,
+        cpu_us_per_unit=1e3 * base if np.isfinite(base) else 0.0,
+        turn_busy=slow.busy if slow else 0.0,
+        strategies=candidate_strategies(study),
     )
-    gil = next((t for t in tables if ("pyspy", "gil") in t.views()), None)
     return Bottlenecks(
         rank(list(tables), context),
         tables,
         overheads(study, passes),
-        tuple(memory_rows(passes)),
-        tuple(library_rows(gil)) if gil else (),
+        tuple(memory_rows([capture for each in passes for capture in each.captures.values()])),
+        tuple(_libraries_of(tables)),
         tuple(p for each in passes for p in each.problems),
         base,
+        tuple(capture for each in passes for capture, _ in each.captures.values()),
+        source_root(study),
+        units,
+        slow,
+        tuple(path for each in passes for path in each.rendered),
+        study.system.unit,
     )
+
+
+def of_command(
+    seen: Sequence[tuple[Capture, ProfileTable]],
+    problems: Sequence[tuple[str, str]],
+    root: Path,
+    rendered: Sequence[Path],
+) -> Bottlenecks:
+    """Fuse the captures of a plain command or callable: no unit of work, so nothing per unit and no slow turns."""
+    tables = tuple(table for _, table in seen)
+    return Bottlenecks(
+        rank(list(tables)),
+        tables,
+        None,
+        tuple(memory_rows(seen)),
+        tuple(_libraries_of(tables)),
+        tuple(problems),
+        float("nan"),
+        tuple(capture for capture, _ in seen),
+        root,
+        rendered=tuple(rendered),
+    )
+
+
+def _libraries_of(tables: Sequence[ProfileTable]) -> list[dict[str, Any]]:
+    gil = next((t for t in tables if ("pyspy", "gil") in t.views()), None)
+    return library_rows(gil) if gil else []
 
 
 def _memray_units(study: Study, passes: Sequence[ProfilePass]) -> float:
@@ -166,13 +295,9 @@ def overhead_rows(found: Bottlenecks) -> list[dict[str, Any]]:
     return [{"instrument": r.instrument, "value": 100 * (r.ratio - 1)} for r in rows]
 
 
-def memory_rows(passes: Sequence[ProfilePass]) -> list[dict[str, Any]]:
+def memory_rows(seen: Sequence[tuple[Capture, ProfileTable]]) -> list[dict[str, Any]]:
     """Return the own functions that allocated most and those that held most at the end, by memray."""
-    for each in passes:
-        for name, (_, table) in each.captures.items():
-            if name.startswith("memray"):
-                return _memory_of(table)
-    return []
+    return next((_memory_of(table) for capture, table in seen if capture.instrument == "memray"), [])
 
 
 def _memory_of(table: ProfileTable) -> list[dict[str, Any]]:

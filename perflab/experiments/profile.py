@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perflab.errors import InstrumentFailure
 from perflab.experiments.effort import Effort
@@ -17,6 +17,9 @@ from perflab.experiments.units_of_work import Window, judged_rows, system_cpu_in
 from perflab.instrument.interface import Capture, Instrument, Target
 from perflab.instrument.table import ProfileTable
 from perflab.system.launch import RunningSystem
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETTLE_S = 4.0
 PROFILED_USERS = 25  # instruments are never put on a live system with more load than this
@@ -150,14 +153,18 @@ def cpu_ms_per_unit(study: Study, trial: Trial, spans: list[Window]) -> float:
     return 1e3 * cpu / work if work > 0 else float("nan")
 
 
-def first_look(study: Study, sampled: ProfilePass) -> list[dict[str, Any]]:
-    """Return the stages of a unit of work from the unwatched stretches."""
-    assert sampled.trial is not None
-    rows = judged_rows(sampled.trial, study.system.load.unit_kind)
-    inside = [rows[(rows["end_ns"] > s.start_ns) & (rows["end_ns"] < s.end_ns)] for s in sampled.unwatched]
+def unwatched_rows(study: Study, sampled: ProfilePass) -> pd.DataFrame:
+    """Return the units of work that lie whole in the unwatched stretches: no instrument is in their latency."""
     import pandas as pd
 
-    return stage_rows(study, pd.concat(inside))
+    assert sampled.trial is not None
+    rows = judged_rows(sampled.trial, study.system.load.unit_kind)
+    return pd.concat([rows[(rows["end_ns"] > s.start_ns) & (rows["end_ns"] < s.end_ns)] for s in sampled.unwatched])
+
+
+def first_look(study: Study, sampled: ProfilePass) -> list[dict[str, Any]]:
+    """Return the stages of a unit of work from the unwatched stretches."""
+    return stage_rows(study, unwatched_rows(study, sampled))
 
 
 def units_seen(study: Study, sampled: ProfilePass) -> dict[str, Any]:

@@ -6,25 +6,29 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 
+from perflab.instrument.agreement import Agreement, agree
+from perflab.instrument.blocking import blocking, blocking_gate
 from perflab.instrument.gates import Gate, voters
 from perflab.instrument.leak import Growth
-from perflab.instrument.source_tree import MODULE
 from perflab.instrument.stacks import LIBRARY, LOOP
 from perflab.instrument.table import ProfileTable
+from perflab.instrument.votes import Interval, Key, Vote, fused_intervals, fused_share, is_place, make_votes
 
-Key = tuple[str, str]
 LISTED = 0.01  # smaller shares are noise at any sample count that a quick run reaches
+CONTAMINATED = 0.30  # run-queue delay up to which even the views that do not measure the wall were seen to be right
 
 
 @dataclass(frozen=True)
 class Bottleneck:
     """One place: what each instrument says of it, and what removing it could bring at most.
 
-    `cpu_share`: mean of the voting instruments, weighted by samples; `low`, `high`: its 95 % sampling interval
-    (run-to-run noise is not in it). `amdahl_bound`: CPU capacity times this at most, 1 / (1 - share). `blocking_share`:
-    share of the wall time in which it held the loop without using CPU. `library`: no own code on the stack.
-    `libraries`: where its share goes, as shares of all CPU.
+    `cpu_share`: mean of the voting instruments, weighted by samples; `low`, `high` and `rank_low`, `rank_high`: 95 %
+    sampling intervals by bootstrap (run-to-run noise is not in them). `amdahl_bound`: CPU capacity times this at
+    most, 1 / (1 - share). `blocking_share`: share of the window in which it held a thread without using CPU.
+    `library`: no own code on the stack. `libraries`: where its share goes, as shares of all CPU. `leaf_share`: share
+    in which it was itself innermost (py-spy); the rest ran in what it called.
     """
 
     rank: int
@@ -46,11 +50,23 @@ class Bottleneck:
     share_of_p95_turn: float | None = None
     strategies: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    rank_low: int = 0
+    rank_high: int = 0
+    leaf_share: float | None = None
+
+    @property
+    def name(self) -> str:
+        """File and function, as the tables of other modules key it."""
+        return f"{self.file}:{self.function}"
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The fused ranking; `first` is empty when the instruments cannot say (`flags` tells why)."""
+    """The fused ranking; `first` is empty when the instruments cannot say (`flags` tells why).
+
+    `candidates`: the places between which they cannot say. `votes`: what each voting instrument said. `agreements`:
+    each pair of votes compared over own functions.
+    """
 
     rows: tuple[Bottleneck, ...]
     gates: tuple[Gate, ...]
@@ -58,19 +74,23 @@ class Ranking:
     flags: tuple[str, ...]
     loop_share: float
     startup_share: float
+    candidates: tuple[str, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
 
 
 @dataclass(frozen=True)
 class Context:
     """What is known beside the profiles; every field may be empty.
 
-    `units`: work done in memray's window; `cpu_us_per_unit` of the unprofiled system; `turn_shares`: share of the
-    p95 turn by "file:function"; `strategies`: candidate ids by "file:function", file, or library package.
+    `units`: work done in memray's window; `cpu_us_per_unit` of the unprofiled system; `turn_busy`: share of a slow
+    turn in which the system's own stages ran; `strategies`: candidate ids by "file:function", file, or library
+    package.
     """
 
     units: float = 0.0
     cpu_us_per_unit: float = 0.0
-    turn_shares: Mapping[str, float] | None = None
+    turn_busy: float = 0.0
     strategies: Mapping[str, tuple[str, ...]] | None = None
     growth: tuple[Growth, ...] = ()
 
@@ -78,104 +98,138 @@ class Context:
 def rank(tables: list[ProfileTable], context: Context | None = None, listed: float = LISTED) -> Ranking:
     """Fuse tables into one ranking of own functions and libraries.
 
-    Start-up and the event loop itself are kept out of the ranks. When the voters name different first places (P303)
-    or nobody may vote, `first` is empty and all candidates stay listed.
+    Start-up and the event loop itself are kept out of the ranks. `first` is empty, and all candidates stay listed, when
+    nobody may vote (P201), when the machine was too busy for every vote (P301), when no place could be first in all
+    votes within their intervals (P303), or when the first places cannot be told apart (P315).
     """
     context = context or Context()
     judged = voters(tables)
-    gates = tuple(gate for gate, _ in judged)
-    voting = [(gate, table) for gate, table in judged if gate.verdict != "disqualified"]
-    votes = {f"{gate.instrument}-{gate.view}": (gate.n_samples, _cpu_shares(table, gate)) for gate, table in voting}
-    loop = _loop_share(votes)
-    keys = {key for _, shares in votes.values() for key in shares if key[1] not in (LOOP, MODULE)}
-    rows = [_bottleneck(key, votes, tables, context) for key in sorted(keys)]
-    rows = sorted(
-        (row for row in rows if row.cpu_share >= listed), key=lambda row: (-row.cpu_share, row.file, row.function)
+    wall = blocking_gate(tables)
+    gates = (*(gate for gate, _ in judged), *([wall] if wall else []))
+    votes = make_votes((gate, table) for gate, table in judged if gate.verdict != "disqualified")
+    rows = _rows(votes, tables, context, wall, listed)
+    flags, candidates = _decide(votes, rows)
+    rows = [
+        replace(row, flags=tuple(dict.fromkeys((*row.flags, *flags)))) if row.name in candidates else row
+        for row in rows
+    ]
+    sure = rows and votes and not set(flags) & {"P201", "P301", "P303", "P315"}
+    return Ranking(
+        tuple(rows),
+        gates,
+        rows[0].name if sure else "",
+        flags,
+        fused_share(votes, (LIBRARY, LOOP)) if votes else 0.0,
+        max((table.health.startup_share for table in tables), default=0.0),
+        candidates,
+        tuple(votes),
+        tuple(agree((a.name, a.own), (b.name, b.own)) for a, b in combinations(votes, 2)),
     )
-    rows = [replace(row, rank=number) for number, row in enumerate(rows, 1)]
-    flags, rows = _agreement(votes, rows)
-    sure = rows and votes and "P303" not in flags
-    startup = max((table.health.startup_share for table in tables), default=0.0)
-    return Ranking(tuple(rows), gates, f"{rows[0].file}:{rows[0].function}" if sure else "", flags, loop, startup)
 
 
-def blocking(tables: list[ProfileTable]) -> dict[Key, float]:
-    """Return, per own function, the share of wall time that it held without CPU: py-spy's wall view minus its CPU.
-
-    CPU comes from the GIL view (or the default view), scaled by the target's CPU seconds. Waiting in the event loop's
-    own select is no blocking and is left out. Empty without a wall view. Negative differences are noise and read as 0.
-    """
-    wall = next((t for t in tables if ("pyspy", "wall") in t.views()), None)
-    if wall is None:
-        return {}
-    shares = wall.by_function(instrument="pyspy", view="wall", attribution="own")
-    cpu: dict[Key, float] = {}
-    table = next((t for v in ("gil", "cpu") for t in tables if ("pyspy", v) in t.views()), None)
-    if table is not None and table.health.window_s:
-        used = min(1.0, table.health.cpu_s / table.health.window_s)
-        view = next(view for name, view in table.views() if name == "pyspy")
-        cpu = {k: s * used for k, s in table.by_function(instrument="pyspy", view=view, attribution="own").items()}
-    held = {
-        key: max(0.0, share - cpu.get(key, 0.0))
-        for key, share in shares.items()
-        if key[0] != LIBRARY and key[1] != MODULE
-    }
-    return dict(sorted(held.items(), key=lambda item: (-item[1], item[0])))
+def _decide(votes: list[Vote], rows: list[Bottleneck]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what stands against naming the first row, and the places that could be it."""
+    if not votes:
+        return ("P201",), ()
+    if min(vote.run_delay for vote in votes) > CONTAMINATED:
+        return ("P301",), tuple(row.name for row in rows[:1])
+    alone = ("P310",) if len(votes) == 1 else ()
+    shared = frozenset.intersection(*(vote.firsts for vote in votes))
+    if not shared and any(vote.firsts for vote in votes):
+        # every vote's own first place, so that a reader sees both sides
+        return ("P303",), tuple(sorted({f"{f}:{n}" for vote in votes for f, n in vote.firsts}))
+    tied = tuple(row.name for row in rows if row.rank_low == 1)
+    if len(tied) > 1:
+        return ("P315", *alone), tied
+    if rows and not rows[0].library and shared and (rows[0].file, rows[0].function) not in shared:
+        return ("P303",), tuple(sorted({rows[0].name, *(f"{f}:{n}" for f, n in shared)}))
+    return alone, ()
 
 
-def _cpu_shares(table: ProfileTable, gate: Gate) -> dict[Key, float]:
-    return table.by_function(instrument=gate.instrument, view=gate.view, attribution="own")
+def _rows(
+    votes: list[Vote], tables: list[ProfileTable], context: Context, wall: Gate | None, listed: float
+) -> list[Bottleneck]:
+    shares = {key: fused_share(votes, key) for vote in votes for key in vote.shares if is_place(key)}
+    order = sorted(shares, key=lambda key: (-shares[key], key))
+    intervals = fused_intervals(votes, order)
+    held = blocking(tables) if wall and wall.verdict != "disqualified" else None
+    known = _Beside(tables, context, held)
+    return [
+        _bottleneck(number, key, shares[key], intervals[key], votes, known)
+        for number, key in enumerate(order, 1)
+        if shares[key] >= listed
+    ]
 
 
-def _loop_share(votes: dict[str, tuple[int, dict[Key, float]]]) -> float:
-    total = sum(n for n, _ in votes.values())
-    return sum(n * shares.get((LIBRARY, LOOP), 0.0) for n, shares in votes.values()) / total if total else 0.0
+@dataclass(frozen=True)
+class _Beside:
+    """What is joined to a place beside its CPU share."""
+
+    tables: list[ProfileTable]
+    context: Context
+    held: dict[Key, float] | None
 
 
 def _bottleneck(
-    key: Key, votes: dict[str, tuple[int, dict[Key, float]]], tables: list[ProfileTable], context: Context
+    number: int, key: Key, share: float, interval: Interval, votes: list[Vote], beside: _Beside
 ) -> Bottleneck:
-    library = key[0] == LIBRARY
-    # scalene folds library time into the loop's line, so it cannot vote on libraries
-    heard = {
-        name: (n, shares.get(key, 0.0))
-        for name, (n, shares) in votes.items()
-        if not (library and name.startswith("scalene"))
-    }
-    total = sum(n for n, _ in heard.values())
-    share = sum(n * s for n, s in heard.values()) / total if total else 0.0
-    half = 1.96 * math.sqrt(share * (1 - share) / total) if total else 0.0
-    name = f"{key[0]}:{key[1]}"
+    tables, context = beside.tables, beside.context
+    heard = [vote for vote in votes if vote.hears(key)]
+    low, high, best, worst = interval
     growth = [g.rate for g in context.growth if (g.file, g.function) == key and g.verdict == "leak"]
     return Bottleneck(
-        0,
+        number,
         *key,
         _hottest_line(key, tables),
         share,
-        max(0.0, share - half),
-        min(1.0, share + half),
-        {vote: s for vote, (_, s) in heard.items()},
-        {vote: _rank_of(key, votes[vote][1]) for vote in heard},
+        low,
+        high,
+        {vote.name: vote.shares.get(key, 0.0) for vote in heard},
+        {vote.name: vote.ranked.index(key) + 1 if key in vote.ranked else 0 for vote in heard},
         1 / (1 - share) if share < 1 else math.inf,
-        library,
-        _libraries(name, tables),
+        key[0] == LIBRARY,
+        _libraries(f"{key[0]}:{key[1]}", tables),
         _bytes(key, tables, context.units),
         sum(growth) if growth else None,
-        blocking(tables).get(key),
+        beside.held.get(key) if beside.held is not None else None,
         share * context.cpu_us_per_unit if context.cpu_us_per_unit else None,
-        (context.turn_shares or {}).get(name),
+        _of_slow_turn(key, share, beside),
         _strategies(key, tables, context),
-        _flags(heard),
+        ("P310",) if len(heard) == 1 else (),
+        best,
+        worst,
+        _leaf(key, tables),
     )
 
 
-def _flags(heard: dict[str, tuple[int, float]]) -> tuple[str, ...]:
-    return ("P310",) if len(heard) == 1 else ()
+def _of_slow_turn(key: Key, share: float, beside: _Beside) -> float | None:
+    """Estimate a place's share of a slow turn: the part that the system's own stages take, split as its busy time is.
+
+    Busy time is CPU plus blocking. The mix inside the slow turns' stages is taken to be that of the whole window,
+    which no instrument here can check; the sum over all places is the measured part.
+    """
+    cpu = _cpu_of_window(beside.tables)
+    if not beside.context.turn_busy or not cpu:
+        return None
+    held = beside.held or {}
+    busy = cpu + sum(held.values())
+    return beside.context.turn_busy * (share * cpu + held.get(key, 0.0)) / busy
 
 
-def _rank_of(key: Key, shares: dict[Key, float]) -> int:
-    ranked = [k for k in shares if k[1] not in (LOOP, MODULE)]
-    return ranked.index(key) + 1 if key in ranked else 0
+def _cpu_of_window(tables: list[ProfileTable]) -> float:
+    """Return the target's CPU seconds per second in py-spy's first CPU view; 0 where there is none."""
+    for table in tables:
+        if table.health.window_s and any(view in (("pyspy", "gil"), ("pyspy", "cpu")) for view in table.views()):
+            return table.health.cpu_s / table.health.window_s
+    return 0.0
+
+
+def _leaf(key: Key, tables: list[ProfileTable]) -> float | None:
+    for view in ("gil", "cpu"):
+        for table in tables:
+            if ("pyspy", view) in table.views():
+                return table.by_function(instrument="pyspy", view=view, attribution="leaf").get(key, 0.0)
+    return None
 
 
 def _hottest_line(key: Key, tables: list[ProfileTable]) -> int:
@@ -218,20 +272,3 @@ def _strategies(key: Key, tables: list[ProfileTable], context: Context) -> tuple
         *(package for package, _ in _libraries(f"{key[0]}:{key[1]}", tables)),
     ]
     return tuple(dict.fromkeys(strategy for name in names for strategy in table.get(name, ())))
-
-
-def _agreement(
-    votes: dict[str, tuple[int, dict[Key, float]]], rows: list[Bottleneck]
-) -> tuple[tuple[str, ...], list[Bottleneck]]:
-    """Compare first places among own functions, which every voter can see."""
-    tops = {
-        name: next((k for k in shares if k[0] != LIBRARY and k[1] != MODULE), None)
-        for name, (_, shares) in votes.items()
-    }
-    named = {top for top in tops.values() if top}
-    if not votes:
-        return ("P201",), rows
-    if len(named) <= 1:
-        return (() if len(votes) > 1 else ("P310",)), rows
-    marked = [replace(row, flags=(*row.flags, "P303")) if (row.file, row.function) in named else row for row in rows]
-    return ("P303",), marked

@@ -64,9 +64,53 @@ def test_the_loop_and_start_up_have_no_rank_and_libraries_are_marked():
 
 
 def test_what_is_known_beside_the_profiles_is_joined():
-    context = Context(cpu_us_per_unit=200.0, turn_shares={"a.py:hot": 0.25}, strategies={"a.py": ("ST-API-01",)})
-    top = rank([table({A: 0.6, B: 0.4})], context).rows[0]
-    assert (top.cpu_us_per_unit, top.share_of_p95_turn, top.strategies) == (pytest.approx(120), 0.25, ("ST-API-01",))
+    context = Context(cpu_us_per_unit=200.0, turn_busy=0.1, strategies={"a.py": ("ST-API-01",)})
+    wall = table({A: 0.2, B: 0.5, (LIBRARY, LOOP): 0.3}, view="wall")
+    top = rank([table({A: 0.6, B: 0.4}, cpu_s=1.0, window_s=4.0), wall], context).rows[0]
+    assert (top.cpu_us_per_unit, top.strategies) == (pytest.approx(120), ("ST-API-01",))
+    # busy: 0.25 CPU (0.15 and 0.10) and blocking (0.05 and 0.40): A is busy for 0.20 of 0.70
+    assert top.share_of_p95_turn == pytest.approx(0.1 * 0.20 / 0.70)
+
+
+def test_a_wall_view_of_a_busy_machine_says_nothing_of_blocking():
+    wall = table({A: 0.5, (LIBRARY, LOOP): 0.5}, view="wall", run_delay=0.25)
+    ranking = rank([table({A: 0.7, B: 0.3}, cpu_s=1.0, window_s=4.0), wall])
+    assert all(row.blocking_share is None for row in ranking.rows)
+    assert [(gate.view, gate.verdict) for gate in ranking.gates] == [("gil", "votes"), ("wall", "disqualified")]
+
+
+def test_blocking_counts_ticks_not_threads_and_leaves_parked_workers_out():
+    measure = Measure("pyspy", "wall", "samples", "samples")
+    own = make_rows({Place("a.py", "hot", 1): 500, Place("w.py", "drain", 2): 1000}, measure, "own", 1500)
+    rows = [*own, *make_rows({Place("python: queue", "w.py:drain", 0): 1000}, measure, "library", 1500)]
+    rows[-1] = rows[-1]._replace(share=1000 / 1500)
+    wall = ProfileTable(tuple(rows), Health(n_samples=1500, ticks=1000))
+    assert blocking([wall]) == {A: pytest.approx(0.5)}
+
+
+def test_first_places_within_each_others_intervals_are_not_told_apart():
+    ranking = rank([table({A: 0.41, B: 0.39, C: 0.2}, n=300)])
+    assert ranking.first == "" and "P315" in ranking.flags and set(ranking.candidates) == {"a.py:hot", "a.py:warm"}
+    assert (ranking.rows[0].rank_low, ranking.rows[0].rank_high) == (1, 2)
+    assert rank([table({A: 0.41, B: 0.39, C: 0.2}, n=300_000)]).first == "a.py:hot"
+
+
+def test_a_disagreement_inside_the_intervals_is_no_disagreement():
+    ranking = rank([table({A: 0.50, B: 0.30}, n=20_000), table({B: 0.41, A: 0.40}, "scalene", "cpu", n=150)])
+    assert ranking.first == "a.py:hot" and ranking.flags == ()
+
+
+def test_a_machine_that_is_too_busy_for_every_vote_names_nothing():
+    ranking = rank([table({A: 0.7, B: 0.3}, run_delay=0.45), table({A: 0.7, B: 0.3}, "scalene", "cpu", run_delay=0.4)])
+    assert ranking.first == "" and ranking.flags == ("P301",) and ranking.rows[0].function == "hot"
+
+
+def test_votes_are_compared_pair_by_pair_over_own_functions():
+    ranking = rank([table({A: 0.5, B: 0.3, (LIBRARY, "ssl"): 0.2}), table({A: 0.6, B: 0.4}, "scalene", "cpu")])
+    [pair] = ranking.agreements
+    assert (pair.first, pair.second, pair.overlap, pair.tau, pair.same_first) == (
+        "pyspy-gil", "scalene-cpu", 1.0, 1.0, True)  # fmt: skip
+    assert pair.rbo == pytest.approx(1.0)
 
 
 def test_blocking_is_wall_minus_cpu():
