@@ -1,0 +1,136 @@
+"""Two runs side by side, figure by figure. They were not interleaved: what moved is a suspect, never a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from perflab.environment import differences
+from perflab.errors import NotComparable
+from perflab.history.extract import effort_text, rows_of
+from perflab.history.row import Row, figure_label
+from perflab.runs import Run
+
+Sight = Literal["moved", "no move", "no interval", "untrusted", "unlike", "only in A", "only in B"]
+WORDS: dict[Sight, str] = {
+    "moved": "moved beyond both intervals: suspect, re-measure with perflab gate",
+    "no move": "no visible move",
+    "no interval": "cannot be said, because a run has no interval for it",
+    "untrusted": "cannot be said, because trust checks refused a run's figure",
+    "unlike": "shown only: the runs are unlike",
+    "only in A": "only in the first run",
+    "only in B": "only in the second run",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure in both runs; `change` is B / A - 1, None where that has no meaning."""
+
+    label: str
+    unit: str
+    a: Row | None
+    b: Row | None
+    change: float | None
+    sight: Sight
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the line as flat JSON."""
+        kept = ("value", "low", "high", "n", "unit", "level", "trusted")
+
+        def side(row: Row | None) -> dict[str, Any] | None:
+            return None if row is None else {name: value for name, value in asdict(row).items() if name in kept}
+
+        return {"figure": self.label, "unit": self.unit, "a": side(self.a), "b": side(self.b),
+                "change": self.change, "sight": self.sight, "says": WORDS[self.sight]}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs and their figures; `unlike` names every reason why they must not be judged together."""
+
+    a: Run
+    b: Run
+    lines: tuple[Line, ...]
+    unlike: tuple[str, ...]
+
+
+def compare_runs(a: Run, b: Run, *, force_unlike: bool = False) -> Pair:
+    """Return two runs side by side.
+
+    Raises NotComparable with every difference in environment, system, effort or unit, unless `force_unlike`: then
+    the figures are shown and nothing is said of any of them. A figure "moved" when its two 95 % intervals do not
+    overlap, which two runs of equal systems do in about 1 of 200 figures by chance alone, and far more often when
+    the machine changed between them: hence it is only a suspect.
+    """
+    left, right = ({_place(row): row for row in rows_of(run)} for run in (a, b))
+    unlike = (*_unlike_runs(a, b), *_unlike_units(left, right))
+    if unlike and not force_unlike:
+        raise NotComparable(
+            f"Cannot compare runs {a.id} and {b.id}: {'; '.join(unlike)}", "both must be alike",
+            "Pass --force-unlike to see the figures without any verdict",
+        )  # fmt: skip
+    places = [*left, *(place for place in right if place not in left)]
+    lines = [_line(place, left.get(place), right.get(place), bool(unlike)) for place in places]
+    return Pair(a, b, tuple(lines), unlike)
+
+
+def _place(row: Row) -> tuple[str, str, str, str]:
+    return row.metric, row.variant, row.scenario, row.condition
+
+
+def _unlike_runs(a: Run, b: Run) -> list[str]:
+    one, two = a.manifest, b.manifest
+    found = differences(one.fingerprint, two.fingerprint)
+    if one.system_name != two.system_name:
+        found.append(f"system differs ({one.system_name}, {two.system_name})")
+    elif one.system_digest != two.system_digest:
+        found.append(f"the file of system {one.system_name} was changed in between")
+    if effort_text(one) != effort_text(two):
+        found.append(f"effort differs ({effort_text(one)}, {effort_text(two)})")
+    for run in (one, two):
+        if run.planted:
+            found.append(f"run {run.run_id} had defects planted ({run.planted})")
+    return found
+
+
+def _unlike_units(left: dict[tuple[str, str, str, str], Row], right: dict[tuple[str, str, str, str], Row]) -> list[str]:
+    return [
+        f"unit of {figure_label(*place)} differs ({row.unit}, {right[place].unit})"
+        for place, row in left.items()
+        if place in right and right[place].unit != row.unit
+    ]
+
+
+def _line(place: tuple[str, str, str, str], a: Row | None, b: Row | None, unlike: bool) -> Line:
+    known = a or b
+    assert known is not None
+    change = None
+    if a and b and a.unit == b.unit and a.value > 0 and b.value > 0 and not _is_difference(a):
+        change = b.value / a.value - 1
+    return Line(figure_label(*place), known.unit, a, b, change, _sight(a, b, unlike))
+
+
+def _is_difference(row: Row) -> bool:
+    return row.metric.endswith("against baseline") and row.unit != "ratio"
+
+
+def _sight(a: Row | None, b: Row | None, unlike: bool) -> Sight:
+    if a is None or b is None:
+        return "only in B" if a is None else "only in A"
+    if unlike:
+        return "unlike"
+    if not (a.trusted and b.trusted):
+        return "untrusted"
+    bounds = [value for row in (a, b) for value in (row.low, row.high)]
+    if any(value is None or not math.isfinite(value) for value in bounds):
+        return "no interval"
+    a_low, a_high, b_low, b_high = (float(value) for value in bounds if value is not None)
+    return "moved" if a_high < b_low or b_high < a_low else "no move"
+
+
+def moved(lines: Sequence[Line]) -> list[Line]:
+    """Return the figures that moved beyond both intervals."""
+    return [line for line in lines if line.sight == "moved"]

@@ -1,0 +1,147 @@
+"""The store: one Parquet file for each run below reports/history/, written once, read by DuckDB.
+
+    history/runs/<run-id>.parquet      the figures of one finished run
+
+A file is written beside its place and renamed, and a run that has its file is not written again, so that adding is
+idempotent, two commands may add at once, and a damaged file costs one run.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perflab.errors import PerflabError, UsageError
+from perflab.history.extract import finished_rows
+from perflab.history.row import COLUMNS, Row
+from perflab.runs import Run, list_runs, write_atomic
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MOST_BYTES = 8 * 2**20  # of one run's file; a real one has about 10 kB
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
+
+
+class HistoryStore:
+    """The history below a reports folder."""
+
+    def __init__(self, reports: Path) -> None:
+        self.reports, self.folder = reports, reports / "history" / "runs"
+
+    def add(self, run: Run, *, again: bool = False) -> int:
+        """Append a finished run and return the number of its figures; 0 when it is there already or has none.
+
+        `again` writes it anew from its findings. Raises UsageError for an unfinished or planted run.
+        """
+        path = self.path(run.id)
+        if path.exists() and not again:
+            return 0
+        rows = finished_rows(run)
+        if rows:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, _parquet(rows))
+        return len(rows)
+
+    def rebuild(self) -> tuple[int, list[str]]:
+        """Write every finished run again from its findings; return how many, and a line for each that has no place.
+
+        Runs whose folder is gone keep the file that they have: the store only grows.
+        """
+        runs, problems = list_runs(self.reports)
+        written = 0
+        for run in runs:
+            try:
+                written += bool(self.add(run, again=True))
+            except PerflabError as error:
+                problems.append(str(error))
+        return written, problems
+
+    def path(self, run_id: str) -> Path:
+        """Return the file of a run; raises UsageError for an id that is no plain name."""
+        if not _RUN_ID.fullmatch(run_id):
+            raise UsageError(f"Run id {run_id!r} is no plain name", "letters, digits and . _ - are allowed")
+        return self.folder / f"{run_id}.parquet"
+
+    def rows(self, where: str = "", values: Sequence[str] = ()) -> tuple[list[Row], list[str]]:
+        """Return rows in order of time, and a line for each file that cannot be read and is left out.
+
+        `where`: a condition in SQL on the columns of `Row` with ? for each of `values`.
+        """
+        files, problems = self._files()
+        if not files:
+            return [], problems
+        import duckdb
+
+        with _connection() as connection:
+            try:
+                return _select(connection, files, where, values), problems
+            except duckdb.Error:
+                files, damaged = _readable(connection, files)
+                found = _select(connection, files, where, values) if files else []
+                return found, [*problems, *damaged]
+
+    def _files(self) -> tuple[list[Path], list[str]]:
+        files, problems = [], []
+        for path in sorted(self.folder.glob("*.parquet")):
+            if path.stat().st_size > MOST_BYTES:
+                problems.append(f"{path.name} is left out: larger than {MOST_BYTES:,} bytes, which no run's history is")
+            else:
+                files.append(path)
+        return files, problems
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    """Return DuckDB in memory, on one thread, that neither fetches extensions nor reads a user's settings."""
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"threads": 1, "autoinstall_known_extensions": False})
+
+
+def _select(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], where: str, values: Sequence[str]
+) -> list[Row]:
+    condition = f"WHERE {where}" if where else ""
+    query = f"SELECT {', '.join(f'{chr(34)}{name}{chr(34)}' for name in COLUMNS)} FROM read_parquet(?) {condition}"
+    names = [str(path) for path in files]
+    found = connection.execute(f"{query} ORDER BY time, run_id, metric", [names, *values]).fetchall()
+    return [Row(*row) for row in found]
+
+
+def _readable(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the files that can be read in full, and a line for each that cannot."""
+    import duckdb
+
+    good, problems = [], []
+    for path in files:
+        try:
+            _select(connection, [path], "", ())
+            good.append(path)
+        except duckdb.Error as error:
+            first = str(error).splitlines()[0][:100]
+            problems.append(
+                f"{path.name} is left out: it cannot be read ({first}). Mend it with: perflab history --rebuild"
+            )
+    return good, problems
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    kinds = {"time": pa.timestamp("us"), "value": pa.float64(), "low": pa.float64(), "high": pa.float64(),
+             "n": pa.int64(), "lower_is_better": pa.bool_(), "trusted": pa.bool_()}  # fmt: skip
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+
+
+def _parquet(rows: Sequence[Row]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    pq.write_table(pa.table(columns, schema=_schema()), buffer, compression="zstd")
+    return buffer.getvalue()
