@@ -35,6 +35,7 @@ class Gateway:
         self.metrics = Metrics(settings.metrics_buckets)
         self.sessions: set[VoiceSession] = set()
         self.codec: FrameCodec = implementation("frames", flags["frames"]).build()
+        self.make_coalescer = implementation("coalesce", flags["coalesce"]).build
         self.make_reply = implementation("reply", flags["reply"]).build
         self.prompts: Prompts = implementation("template", flags["template"]).build(settings.templates)
         self.store: Store = implementation("store", flags["store"]).build(

@@ -33,7 +33,9 @@ class Conversation:
         limits = gateway.settings.limits
         setup = LiveSetup(gateway.settings.model, instruction)
         self._gateway, self._number, self._client, self._fail = gateway, number, client, fail
-        self._line = LiveLine(gateway.upstream, setup, self, limits.unanswered_bytes, gateway.settings.resume)
+        self._line = LiveLine(
+            gateway.upstream, setup, self, gateway.make_coalescer(), limits.unanswered_bytes, gateway.settings.resume
+        )
         self._book = TurnBook()
         self._reply = gateway.make_reply(self._send, limits.held_bytes)
         self._tools = ToolRunner(number, gateway.generator, self._line.send_tool_response)
@@ -62,9 +64,9 @@ class Conversation:
         turn.speech_bytes += len(frame.payload)
         for chore in self._chores:
             chore(frame.payload)
-        pending = self._line.send_audio(frame.payload)
         if frame.flags is NO_FLAGS or not frame.flags & Flag.END_OF_SPEECH:
-            return pending
+            return self._line.send_audio(frame.payload)
+        pending = self._line.send_audio(frame.payload, last=True)
         self._book.speech_ended(turn, received_ns)
         if pending is not None:
             return _stamp_when_sent(turn, pending)

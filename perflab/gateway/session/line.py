@@ -15,6 +15,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from perflab.gateway.flags.coalesce import Coalescer
 from perflab.gateway.flags.upstream import LiveLink, LiveRefused, LiveSetup, LiveSink, ToolCall, Upstream
 from perflab.gateway.settings import Resume
 
@@ -32,10 +33,16 @@ class Speech(Enum):
     ANSWERED = 2  # some of the reply has reached the client
 
 
+ANSWERED = Speech.ANSWERED
+
+
 class LiveLine:
     """Sends audio to Live and keeps the connection up."""
 
-    def __init__(self, upstream: Upstream, setup: LiveSetup, sink: LiveSink, limit: int, resume: Resume) -> None:
+    def __init__(
+        self, upstream: Upstream, setup: LiveSetup, sink: LiveSink, coalescer: Coalescer, limit: int, resume: Resume
+    ) -> None:
+        self._coalescer = coalescer
         self._upstream, self._setup, self._sink, self._limit, self._resume = upstream, setup, sink, limit, resume
         self._link: LiveLink | None = None
         self._kept: list[bytes] = []
@@ -50,11 +57,14 @@ class LiveLine:
         """Connect; raises LiveRefused after the last attempt."""
         self._use(await self._connect())
 
-    def send_audio(self, pcm: bytes) -> Awaitable[None] | None:
-        """Send one frame, or keep it until there is a connection again."""
-        if self.speech is not Speech.ANSWERED:
+    def send_audio(self, pcm: bytes, last: bool = False) -> Awaitable[None] | None:
+        """Send one frame, hold it for the next message, or keep it until there is a connection again."""
+        if self.speech is not ANSWERED:
             self._keep(pcm)
-        return self._link.send_audio(pcm) if self._link is not None else None
+        if self._link is None:
+            return None
+        message = self._coalescer.push(pcm, last)
+        return self._link.send_audio(message) if message is not None else None
 
     async def send_tool_response(self, call: ToolCall, response: dict[str, Any]) -> None:
         """Answer a tool call, once there is a connection."""
@@ -100,9 +110,10 @@ class LiveLine:
 
     def lost(self) -> None:
         """The connection is gone: from here on speech is kept for the next one."""
+        held = self._coalescer.drain()  # kept with the turn already, or to be kept now: Live has not heard it
         if self._link is not None and self._resume == "stream":
-            self._kept.clear()
-            self._kept_bytes = 0
+            self._kept = [held] if held and self.speech is Speech.UNANSWERED else []
+            self._kept_bytes = len(held) if self._kept else 0
         self._link = None
         self._there.clear()
 

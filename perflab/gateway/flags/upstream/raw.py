@@ -1,9 +1,7 @@
 """Gemini Live's protocol written directly on picows: audio goes up in a byte template, replies come down typed.
 
 The SDK builds and validates pydantic models for every 20 ms frame and every piece of reply; here a frame costs one
-base64 call and two concatenations. A frame of speech goes up at once. Digital silence that has lasted longer than Live
-needs to end a turn decides nothing any more, so it goes up several frames to a message, and at once with the first
-sound that follows. Source of the message forms: ai.google.dev/api/live.
+base64 call and two concatenations. Source of the message forms: ai.google.dev/api/live.
 """
 
 from __future__ import annotations
@@ -38,10 +36,6 @@ PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateCo
 AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"' + AUDIO_MIME.encode() + b'","data":"'
 AUDIO_TAIL = b'"}}}'
 TEXT = WSMsgType.TEXT
-BYTES_PER_MS = 32
-SETTLED_BYTES = (SILENCE_MS + 100) * BYTES_PER_MS  # silence after which Live has ended the turn, with a margin
-GATHERED_BYTES = 100 * BYTES_PER_MS  # silence in one message
-SILENCE = bytes(20 * BYTES_PER_MS)
 _decode = msgspec.json.Decoder(ServerMessage).decode
 _encode = msgspec.json.encode
 
@@ -56,8 +50,6 @@ class RawLink(WSListener):
         self._transport: WSTransport
         self._fragments: list[bytes] = []
         self._paused = False
-        self._silent_bytes = 0  # since the last sound
-        self._gathered: list[bytes] = []  # silence that has not gone up yet
         self.accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -77,17 +69,7 @@ class RawLink(WSListener):
         self._transport.send(TEXT, _encode(setup_message(setup)))
 
     def send_audio(self, pcm: bytes) -> None:
-        """Write one frame to the socket, or gather it while it is part of a long silence."""
-        if pcm == SILENCE:
-            self._silent_bytes += len(pcm)
-            if self._silent_bytes > SETTLED_BYTES:
-                self._gathered.append(pcm)
-                if len(self._gathered) * len(SILENCE) < GATHERED_BYTES:
-                    return
-        else:
-            self._silent_bytes = 0
-        if self._gathered:
-            pcm, self._gathered = b"".join(self._gathered) + (pcm if not self._silent_bytes else b""), []
+        """Write a piece of audio to the socket."""
         if self._paused and self._transport.underlying_transport.get_write_buffer_size() > self._unsent_limit:
             self._lost(1013, "Live does not read")
             return
