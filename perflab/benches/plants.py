@@ -16,10 +16,10 @@ from perflab.experiments.blocks import BlockPlan, arm_figures, block_spec
 from perflab.experiments.profile import ProfilePass, sampled_pass, source_root
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, TrialSpec, run_trial
+from perflab.instrument.blocking import blocking
 from perflab.instrument.interface import Target
 from perflab.instrument.leak import Growth, find_growth
 from perflab.instrument.memray import Memray
-from perflab.instrument.ranking import blocking
 from perflab.instrument.table import ProfileTable
 from perflab.stats.compare import compare_differences
 from perflab.system.launch import RunningSystem
