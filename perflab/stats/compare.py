@@ -50,6 +50,37 @@ class Comparison:
     null_effect: float | None
     caveat: str
     explanation: str
+    unit: str = ""
+
+    def judged_anew(self, verdict: Verdict, why: str = "") -> Comparison:
+        """Return the same figures under another verdict, its sentence made to fit; `why` is added to the caveats."""
+        caveat = "; ".join(part for part in (self.caveat, why) if part)
+        changed = replace(self, verdict=verdict, caveat=caveat)
+        return replace(changed, explanation=explain(changed, self.unit))
+
+    @property
+    def excludes_no_change(self) -> bool:
+        """Whether the interval leaves out "no change"."""
+        nothing = 1.0 if self.scale == "ratio" else 0.0
+        return self.low > nothing or self.high < nothing
+
+    @property
+    def null_beyond_margin(self) -> bool:
+        """Whether the null arm's estimate lies beyond the margin."""
+        return self.null_effect is not None and self._beyond(self.null_effect)
+
+    @property
+    def false_alarm(self) -> bool:
+        """Of a comparison of two IDENTICAL arms: whether it saw a difference, beyond the margin, that does not exist.
+
+        The blocks that produced it are biased, and no verdict of theirs may stand.
+        """
+        return self.excludes_no_change and self._beyond(self.effect)
+
+    def _beyond(self, effect: float) -> bool:
+        if self.scale == "difference":
+            return abs(effect) > self.margin
+        return abs(math.log(effect)) > math.log1p(self.margin)
 
     @property
     def ratio(self) -> float:
@@ -138,7 +169,7 @@ def _judge(
         smallest_effect=math.expm1(visible) if scale == "ratio" else visible,
         pairs_needed=max(math.ceil(wide.n * (visible / limit) ** 2), 6),
         null_effect=None if null_steps is None else back(null.value if null else 0.0),
-        caveat=_caveat(wide), explanation="",
+        caveat=_caveat(wide), explanation="", unit=unit,
     )  # fmt: skip
     return replace(comparison, explanation=explain(comparison, unit))
 

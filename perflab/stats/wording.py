@@ -23,10 +23,16 @@ def explain(comparison: Comparison, unit: str = "") -> str:
         "equivalent": f"no difference beyond the margin of {margin}",
         "inconclusive": f"inconclusive: {c.n} pairs could only have shown changes above {visible}; "
         f"about {c.pairs_needed} pairs would show {margin}",
-        "untrusted": f"no verdict: two identical arms differed by {_step(c, c.null_effect or c.effect, unit)} "
-        f"in the same blocks",
+        "untrusted": f"no verdict: two identical arms differed{_null_step(c, unit)} in the same blocks",
     }
+    if c.verdict == "inconclusive" and c.excludes_no_change:
+        tails["inconclusive"] = "inconclusive: the difference does not survive the number of comparisons"
     return f"{measured}: {tails[c.verdict]}."
+
+
+def _null_step(c: Comparison, unit: str) -> str:
+    """Name by how much the null arm differed, where this figure is the one in which it did."""
+    return f" by {_step(c, c.null_effect, unit)}" if c.null_effect is not None and c.null_beyond_margin else ""
 
 
 def _reach(c: Comparison, margin: str) -> str:

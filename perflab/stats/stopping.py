@@ -1,0 +1,127 @@
+"""When to stop measuring pairs: on the precision of the interval, never on its significance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from numpy.typing import ArrayLike
+
+from perflab.errors import StatisticError
+from perflab.stats.inputs import FloatArray, series
+from perflab.stats.signed_rank import fewest_pairs, hodges_lehmann
+
+Why = Literal["not yet", "precise", "out of time", "most pairs"]
+FIRST, FIRST_SMOKE, GROWTH = 15, 10, 1.25
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """Look at `first` pairs and then at each `growth` times as many; stop when the interval is narrow enough.
+
+    `target`: half-width of the interval on the logarithmic scale, 0.02 = about 2 % either way (or in the unit, for
+    differences). `first`: 15, or 10 for a smoke run. `most`: pairs after which it ends in any case.
+    """
+
+    target: float
+    first: int = FIRST
+    growth: float = GROWTH
+    most: int = 200
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that could not decide."""
+        if not (math.isfinite(self.target) and self.target > 0):
+            raise StatisticError(f"`target` is {self.target!r}", "the half-width to reach must be above 0")
+        needed = fewest_pairs(self.confidence)
+        if not needed <= self.first <= self.most:
+            raise StatisticError(f"`first` is {self.first} and `most` {self.most}",
+                                 f"both at least {needed}, the first look not after the last")  # fmt: skip
+        if not self.growth > 1:
+            raise StatisticError(f"`growth` is {self.growth!r}", "looks must lie further and further apart: above 1")
+
+    def next_look(self, n: int) -> int:
+        """Return the smallest number of pairs above `n` at which the rule looks."""
+        look = self.first
+        while look <= n:
+            look = max(math.ceil(look * self.growth), look + 1)
+        return min(look, self.most)
+
+    def is_look(self, n: int) -> bool:
+        """Whether the rule looks at `n` pairs."""
+        return n >= self.most or (n >= self.first and self.next_look(n - 1) == n)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What the rule says after `n` pairs; `pairs_needed` is about how many MORE would reach the target, 0 when met."""
+
+    stop: bool
+    why: Why
+    n: int
+    half_width: float | None  # None before there are enough pairs for an interval
+    target: float
+    pairs_needed: int
+
+    @property
+    def sentence(self) -> str:
+        """Why measuring ended, in words."""
+        reached = "no interval yet" if self.half_width is None else f"half-width {_size(self.half_width)}"
+        asked = f"asked {_size(self.target)}"
+        if self.why == "precise":
+            return f"stopped at {self.n} pairs: the interval is narrow enough ({reached}, {asked})"
+        if self.why == "not yet":
+            return f"going on after {self.n} pairs ({reached}, {asked})"
+        limit = "the time was up" if self.why == "out of time" else "the most pairs allowed were measured"
+        return f"stopped at {self.n} pairs because {limit} ({reached}, {asked}): about {self.pairs_needed} more needed"
+
+
+def decide(rule: StopRule, *steps: ArrayLike, out_of_time: bool = False) -> Stop:
+    """Say whether to stop after the pairs measured so far; `steps`: (n,), their log-ratios (or differences).
+
+    Several series (arms or figures of the same blocks) stop together, when the widest of them is narrow enough.
+    Steps that are all equal have a width of zero: they are precise. `out_of_time` stops as soon as there are pairs
+    enough for any interval at all. Whether zero lies inside the interval is never looked at, which is why the level
+    survives: stopping on significance finds a difference between identical arms in 22 to 32 % of runs, this rule in
+    its nominal 5 %. Weakness: the first look must not be earlier than about 10 pairs, for a small sample that happens
+    to be narrow stops too early.
+    Raises StatisticError for NaN, no series, or series of unequal length.
+    """
+    columns = _columns(steps)
+    n = columns[0].size
+    if n < fewest_pairs(rule.confidence):
+        return Stop(False, "not yet", n, None, rule.target, max(rule.first - n, 0))
+    half = max(_half_width(column, rule.confidence) for column in columns)
+    more = _more_pairs(n, half, rule.target)
+    if rule.is_look(n) and half <= rule.target:
+        return Stop(True, "precise", n, half, rule.target, 0)
+    if n >= rule.most:
+        return Stop(True, "most pairs", n, half, rule.target, more)
+    return Stop(out_of_time, "out of time" if out_of_time else "not yet", n, half, rule.target, more)
+
+
+def _columns(steps: tuple[ArrayLike, ...]) -> list[FloatArray]:
+    columns = [series("steps", one, minimum=0) for one in steps]
+    if not columns:
+        raise StatisticError("`steps` holds no series", "there must be an arm beside the baseline")
+    if len({column.size for column in columns}) != 1:
+        raise StatisticError("`steps` holds series of unequal length", "each arm has one step for each block")
+    return columns
+
+
+def _half_width(steps: FloatArray, confidence: float) -> float:
+    if bool((steps == steps[0]).all()):
+        return 0.0
+    found = hodges_lehmann(steps, confidence).half_width
+    assert found is not None  # hodges_lehmann is two-sided or raises
+    return found
+
+
+def _more_pairs(n: int, half: float, target: float) -> int:
+    """Widths shrink with the square root of n: scale, and never promise less than one pair."""
+    return 0 if half <= target else max(math.ceil(n * (half / target) ** 2) - n, 1)
+
+
+def _size(width: float) -> str:
+    return f"{100 * width:.2g} %"

@@ -1,0 +1,122 @@
+"""Warm-up: where a series of iterations settles, or that it never does. Found and marked, never cut away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from perflab.errors import StatisticError
+from perflab.stats.inputs import FloatArray, series
+from perflab.stats.segments import WIDTH, change_indexes
+
+EQUAL = 0.02  # two levels closer than this are one
+SHORTEST = 10  # samples that a level needs to be one
+LATE = 0.5  # a last change beyond this share of the run leaves no steady run to speak of
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What a series did before it settled.
+
+    `cut`: index of the first steady sample, 0 when the series was steady from the start. `state`: "steady"; "late
+    shift" (one level for most of the run, then another); "never steady" (levels kept changing into the second half).
+    `level`: the median of the steady samples. `levels`: (first index, median) of each level before and including it.
+    """
+
+    state: str
+    cut: int
+    n: int
+    level: float
+    levels: tuple[tuple[int, float], ...]
+    explanation: str
+
+    @property
+    def steady(self) -> bool:
+        """Whether a steady run of at least half the series was found."""
+        return self.state == "steady"
+
+    @property
+    def marks(self) -> np.ndarray:
+        """One bool per sample, True for warm-up: for a column beside the samples, which all stay."""
+        return np.arange(self.n) < self.cut
+
+
+def find_warm_up(x: ArrayLike, *, equal: float = EQUAL, penalty: float = 15.0, shortest: int = SHORTEST) -> WarmUp:
+    """Find the warm-up of a series in time order.
+
+    Procedure: 1. the levels of log(x) (`change_indexes`); 2. from the end, levels whose medians are equal within
+    `equal` of the last one are merged; 3. what is left before that run is warm-up. When it takes more than half of
+    the series there is no steady run, and the state says in which way.
+    `x`: (n,) above zero, n >= 2 * `shortest`; raises StatisticError otherwise. About 1 ms for 1,000 samples once
+    compiled. Weakness: a drift slower than `equal` over the run is not seen, nor a level shorter than `shortest`;
+    strongly dependent samples (a queue near saturation) can look like levels.
+    Source: Barrett et al. 2017 (levels and equivalence); Traini et al. 2022 (many benchmarks never settle).
+    """
+    values = series("x", x, minimum=2 * shortest, positive=True)
+    logs = np.log(values)
+    starts = (0, *change_indexes(logs, penalty=penalty, shortest=shortest))
+    ends = (*starts[1:], values.size)
+    medians = [float(np.median(logs[a:b])) for a, b in zip(starts, ends, strict=True)]
+    first = _trailing_run(medians, float(np.log1p(equal)))
+    cut = starts[first]
+    levels = tuple((a, float(np.exp(m))) for a, m in zip(starts, medians, strict=True))
+    state = _state(cut, starts[:first], medians[:first], values.size, float(np.log1p(equal)))
+    level = float(np.median(values[cut:]))
+    return WarmUp(state, cut, int(values.size), level, levels, _explain(state, cut, values, level))
+
+
+def last_change(log_values: FloatArray) -> int | None:
+    """Return where the last level of a log series begins, None for one level: for `stability.drift`."""
+    found = find_warm_up(np.exp(log_values - np.median(log_values)))
+    return found.cut or None
+
+
+def mser5(x: ArrayLike, batch: int = WIDTH) -> int:
+    """Return the cut that minimises the marginal standard error of what remains, on medians of `batch` samples.
+
+    A cheap fallback for a series that is still running. Its weakness: it never says "not steady" (a late shift is
+    missed), and a slow approach is cut early (measured bias +0.7 % where `find_warm_up` leaves +0.5 %). At most half
+    of the series is cut. `x`: (n,), n >= 4 * `batch`. Source: White 1997 (MSER-5), with medians against spikes.
+    """
+    values = series("x", x, minimum=4 * batch)
+    count = values.size // batch
+    middle = np.median(values[: count * batch].reshape(count, batch), axis=1)
+    after = np.arange(count, 0, -1, dtype=np.float64)
+    total, squares = (np.cumsum(part[::-1])[::-1] for part in (middle, middle * middle))
+    error = (squares - total * total / after) / (after * after)
+    return int(np.argmin(error[: count // 2 + 1])) * batch
+
+
+def _trailing_run(medians: list[float], close: float) -> int:
+    """Return the index of the first level of the run, at the end, whose levels all equal the last one."""
+    first = len(medians) - 1
+    while first > 0 and abs(medians[first - 1] - medians[-1]) <= close:
+        first -= 1
+    return first
+
+
+def _state(cut: int, starts: tuple[int, ...], medians: list[float], n: int, close: float) -> str:
+    if cut <= LATE * n:
+        return "steady"
+    before = starts[_trailing_run(medians, close)]
+    return "late shift" if cut - before > LATE * cut else "never steady"
+
+
+def _explain(state: str, cut: int, values: FloatArray, level: float) -> str:
+    n = values.size
+    if state == "steady":
+        return f"steady from sample {cut} of {n}" if cut else f"steady from its first sample ({n})"
+    moved = float(level / np.median(values[:cut]) - 1)
+    if state == "late shift":
+        return f"late shift: after {cut} of {n} samples the level moved by {moved:+.1%}"
+    return f"never steady: the level still changed at sample {cut} of {n}"
+
+
+def require_steady(found: WarmUp, what: str) -> WarmUp:
+    """Return `found`, or raise StatisticError when the series never settled: for callers that need a steady run."""
+    if not found.steady:
+        raise StatisticError(f"{what} has no steady run ({found.explanation})", "its second half must be one level",
+                             "Measure longer, or look for what changed")  # fmt: skip
+    return found
