@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from perflab.errors import StatisticError
+from perflab.experiments.null_arm import NULL, failed_null, null_checks, voided
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms
+from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
+from perflab.stats.stopping import Stop, StopRule, decide
 from perflab.system.spec import System
 
-NULL = "null"
 SPREAD_S = 0.4  # over which the users of a block come: a step of this length bounds their jitter
 
 
 @dataclass(frozen=True)
 class BlockPlan:
-    """How arms are compared: every block runs each arm once, in random order, on the same arrivals and work."""
+    """How arms are compared: every block runs each arm once, in random order, on the same arrivals and work.
+
+    Without `stop` there are `blocks` blocks. With it, blocks go on until every arm's interval of each figure in
+    `watch` is narrow enough, or `cap_s` seconds have gone by (0 = no cap).
+    `work` moves the seeds of order and work: blocks that confirm must not be those that chose.
+    """
 
     blocks: int
     users: int
     units_per_user: int
     options: dict[str, float]
     limit_s: float  # an arm that has not finished its work by then is cut off
+    stop: StopRule | None = None
+    cap_s: float = 0.0
+    watch: tuple[str, ...] = ("cpu_ms_per_unit",)
+    work: int = 0
+
+    @property
+    def most(self) -> int:
+        """The largest number of blocks that this plan can come to."""
+        return self.stop.most if self.stop else self.blocks
 
 
 @dataclass(frozen=True)
@@ -54,34 +71,50 @@ class BlockResult:
     figures: tuple[ArmFigures, ...]
     trials: tuple[str, ...]
     equivalence: dict[str, tuple[int, int]]  # arm -> (answers equal to the baseline's, answers compared)
+    stop: Stop | None = None  # why there are as many blocks as there are; None = the number was fixed
 
     def column(self, arm: str, name: str) -> np.ndarray:
         """Return one figure of one arm in order of block."""
         rows = sorted((f for f in self.figures if f.arm == arm), key=lambda f: f.block)
         return np.array([getattr(row, name) for row in rows], dtype=float)
 
+    @cached_property
+    def null_checks(self) -> tuple[TrustCheck, ...]:
+        """The null arm in every figure; empty when these blocks have none."""
+        return null_checks(self.column) if self.has_null else ()
+
+    @property
+    def failed_null(self) -> str:
+        """What the null arm got wrong, in any figure; empty when it holds."""
+        return failed_null(self.null_checks)
+
     def compare(self, arm: str, name: str, margin: float, *, lower_is_better: bool = True) -> Comparison:
-        """Compare an arm with the baseline by ratio; the null arm can void it."""
-        null = self.column(NULL, name) if any(f.arm == NULL for f in self.figures) else None
-        return compare_paired(
+        """Compare an arm with the baseline by ratio; a null arm that fails in ANY figure voids it."""
+        found = compare_paired(
             self.column("baseline", name),
             self.column(arm, name),
             lower_is_better=lower_is_better,
             margin=margin,
-            null_arm=null,
+            null_arm=self.column(NULL, name) if self.has_null else None,
         )
+        return voided(found, self.failed_null)
 
     def compare_ms(self, arm: str, name: str, margin_ms: float) -> Comparison:
-        """Compare an arm with the baseline by difference in milliseconds."""
-        null = self.column(NULL, name) if any(f.arm == NULL for f in self.figures) else None
-        return compare_differences(
+        """Compare an arm with the baseline by difference in milliseconds; voided as `compare` is."""
+        found = compare_differences(
             self.column("baseline", name),
             self.column(arm, name),
             lower_is_better=True,
             margin=margin_ms,
             unit="ms",
-            null_arm=null,
+            null_arm=self.column(NULL, name) if self.has_null else None,
         )
+        return voided(found, self.failed_null)
+
+    @property
+    def has_null(self) -> bool:
+        """Whether these blocks measured the baseline twice."""
+        return any(f.arm == NULL for f in self.figures)
 
 
 def run_blocks(
@@ -92,23 +125,49 @@ def run_blocks(
     `systems`: arm name to the system that the arm starts, where it is not the study's own (another commit's).
 
     Every arm of a block gets the same seed, hence the same phrases, pauses and think times (common random numbers);
-    each trial is a fresh process and does a fixed amount of work, so that CPU per unit needs no window.
+    each trial is a fresh process and does a fixed amount of work, so that CPU per unit needs no window. The number of
+    blocks is the plan's, or found by its stop rule; a block that was begun is finished. Trials that the run has
+    already are read back, and the seconds of the cap count from now.
     """
     from perflab.stats.schedule import balanced_blocks
 
     studies = {arm: replace(study, system=(systems or {}).get(arm, study.system)) for arm in arms}
-    order = balanced_blocks(list(arms), plan.blocks, study.seed)
-    total, done, began = len(arms) * plan.blocks, 0, time.monotonic()
+    began, stop = time.monotonic(), None
     trials: list[Trial] = []
-    for block, names in enumerate(order):
+    figures: list[ArmFigures] = []
+    for block, names in enumerate(balanced_blocks(list(arms), plan.most, study.seed + plan.work)):
         for arm in names:
-            spec = block_spec(study, arms[arm], arm, block, plan, label)
-            left = (time.monotonic() - began) / done * (total - done) if done else None
-            study.progress(label, done, total, f"block {block + 1} of {plan.blocks}, {arm}", left)
-            trials.append(run_trial(studies[arm], spec))
-            done += 1
-    figures = tuple(arm_figures(studies[trial.spec.arm], trial) for trial in trials)
-    return BlockResult(figures, tuple(t.spec.name for t in trials), equivalence(trials, "baseline"))
+            _tell(study, label, arm, plan, len(arms), len(trials), time.monotonic() - began)
+            trials.append(run_trial(studies[arm], block_spec(study, arms[arm], arm, block, plan, label)))
+            figures.append(arm_figures(studies[arm], trials[-1]))
+        stop = look(figures, plan, time.monotonic() - began)
+        if stop and stop.stop:
+            break
+    names_of = tuple(t.spec.name for t in trials)
+    return BlockResult(tuple(figures), names_of, equivalence(trials, "baseline"), stop)
+
+
+def look(figures: Sequence[ArmFigures], plan: BlockPlan, elapsed_s: float) -> Stop | None:
+    """Ask the plan's stop rule after a block; None for a plan of a fixed number of blocks.
+
+    The null arm is not asked: it needs no precision of its own, and its noise is in every other pair already.
+    """
+    if plan.stop is None:
+        return None
+    seen = BlockResult(tuple(figures), (), {})
+    arms = {f.arm for f in figures} - {"baseline", NULL}
+    steps = [
+        np.log(seen.column(arm, name) / seen.column("baseline", name)) for arm in sorted(arms) for name in plan.watch
+    ]
+    return decide(plan.stop, *steps, out_of_time=0 < plan.cap_s <= elapsed_s)
+
+
+def _tell(study: Study, label: str, arm: str, plan: BlockPlan, arms: int, done: int, elapsed_s: float) -> None:
+    """Say which block is under way, and how long it may still take: to the first look, or to the end."""
+    expected = arms * (max(plan.stop.first, done // arms + 1) if plan.stop else plan.blocks)
+    left = elapsed_s / done * max(expected - done, 0) if done else None
+    of = f"at least {plan.stop.first}" if plan.stop else str(plan.blocks)
+    study.progress(label, done, expected, f"block {done // arms + 1} of {of}, {arm}", left)
 
 
 def block_spec(study: Study, variant: str, arm: str, block: int, plan: BlockPlan, label: str) -> TrialSpec:
@@ -121,7 +180,7 @@ def block_spec(study: Study, variant: str, arm: str, block: int, plan: BlockPlan
         segments=(Segment("block", 0.0, plan.limit_s, plan.users),),
         block=block,
         arm=arm,
-        seed=study.seed * 1000 + block,
+        seed=study.seed * 1000 + plan.work + block,
         options={**plan.options, "units_per_user": float(plan.units_per_user)},
         drain_s=10.0,
     )

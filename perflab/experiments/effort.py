@@ -12,7 +12,8 @@ class Effort:
     """The sizes of one effort. `budget_s` is published, printed beside what was used, and held at quick."""
 
     name: str
-    aa_pairs: int
+    calibration_comparisons: int  # of 15 pairs each, four arms: about 0.17 s each
+    calibration_repeats: int  # simulated comparisons
     generator_sessions: int
     generator_s: float
     profile_users: int
@@ -28,13 +29,17 @@ class Effort:
     screen_users: int
     screen_windows: int
     screen_window_s: float
-    confirm_flags: bool
+    confirm_flags: int  # how many of the screened flags are confirmed on fresh blocks at most
+    block_half_width: float = 0.0  # blocks go on until CPU's interval is this narrow; 0 = `blocks`, no more
+    blocks_cap_s: float = 0.0  # seconds after which they end in any case
+    confirm_cap_s: float = 0.0
     budget_s: dict[str, float] = field(default_factory=dict)
 
 
 QUICK = Effort(
     "quick",
-    aa_pairs=60,
+    calibration_comparisons=20,
+    calibration_repeats=2000,
     generator_sessions=100,
     generator_s=5.0,
     profile_users=20,
@@ -48,12 +53,13 @@ QUICK = Effort(
     block_users=40,
     units_per_user=1,
     screen_users=5,
-    screen_windows=6,
-    screen_window_s=3.0,
-    confirm_flags=False,
+    screen_windows=9,  # fewer could show nothing among a handful of flags: m * 2^(1 - n) must stay below 0.10
+    screen_window_s=2.0,
+    confirm_flags=0,
     budget_s={
         "setup": 90,
         "00_machine": 20,
+        "01_how_numbers_lie": 30,
         "10_baseline_profile": 85,
         "11_baseline_load": 80,
         "30_prototype": 340,
@@ -65,7 +71,8 @@ QUICK = Effort(
 
 FULL = Effort(
     "full",
-    aa_pairs=200,
+    calibration_comparisons=200,
+    calibration_repeats=10_000,
     generator_sessions=300,
     generator_s=20.0,
     profile_users=25,
@@ -81,10 +88,14 @@ FULL = Effort(
     screen_users=5,
     screen_windows=10,
     screen_window_s=6.0,
-    confirm_flags=True,
+    confirm_flags=5,
+    block_half_width=0.02,
+    blocks_cap_s=2700.0,
+    confirm_cap_s=5400.0,
     budget_s={
         "setup": 90,
         "00_machine": 90,
+        "01_how_numbers_lie": 30,
         "10_baseline_profile": 300,
         "11_baseline_load": 750,
         "30_prototype": 0,
@@ -128,6 +139,7 @@ def estimate_s(system: System, effort: str) -> dict[str, float]:
         return {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
     matrix = sum(s.duration_s for s in system.scenario) + START_S
     judged = max((len(c.judged) for c in system.condition), default=1) or 1
-    blocks = (3 + len(system.flag)) * sizes.blocks * 2 * BLOCK_TRIAL_S
+    arms = 3 + (2 + min(len(system.flag), sizes.confirm_flags) if system.flag else 0)
+    blocks = arms * sizes.blocks * 2 * BLOCK_TRIAL_S
     estimate = {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
     return {**estimate, "30_prototype": matrix * (1 + judged) + blocks}

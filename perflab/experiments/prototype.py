@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from perflab.experiments import tables
-from perflab.experiments.blocks import NULL, BlockPlan, BlockResult, run_blocks
+from perflab.experiments.blocks import BlockPlan, BlockResult, run_blocks
 from perflab.experiments.conclude.parts import percent_change, trust_of
+from perflab.experiments.confirm import FRESH_WORK, Confirmation, confirmed_figures
 from perflab.experiments.effort import Effort
 from perflab.experiments.matrix import MatrixResult, run_matrix
+from perflab.experiments.null_arm import CPU_MARGIN, NULL
 from perflab.experiments.readings import Reading, read_measure
 from perflab.experiments.screen import Screening, screen_flags
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
+from perflab.stats.stopping import StopRule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from perflab.findings.judge import Judgement
 
 BLOCK_OPTIONS = {"think_s": 0.3, "phrase_max_s": 1.2}
-CPU_MARGIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -39,20 +41,45 @@ class Judged:
 
 
 def compare_variants(study: Study, sizes: Effort) -> BlockResult:
-    """Run the blocks {baseline, null arm, judged variant}, plus every single flag at full effort."""
+    """Run the blocks {baseline, null arm, judged variant}: six at quick, as many as the interval asks for at full."""
     arms = {"baseline": "baseline", NULL: "baseline", study.system.judge: study.system.judge}
-    if sizes.confirm_flags:
-        arms |= {
-            f"{flag.name}={flag.optimised}": f"baseline+{flag.name}={flag.optimised}" for flag in study.system.flag
-        }
-    plan = BlockPlan(
+    return run_blocks(study, arms, _plan(study, sizes, sizes.blocks_cap_s), "compare")
+
+
+def confirm_flags(study: Study, sizes: Effort, screening: Screening | None) -> Confirmation | None:
+    """Run fresh blocks {baseline, null arm, chosen flags}; None where nothing is confirmed at this effort."""
+    chosen = screening.chosen(sizes.confirm_flags) if screening else ()
+    if not chosen:
+        return None
+    arms = {"baseline": "baseline", NULL: "baseline"} | {e.arm: f"baseline+{e.arm}" for e in chosen}
+    plan = replace(_plan(study, sizes, sizes.confirm_cap_s), work=FRESH_WORK)
+    return confirmed_figures(chosen, run_blocks(study, arms, plan, "confirm"))
+
+
+def confirmation_sentence(study: Study, screening: Screening | None, confirmation: Confirmation | None) -> str:
+    """Say what was chosen, what was confirmed, and that the rest is a screening."""
+    if screening is None:
+        return "This system has no flags."
+    passed = sum(effect.screened.passed for effect in screening.effects)
+    told = f"{passed} of {len(screening.effects)} flags passed the screening"
+    if confirmation is None:
+        return f"{told}; none was confirmed in this run: every estimate here is screened, not confirmed."
+    flags = {f.effect.flag for f in confirmation.figures}
+    stop = confirmation.blocks.stop
+    return f"{told}, {len(flags)} were confirmed on fresh blocks{f' ({stop.sentence})' if stop else ''}."
+
+
+def _plan(study: Study, sizes: Effort, cap_s: float) -> BlockPlan:
+    stop = StopRule(sizes.block_half_width, first=sizes.blocks) if sizes.block_half_width else None
+    return BlockPlan(
         sizes.blocks,
         sizes.block_users,
         sizes.units_per_user,
         BLOCK_OPTIONS,
         limit_s=10.0 + 2.0 * sizes.units_per_user * study.system.load.probe_seconds,
+        stop=stop,
+        cap_s=cap_s,
     )
-    return run_blocks(study, arms, plan, "compare")
 
 
 def block_trials(study: Study, result: BlockResult) -> list[Trial]:
@@ -70,10 +97,12 @@ def comparison_sentence(study: Study, result: BlockResult) -> str:
     """Say in one sentence what the judged variant does to CPU, with the null arm beside it."""
     found = result.compare(study.system.judge, "cpu_ms_per_unit", CPU_MARGIN)
     null = result.compare(NULL, "cpu_ms_per_unit", CPU_MARGIN)
-    return (
-        f"CPU per {study.system.unit} of {study.system.judge}: {percent_change(found)} ({found.verdict}, {found.n} "
-        f"blocks); the baseline against itself: {percent_change(null)}."
+    said = (
+        f"CPU per {study.system.unit} of {study.system.judge}: {percent_change(found)} in {found.n} blocks; the "
+        f"baseline against itself: {percent_change(null)}."
     )
+    stop = f" Measuring {result.stop.sentence}." if result.stop else ""
+    return said + stop + (f" No verdict: {result.failed_null}." if result.failed_null else "")
 
 
 def screen(study: Study, sizes: Effort) -> Screening | None:
@@ -83,6 +112,11 @@ def screen(study: Study, sizes: Effort) -> Screening | None:
     return screen_flags(
         study, users=sizes.screen_users, windows=sizes.screen_windows, window_s=sizes.screen_window_s, margin=CPU_MARGIN
     )
+
+
+def confirmed_trials(study: Study, confirmation: Confirmation | None) -> list[Trial]:
+    """Return the trials of a confirmation."""
+    return [read_trial(study, name) for name in confirmation.blocks.trials] if confirmation else []
 
 
 def screened_trials(study: Study, screening: Screening | None) -> list[Trial]:

@@ -7,23 +7,37 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perflab.experiments.blocks import NULL, equivalence
+from perflab.experiments.blocks import equivalence
+from perflab.experiments.null_arm import NULL, failed_null, null_check
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, facts_path, run_trial
 from perflab.experiments.units_of_work import Window, system_cpu_in_window, units_done
+from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_paired
+from perflab.stats.selection import Screened
+from perflab.stats.selection import screen as select
 from perflab.system.variant import single_flag_variants
 
 
 @dataclass(frozen=True)
 class FlagEffect:
-    """What one flag does to the CPU of a unit of work, on top of the baseline."""
+    """What one flag seems to do to the CPU of a unit of work, on top of the baseline: a screening, not an effect."""
 
     flag: str
     value: str
     strategy: str
-    comparison: Comparison
+    screened: Screened
     equal_answers: tuple[int, int]
+
+    @property
+    def comparison(self) -> Comparison:
+        """The comparison, its verdict taken back where it does not survive the number of flags."""
+        return self.screened.comparison
+
+    @property
+    def arm(self) -> str:
+        """The flag's arm in blocks and windows: ``flag=value``."""
+        return f"{self.flag}={self.value}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,20 @@ class Screening:
     windows: int
     users: int
     trials: tuple[str, ...]
+
+    @property
+    def null_checks(self) -> tuple[TrustCheck, ...]:
+        """The null arm of the windows."""
+        return (null_check(self.null, "CPU, screening"),)
+
+    @property
+    def failed_null(self) -> str:
+        """What the null arm got wrong; empty when it holds."""
+        return failed_null(self.null_checks)
+
+    def chosen(self, most: int) -> tuple[FlagEffect, ...]:
+        """Return the flags to confirm on fresh blocks, at most `most`, in the order of the screening."""
+        return tuple(effect for effect in self.effects if effect.screened.chosen)[:most]
 
 
 def screen_flags(study: Study, *, users: int, windows: int, window_s: float, margin: float) -> Screening:
@@ -70,18 +98,23 @@ def screen_flags(study: Study, *, users: int, windows: int, window_s: float, mar
     spans = [_spans(trial, settle, windows, window_s) for trial in trials]
     cost = {t.spec.arm: _cpu_per_unit(study, t, s) for t, s in zip(trials, spans, strict=True)}
     equal = equivalence(trials, "baseline")
-    effects = []
-    for variant in flags:
-        arm = variant.name.partition("+")[2]
-        name, _, value = arm.partition("=")
-        flag = next(f for f in study.system.flag if f.name == name)
-        comparison = compare_paired(
-            cost["baseline"], cost[arm], lower_is_better=True, margin=margin, null_arm=cost[NULL]
-        )
-        effects.append(FlagEffect(name, value, flag.value_of(value).strategy, comparison, equal.get(arm, (0, 0))))
+    found = select(
+        cost["baseline"],
+        {v.name.partition("+")[2]: cost[v.name.partition("+")[2]] for v in flags},
+        lower_is_better=True,
+        margin=margin,
+        null_arm=cost[NULL],
+    )
+    effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
     null = compare_paired(cost["baseline"], cost[NULL], lower_is_better=True, margin=margin)
-    order = sorted(effects, key=lambda effect: effect.comparison.effect)
-    return Screening(tuple(order), null, windows, users, tuple(t.spec.name for t in trials))
+    return Screening(effects, null, windows, users, tuple(t.spec.name for t in trials))
+
+
+def flag_effect(study: Study, screened: Screened, equal_answers: tuple[int, int]) -> FlagEffect:
+    """Return a screened arm ``flag=value`` with the strategy that its value realises."""
+    name, _, value = screened.name.partition("=")
+    flag = next(f for f in study.system.flag if f.name == name)
+    return FlagEffect(name, value, flag.value_of(value).strategy, screened, equal_answers)
 
 
 def _spans(trial: Trial, settle: float, windows: int, window_s: float) -> list[Window]:

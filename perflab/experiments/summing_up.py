@@ -61,6 +61,8 @@ def decision(finding: Finding) -> str:
     """Return adopt, adopt if, reject or measure more; never "adopt" from a screening on one metric."""
     if finding.verdict in ("untrusted", "inconclusive"):
         return "measure more"
+    if finding.stage == "screened" and finding.verdict in ("better", "worse"):
+        return "confirm first" if finding.verdict == "better" else "do not confirm"
     if finding.verdict == "worse":
         return "reject"
     if finding.verdict in ("equivalent", "trivial"):

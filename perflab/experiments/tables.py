@@ -10,6 +10,7 @@ import numpy as np
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN, P95_MARGIN
 from perflab.experiments.screen import Screening
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
@@ -89,31 +90,6 @@ def stage_rows(study: Study, rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def forest_rows(screening: Screening) -> list[dict[str, Any]]:
-    """Return one ratio for each flag, and the null arm's."""
-    rows = [
-        {
-            "label": f"{e.flag}={e.value}",
-            "value": e.comparison.effect,
-            "low": e.comparison.low,
-            "high": e.comparison.high,
-            "verdict": e.comparison.verdict,
-        }
-        for e in screening.effects
-    ]
-    null = screening.null
-    return [
-        *rows,
-        {
-            "label": "null arm (baseline again)",
-            "value": null.effect,
-            "low": null.low,
-            "high": null.high,
-            "verdict": null.verdict,
-        },
-    ]
-
-
 def response_rows(study: Study, trials: Sequence[Trial], arms: dict[str, str]) -> list[dict[str, Any]]:
     """Return every response time by arm: `arms` maps an arm to the name that the figure shows."""
     rows = []
@@ -125,22 +101,42 @@ def response_rows(study: Study, trials: Sequence[Trial], arms: dict[str, str]) -
 
 
 def block_table(study: Study, result: BlockResult) -> pd.DataFrame:
-    """Return the comparisons of a block experiment as a short table."""
+    """Return the comparisons of a block experiment as a short table; verdicts stand where the null arms are known."""
     import pandas as pd
 
     from perflab.experiments.conclude.parts import percent_change
-    from perflab.experiments.conclude.prototype import CPU_MARGIN
 
     rows = []
-    for name, column in (
-        (f"CPU per {study.system.unit}", "cpu_ms_per_unit"),
-        ("response p50", "p50_ms"),
-        ("response p95", "p95_ms"),
-        ("peak memory", "memory_mb"),
+    for name, column, margin in (
+        (f"CPU per {study.system.unit}", "cpu_ms_per_unit", CPU_MARGIN),
+        ("response p50", "p50_ms", P50_MARGIN),
+        ("response p95", "p95_ms", P95_MARGIN),
+        ("peak memory", "memory_mb", MEMORY_MARGIN),
     ):
-        found = result.compare(study.system.judge, column, CPU_MARGIN)
-        rows.append({"figure": name, "change": percent_change(found), "verdict": found.verdict, "blocks": found.n})
+        found = result.compare(study.system.judge, column, margin)
+        margin_text = f"{100 * margin:g} %"
+        rows.append({"figure": name, "change": percent_change(found), "matters from": margin_text, "blocks": found.n})
     return pd.DataFrame(rows)
+
+
+def screening_table(screening: Screening | None) -> pd.DataFrame:
+    """Return what was screened as a short table without verdicts: they come with the fresh blocks."""
+    import pandas as pd
+
+    from perflab.experiments.conclude.parts import percent_change
+
+    return pd.DataFrame(
+        [
+            {
+                "flag": effect.arm,
+                "CPU, screened": percent_change(effect.comparison),
+                "adjusted p": round(effect.screened.adjusted_p, 4),
+                "to confirm": "yes" if effect.screened.chosen else "no",
+                "answers equal": "{} of {}".format(*effect.equal_answers),
+            }
+            for effect in (screening.effects if screening else ())
+        ]
+    )
 
 
 def degradation_points(result: MatrixResult) -> list[dict[str, Any]]:

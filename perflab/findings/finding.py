@@ -83,6 +83,7 @@ class Finding(_Record):
     variant: str = ""
     scenario: str = ""
     strategy: str = ""  # strategy id for comparisons of one flag
+    stage: Literal["", "screened", "confirmed"] = ""  # a screened effect found what to confirm; it is not published
     headline: int = 0  # 0 = not on the page's top; larger = more important
     evidence: tuple[Evidence, ...] = ()
     trust: tuple[TrustCheck, ...] = ()

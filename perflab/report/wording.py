@@ -31,6 +31,7 @@ LOOKS = {
     "not-yet-judged": Look("not yet judged", "○", "quiet"),
 }
 QUICK = "measured-quick"
+SCREENED = "screened, not confirmed"
 
 
 def look(verdict: str, level: str = "") -> Look:
@@ -44,9 +45,9 @@ def effect_text(finding: Finding) -> str:
     effect = finding.effect
     if effect is None:
         return ""
-    if finding.kind == "comparison" and effect.unit == "ratio":
-        return _change(effect)
-    return interval_text(effect.value, effect.low, effect.high, effect.unit)
+    change = finding.kind == "comparison" and effect.unit == "ratio"
+    text = _change(effect) if change else interval_text(effect.value, effect.low, effect.high, effect.unit)
+    return f"{text} ({SCREENED})" if finding.stage == "screened" else text
 
 
 def _change(effect: Effect) -> str:

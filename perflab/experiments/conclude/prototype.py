@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perflab.experiments.blocks import BlockResult
+from perflab.experiments.conclude.flags import conclude_flags
 from perflab.experiments.conclude.load import level_row
 from perflab.experiments.conclude.parts import (
     STAND_IN_CAVEAT,
@@ -16,28 +17,27 @@ from perflab.experiments.conclude.parts import (
     trust_of,
     vetoed,
 )
+from perflab.experiments.confirm import Confirmation
 from perflab.experiments.matrix import MatrixResult
-from perflab.experiments.prototype import Judged, block_trials, screened_trials
+from perflab.experiments.null_arm import ADDED_MARGIN_MS, CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN
+from perflab.experiments.prototype import Judged, block_trials, confirmed_trials, screened_trials
 from perflab.experiments.screen import Screening
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison
 
-CPU_MARGIN = 0.05
-P50_MARGIN = 0.05
-ADDED_MARGIN_MS = 1.0
 
-
-def conclude_blocks(study: Study, result: BlockResult, trials: list[Trial], figure: Evidence | None) -> list[Finding]:
+def conclude_blocks(
+    study: Study, result: BlockResult, trust: tuple[TrustCheck, ...], figure: Evidence | None
+) -> list[Finding]:
     """Return the findings of baseline against the judged variant: CPU, response, added time, memory."""
     judged, unit = study.system.judge, study.system.unit
-    trust = trust_of(trials)
     wanted: list[tuple[str, str, str, Comparison, str]] = []
     for ordinal, name, column, margin in (
         ("1", f"CPU per {unit}", "cpu_ms_per_unit", CPU_MARGIN),
         ("2", "response p50", "p50_ms", P50_MARGIN),
-        ("4", "peak memory", "memory_mb", CPU_MARGIN),
+        ("4", "peak memory", "memory_mb", MEMORY_MARGIN),
     ):
         wanted.append((ordinal, name, column, result.compare(judged, column, margin), "ratio"))
     if any(s.role == "added" for s in study.system.spans.sum):
@@ -75,70 +75,50 @@ def _comparison(
         effect=effect_of_comparison(name, comparison, unit),
         trust=trust,
         evidence=evidence(figure),
-        caveats=tuple(c for c in (comparison.caveat, answers) if c),
+        caveats=tuple(c for c in (comparison.caveat, answers, _stopped(result)) if c),
+        next_step=_next_step(comparison, result),
         headline=10 if ordinal == "1" else 2,
         details={
             "blocks": [
                 {"block": i, "baseline": float(a), judged: float(b)}
                 for i, (a, b) in enumerate(zip(before, after, strict=True))
             ],
-            "explanation": comparison.explanation,
+            "explanation": comparison.explanation if not vetoed(trust) else "No verdict: a check failed.",
+            "pairs": comparison.n,
+            "stopped": result.stop.sentence if result.stop else f"a fixed number of {comparison.n} pairs",
             "equal_answers": equal,
             "compared_answers": compared,
         },
     )
 
 
-def conclude_screening(
-    study: Study, screening: Screening, trials: list[Trial], figure: Evidence | None
-) -> list[Finding]:
-    """Return one finding for each flag; a flag whose answers differ although it claims to be exact is untrusted."""
-    trust = trust_of(trials, side_by_side=True)
-    found = []
-    for effect in screening.effects:
-        equal, compared = effect.equal_answers
-        flag = next(f for f in study.system.flag if f.name == effect.flag)
-        broken = flag.value_of(effect.value).equivalence == "exact" and equal != compared
-        same = TrustCheck(
-            name="equal answers",
-            passed=not broken,
-            observed=f"{equal} of {compared} equal the baseline's",
-            limit="all, for a flag of class exact",
-            next_step=f"Find what {effect.flag}={effect.value} changes",
-        )
-        checks = (*trust, same)
-        found.append(
-            finding(
-                study,
-                f"flag.{effect.flag}",
-                question=f"Does {effect.flag}={effect.value} pay?",
-                kind="comparison",
-                verdict="untrusted" if vetoed(checks) else effect.comparison.verdict,
-                strategy=effect.strategy,
-                variant=f"baseline+{effect.flag}={effect.value}",
-                claim=f"{effect.flag}={effect.value} alone changes CPU per {study.system.unit} by "
-                f"{percent_change(effect.comparison)} ({screening.windows} windows, {screening.users} users).",
-                effect=effect_of_comparison(f"CPU per {study.system.unit}", effect.comparison),
-                trust=checks,
-                evidence=evidence(figure),
-                caveats=(
-                    "screened side by side in one process for each flag: find what to confirm, not what to publish",
-                ),
-                next_step="Confirm in fresh blocks: perflab spike --effort full",
-                details={"flag": effect.flag},
-            )
-        )
-    return found
+def _stopped(result: BlockResult) -> str:
+    return f"measuring {result.stop.sentence}" if result.stop else ""
+
+
+def _next_step(comparison: Comparison, result: BlockResult) -> str:
+    """Say how many more pairs an inconclusive comparison asks for; the null arm's own next step stands in its check."""
+    if comparison.verdict != "inconclusive":
+        return ""
+    more = max(comparison.pairs_needed - comparison.n, result.stop.pairs_needed if result.stop else 0)
+    return f"About {more} more pairs needed: perflab spike --effort full" if more > 0 else ""
 
 
 def conclude_matrix(
-    study: Study, results: list[MatrixResult], trials: list[Trial], figures: dict[str, Evidence]
+    study: Study,
+    results: list[MatrixResult],
+    trials: list[Trial],
+    figures: dict[str, Evidence],
+    null: tuple[TrustCheck, ...] = (),
 ) -> list[Finding]:
-    """Return the findings of the load matrix: degradation from the lightest to the heaviest level, and recovery."""
+    """Return the findings of the load matrix: degradation from the lightest to the heaviest level, and recovery.
+
+    `null`: the null arms of the run; levels beside each other are a comparison too, and a failed one voids it.
+    """
     found = []
     by_trial = {t.spec.name: t for t in trials}
     for number, result in enumerate(results, 1):
-        trust = trust_of([by_trial[result.trial]])
+        trust = (*trust_of([by_trial[result.trial]]), *null)
         rows = [{**level_row(level), "scenario": name} for name, level in result.levels.items()]
         requests = [{**level_row(level), "scenario": name} for name, level in result.requests.items() if level.finished]
         found.append(_degradation(study, number, result, rows, requests, trust, figures))
@@ -225,10 +205,16 @@ def _unit(column: str) -> str:
     return "MB" if column == "memory_mb" else "ms"
 
 
-def conclude_targets(study: Study, judged: Sequence[Judged], trials: dict[str, Trial]) -> list[Finding]:
-    """Return one finding for each target and condition."""
+def conclude_targets(
+    study: Study, judged: Sequence[Judged], trials: dict[str, Trial], null: tuple[TrustCheck, ...] = ()
+) -> list[Finding]:
+    """Return one finding for each target and condition.
+
+    A target compares one variant with a number, so that a failed null arm (`null`) is noted beside it, no veto.
+    """
     from perflab.findings.judge import target_finding
 
+    noted = [check.model_copy(update={"veto": False}) for check in null if not check.passed]
     found = []
     for number, item in enumerate(judged, 1):
         caveats = [STAND_IN_CAVEAT] if any(p.role == "standin" for p in study.system.process) else []
@@ -245,12 +231,20 @@ def conclude_targets(study: Study, judged: Sequence[Judged], trials: dict[str, T
                 variant=study.system.judge,
                 scenario=item.scenario,
                 condition=item.condition,
-                trust=trust_of([trials[item.trial]]),
+                trust=(*trust_of([trials[item.trial]]), *noted),
                 caveats=caveats,
                 headline=5 if item.judgement.interval else 0,
             )
         )
     return found
+
+
+def null_checks(
+    blocks: BlockResult, screening: Screening | None, confirmation: Confirmation | None
+) -> tuple[TrustCheck, ...]:
+    """Return the null arms of every block set of the notebook: one that fails leaves no better and no worse in it."""
+    sets = (blocks, screening, confirmation)
+    return tuple(check for one in sets if one is not None for check in one.null_checks)
 
 
 def conclude(
@@ -260,11 +254,15 @@ def conclude(
     results: list[MatrixResult],
     judged: Sequence[Judged],
     figures: dict[str, Evidence],
+    confirmation: Confirmation | None = None,
 ) -> list[Finding]:
     """Return everything that 30_prototype claims."""
     matrix = {r.trial: read_trial(study, r.trial) for r in results}
-    found = conclude_blocks(study, blocks, block_trials(study, blocks), figures.get("ecdf"))
+    null = null_checks(blocks, screening, confirmation)
+    found = conclude_blocks(study, blocks, (*trust_of(block_trials(study, blocks)), *null), figures.get("ecdf"))
     if screening:
-        found += conclude_screening(study, screening, screened_trials(study, screening), figures.get("forest"))
-    found += conclude_matrix(study, results, list(matrix.values()), figures)
-    return found + conclude_targets(study, judged, matrix)
+        screened = (*trust_of(screened_trials(study, screening), side_by_side=True), *null)
+        fresh = (*trust_of(confirmed_trials(study, confirmation)), *null)
+        found += conclude_flags(study, screening, confirmation, screened, fresh, figures.get("forest"))
+    found += conclude_matrix(study, results, list(matrix.values()), figures, null)
+    return found + conclude_targets(study, judged, matrix, null)

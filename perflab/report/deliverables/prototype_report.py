@@ -32,7 +32,11 @@ def prototype_report(material: Material) -> Document:
         ),
         section(
             "Ablation: one flag at a time",
-            [*effects(f for f in compared if f.strategy), *pictures(compared, 2)],
+            [
+                *effects((f for f in compared if f.strategy and f.stage != "screened"), "Confirmed on fresh blocks"),
+                *effects((f for f in compared if f.stage == "screened"), "Screened, not confirmed"),
+                *pictures(compared, 2),
+            ],
             material.ran("30"),
         ),
         section("Resource impact", effects(whole, "The whole variant against the baseline"), material.ran("30")),

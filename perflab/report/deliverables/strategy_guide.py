@@ -15,7 +15,7 @@ def strategy_guide(material: Material) -> Document:
     """Assemble the guide from the comparisons of single flags and of variants."""
     compared = material.of("2", "3", kind="comparison")
     cards = by_strategy(compared)
-    negative = [f for f in compared if f.verdict in ("worse", "equivalent", "trivial")]
+    negative = [f for f in compared if f.verdict in ("worse", "equivalent", "trivial") and f.stage != "screened"]
     sections = (
         section(
             "Decision table",
@@ -55,6 +55,8 @@ def by_strategy(compared: Sequence[Finding]) -> dict[str, list[Finding]]:
 
 def decide(own: Sequence[Finding]) -> str:
     """Return adopt, adopt if, reject or needs more data, from every measured figure of one strategy."""
+    if own and all(f.stage == "screened" for f in own):
+        return _of_screening(own)
     verdicts = {f.verdict for f in own}
     metrics = {f.effect.metric for f in own if f.effect}
     if "better" in verdicts and "worse" in verdicts:
@@ -65,6 +67,14 @@ def decide(own: Sequence[Finding]) -> str:
         enough = len(metrics) >= METRICS_TO_ADOPT and not verdicts & {"inconclusive", "untrusted"}
         return "adopt" if enough else "adopt if the other figures hold"
     return "reject: no gain" if verdicts <= {"equivalent", "trivial"} else "needs more data"
+
+
+def _of_screening(own: Sequence[Finding]) -> str:
+    """Return what a screening alone allows: to confirm, or to look elsewhere; never to adopt."""
+    verdicts = {f.verdict for f in own}
+    if "better" in verdicts:
+        return "confirm first: screened only"
+    return "do not confirm: it costs CPU in the screening" if "worse" in verdicts else "needs more data"
 
 
 def _decision(material: Material, key: str, own: list[Finding]) -> Row:
@@ -92,6 +102,7 @@ def _methods(compared: Sequence[Finding]) -> list[Block]:
         ),
         Text(
             "Every comparison is paired and interleaved in random order; ratios are shown as changes against the "
-            "baseline with their interval."
+            "baseline with their interval. What is marked as screened, not confirmed, only says what to "
+            "confirm: the best of many looks larger than it is, and its estimate is no effect to rely on."
         ),
     ]

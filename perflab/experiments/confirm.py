@@ -1,0 +1,68 @@
+"""Confirmation: the flags that a screening chose, on fresh blocks that had no part in choosing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perflab.experiments.blocks import BlockResult
+from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, NULL, P95_MARGIN, null_checks, voided
+from perflab.experiments.screen import FlagEffect
+from perflab.findings.finding import TrustCheck
+from perflab.stats.selection import Confirmed
+from perflab.stats.selection import confirm as judge
+
+FRESH_WORK = 500  # added to the seeds of order and work: no block of the comparison or the screening comes again
+FIGURES = (  # nothing is adopted on one figure: the tail and the memory stand beside the CPU
+    ("CPU", "cpu_ms_per_unit", CPU_MARGIN),
+    ("response p95", "p95_ms", P95_MARGIN),
+    ("peak memory", "memory_mb", MEMORY_MARGIN),
+)
+
+
+@dataclass(frozen=True)
+class FlagConfirmed:
+    """One figure of one flag as its fresh blocks show it: the only estimate of a flag that is published."""
+
+    effect: FlagEffect
+    figure: str
+    column: str
+    confirmed: Confirmed
+    equal_answers: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The confirmed figures of all chosen flags, flags in the order of their SCREENING.
+
+    Ordering them anew by these estimates would choose a winner from the data that judges it.
+    """
+
+    figures: tuple[FlagConfirmed, ...]
+    blocks: BlockResult
+
+    @property
+    def null_checks(self) -> tuple[TrustCheck, ...]:
+        """The null arm of the fresh blocks."""
+        return null_checks(self.blocks.column, "confirmation") if self.blocks.has_null else ()
+
+    def of(self, flag: str, figure: str = "CPU") -> FlagConfirmed | None:
+        """Return one confirmed figure of a flag, None when the flag was not confirmed."""
+        return next((f for f in self.figures if f.effect.flag == flag and f.figure == figure), None)
+
+
+def confirmed_figures(chosen: tuple[FlagEffect, ...], blocks: BlockResult) -> Confirmation:
+    """Judge the chosen flags on their fresh blocks, Holm over the flags for each figure."""
+    found: list[FlagConfirmed] = []
+    for name, column, margin in FIGURES:
+        arms = {effect.arm: blocks.column(effect.arm, column) for effect in chosen}
+        null = blocks.column(NULL, column) if blocks.has_null else None
+        judged = judge(
+            blocks.column("baseline", column), arms, lower_is_better=True, margin=margin, null_arm=null
+        )  # fmt: skip
+        for effect, item in zip(chosen, judged, strict=True):
+            said = Confirmed(
+                item.name, voided(item.comparison, blocks.failed_null), item.adjusted_p, item.family, item.alpha
+            )
+            found.append(FlagConfirmed(effect, name, column, said, blocks.equivalence.get(effect.arm, (0, 0))))
+    order = {effect.flag: i for i, effect in enumerate(chosen)}
+    return Confirmation(tuple(sorted(found, key=lambda f: order[f.effect.flag])), blocks)

@@ -1,0 +1,77 @@
+"""The null arm: the baseline measured twice in the same blocks. What it gets wrong voids everything beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from perflab.errors import StatisticError
+from perflab.findings.finding import TrustCheck
+from perflab.stats.compare import Comparison, compare_differences, compare_paired
+
+NULL = "null"
+CPU_MARGIN, P50_MARGIN, P95_MARGIN, MEMORY_MARGIN, ADDED_MARGIN_MS = 0.05, 0.05, 0.10, 0.05, 1.0
+Column = Callable[[str, str], np.ndarray]  # arm, figure -> one value per block
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A figure that arms are compared by, and the smallest change of it that matters."""
+
+    column: str
+    name: str
+    margin: float
+    in_ms: bool = False  # compared by difference in milliseconds, else by ratio
+
+
+FIGURES = (
+    Judged("cpu_ms_per_unit", "CPU", CPU_MARGIN),
+    Judged("p50_ms", "response p50", P50_MARGIN),
+    Judged("p95_ms", "response p95", P95_MARGIN),
+    Judged("added_p50_ms", "time added", ADDED_MARGIN_MS, in_ms=True),
+    Judged("memory_mb", "peak memory", MEMORY_MARGIN),
+)
+
+
+def null_checks(column: Column, blocks: str = "") -> tuple[TrustCheck, ...]:
+    """Return one check for each figure in which the two identical arms can be compared; `blocks` names their set.
+
+    A figure that cannot be computed, or that both arms show alike in every block, says nothing against the blocks.
+    """
+    found = []
+    for figure in FIGURES:
+        try:
+            found.append(null_check(_compared(column, figure), ", ".join(filter(None, (figure.name, blocks)))))
+        except StatisticError:
+            continue
+    return tuple(found)
+
+
+def null_check(comparison: Comparison, name: str) -> TrustCheck:
+    """Return the check on one comparison of identical arms, named after its figure."""
+    from perflab.findings.trust import null_arm
+
+    check = null_arm(comparison)
+    return check.model_copy(update={"name": f"{check.name} ({name})"})
+
+
+def _compared(column: Column, figure: Judged) -> Comparison:
+    before, again = column("baseline", figure.column), column(NULL, figure.column)
+    if figure.in_ms:
+        return compare_differences(before, again, lower_is_better=True, margin=figure.margin, unit="ms")
+    return compare_paired(before, again, lower_is_better=True, margin=figure.margin)
+
+
+def failed_null(checks: Iterable[TrustCheck]) -> str:
+    """Return what the null arm got wrong, in words; empty when it holds."""
+    failed = [check for check in checks if check.veto and not check.passed]
+    return "; ".join(f"{check.name}: {check.observed}" for check in failed)
+
+
+def voided(comparison: Comparison, reason: str) -> Comparison:
+    """Take the verdict from a comparison whose block set saw a difference that does not exist; "" leaves it."""
+    if not reason or comparison.verdict == "untrusted":
+        return comparison
+    return comparison.judged_anew("untrusted", reason)
