@@ -16,6 +16,7 @@ from perflab.runs import Run, write_atomic
 from perflab.units import value_text
 
 MOST_TILES = 8
+CALIBRATION = "calibration"  # the note in which a run keeps the table of its self-calibration
 
 
 def build_run_page(run: Run, rows: Rows | None = None) -> Path:
@@ -42,7 +43,8 @@ def build_run_page(run: Run, rows: Rows | None = None) -> Path:
         groups=grouped(rows, run.manifest.domain),
         files={name: files_in(run.path, name) for name in ("deliverables", "notebooks", "profiles", "samples")},
         facts=flat(run.manifest.fingerprint),
-        notes=flat(run.manifest.notes),
+        notes=flat({name: value for name, value in run.manifest.notes.items() if name != CALIBRATION}),
+        calibration=calibration_rows(run.manifest.notes),
         glossary=glossary(),
         changes=what_would_change_it(findings, verdict),
         svg_of=FigureShelf(run.path),
@@ -108,6 +110,12 @@ def trust_checks(findings: Sequence[Finding]) -> list[TrustCheck]:
     """Return every distinct trust check, the failed ones first."""
     seen = dict.fromkeys(check for f in findings for check in f.trust)
     return sorted(seen, key=lambda check: (check.passed, not check.veto, check.name))
+
+
+def calibration_rows(notes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the table of the run's self-calibration, empty where none was made."""
+    rows = notes.get(CALIBRATION)
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
 def grouped(rows: Rows, domain: str) -> list[tuple[str, list[Mapping[str, Any]]]]:

@@ -18,6 +18,7 @@ from perflab.report.figures.latency_curve import latency_curve
 from perflab.report.figures.memory import memory
 from perflab.report.figures.noise import noise
 from perflab.report.figures.overhead import overhead
+from perflab.report.figures.power_curve import power_curve
 from perflab.report.figures.ranking import ranking
 from perflab.report.figures.resources import resources
 from perflab.report.figures.stage_waterfall import stage_waterfall
@@ -98,6 +99,18 @@ FAMILIES: dict[str, tuple[Callable[[], Figure], tuple[str, ...]]] = {
         ("CPU per turn, change against an unwatched run (%)", "py-spy"),
     ),
     "noise": (lambda: noise(np.array([0.99, 1.0, 1.01]), "t", 0.05), ("pairs",)),
+    "power": (
+        lambda: power_curve(
+            [
+                {"pairs": 15, "effect": 2.0, "found": 90.0, "low": None, "high": None, "kind": "simulated"},
+                {"pairs": 40, "effect": 1.0, "found": 70.0, "low": None, "high": None, "kind": "simulated"},
+                {"pairs": 15, "effect": 2.0, "found": 95.0, "low": 75.0, "high": 99.0, "kind": "measured"},
+            ],
+            "t",
+            TargetLine(80, "80 %"),
+        ),
+        ("true effect (%)", "found (% of comparisons)", "15 pairs", "measured, 15 pairs", "80 %"),
+    ),
     "degradation": (
         lambda: degradation([{"users": u, "metric": "p95", "value": u / 50} for u in USERS], "t"),
         ("users at once", "multiple of the value at 50 users"),

@@ -83,6 +83,17 @@ def test_links_of_the_page_lead_to_files_that_exist(run: Run, page: PageFacts) -
     assert local and [link for link in local if not (run.path / unquote(link)).exists()] == []
 
 
+def test_the_self_calibration_of_the_run_stands_beside_its_results(tmp_path: Path) -> None:
+    rows = [{"what": f"+2 % found {HOSTILE}", "measured here": "19 of 20", "simulated": "97 %"}]
+    run = make(tmp_path, notes={"calibration": rows, "wall_s": 3})
+    path = build_run_page(run, ROWS)
+    facts = PageFacts(path)
+    assert audit_page(path) == [] and [f"+2 % found {HOSTILE}", "19 of 20", "97 %"] in facts.rows
+    assert "What perflab can see on this machine" in facts.text
+    run.note("calibration", "19 of 20")
+    assert "What perflab can see" not in PageFacts(build_run_page(run, ROWS)).text
+
+
 def test_unfinished_run_is_readable_and_says_what_is_running(tmp_path: Path) -> None:
     steps = [
         Step(name="00_machine", status="done", budget_s=20, wall_s=18),

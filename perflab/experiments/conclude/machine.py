@@ -4,52 +4,85 @@ from __future__ import annotations
 
 from typing import Any
 
-from perflab.experiments.calibrate import NoiseFloor
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding
+from perflab.experiments.self_calibration import PAIRS, PLANTED, SelfCalibration, table_rows
 from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck
+from perflab.instrument.paired_timing import NULL
 
 LATE_LIMIT_MS = 5.0
+FALSE_ALARMS = 0.05
 
 
 def conclude(
     study: Study,
-    floor: NoiseFloor,
+    found: SelfCalibration,
     generator: dict[str, float],
     capabilities: list[dict[str, Any]],
-    figure: Evidence | None,
+    *figures: Evidence | None,
 ) -> list[Finding]:
-    """Return the findings on the machine itself: noise between identical arms, and what load can be made."""
-    wrong = floor.comparison.verdict in ("better", "worse")
-    null_check = TrustCheck(
-        name="A/A comparison",
-        passed=not wrong,
-        observed=floor.comparison.explanation,
-        limit="identical work must not differ",
-        next_step="Stop other work on this machine and run again",
+    """Return the findings on the machine itself: how well it tells effects apart, and what load can be made."""
+    return [_noise(study, found, capabilities, figures), _load(study, generator)]
+
+
+def _noise(
+    study: Study, found: SelfCalibration, capabilities: list[dict[str, Any]], figures: tuple[Evidence | None, ...]
+) -> Finding:
+    checks = (null_check(found), false_alarm_check(found))
+    null, pairs = found.measured[NULL].differs, found.floor.n
+    seen = ", ".join(
+        f"{name} in {found.measured[name].found.events} of {found.measured[name].found.n}" for name in list(PLANTED)[1:]
     )
-    noise = finding(
+    return finding(
         study,
         "1",
         question="Can this machine tell small differences?",
         kind="observation",
-        verdict="untrusted" if wrong else "reported",
-        claim=f"Identical work, timed in {floor.comparison.n} interleaved pairs, differs by "
-        f"{100 * (floor.comparison.effect - 1):+.2f} % and a pair spreads by {100 * floor.sd:.1f} %; changes above "
-        f"{100 * floor.comparison.smallest_effect:.1f} % would have been seen.",
-        effect=effect_of_comparison("wall time, A against A", floor.comparison),
-        trust=(null_check,),
-        evidence=evidence(figure),
+        verdict="reported" if checks[0].passed else "untrusted",
+        claim=f"In {pairs} interleaved pairs identical work differs by {100 * (found.floor.effect - 1):+.2f} %, half of "
+        f"the pairs by less than {100 * found.spread / 1.4826:.2f} %. Comparisons of {PAIRS} pairs called identical "
+        f"work different in {null.events} of {null.n} and found {seen}; {100 * found.visible[PAIRS]:.2g} % is the "
+        f"smallest effect that they find four times in five.",
+        effect=effect_of_comparison("wall time, A against A", found.floor),
+        trust=checks,
+        evidence=evidence(*figures),
         headline=1,
         details={
-            "smallest_effect": floor.comparison.smallest_effect,
+            "self_calibration": table_rows(found),
+            "smallest_effect": found.visible[PAIRS],
             "capabilities": capabilities,
-            "run_delay_share": floor.run_delay_share,
-            "pressure": floor.pressure,
+            "run_delay_share": found.run_delay,
         },
     )
+
+
+def null_check(found: SelfCalibration) -> TrustCheck:
+    """All pairs together must not make a difference out of identical work that is large enough to matter."""
+    return TrustCheck(
+        name="A/A comparison",
+        passed=found.floor.verdict not in ("better", "worse"),
+        observed=found.floor.explanation,
+        limit="identical work must not differ beyond the margin",
+        next_step="Stop other work on this machine and run again",
+    )
+
+
+def false_alarm_check(found: SelfCalibration) -> TrustCheck:
+    """The rate of false alarms must not be shown to lie above the 5 % that the intervals promise; a warning."""
+    rate = found.measured[NULL].differs
+    return TrustCheck(
+        name="A/A false alarms",
+        passed=rate.low <= FALSE_ALARMS,
+        veto=False,
+        observed=f"{rate.events} of {rate.n} comparisons ({100 * rate.low:.0f} to {100 * rate.high:.0f} %)",
+        limit=f"not surely above {FALSE_ALARMS:.0%}",
+        next_step="Neighbouring pairs disturb each other here: use more blocks and fewer repetitions",
+    )
+
+
+def _load(study: Study, generator: dict[str, float]) -> Finding:
     late = generator.get("late_p99_ms", float("inf"))
-    load = finding(
+    return finding(
         study,
         "2",
         question="Can this machine make the load honestly?",
@@ -69,4 +102,3 @@ def conclude(
         ),
         details={"generator": generator},
     )
-    return [noise, load]
