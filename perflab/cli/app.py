@@ -89,18 +89,28 @@ def load(
     raise typer.Exit(run_load_command(system, variant, users, seconds, workers, master, condition or [], json_))
 
 
-@app.command(epilog="Example: perflab profile --variant optimised, or: perflab profile -- python my_script.py")
+@app.command(epilog="Example: perflab profile --variant optimised, -- python my_script.py, or --callable json:dumps")
 def profile(
     command: Annotated[list[str] | None, typer.Argument(help="A plain command to profile instead of a system.")] = None,
     system: SystemOption = DEFAULT_SYSTEM,
     variant: Annotated[str, typer.Option(help="The variant to profile.")] = "baseline",
     seconds: Annotated[float, typer.Option(min=3, help="Length of each instrument's window.")] = 8.0,
+    callable_: Annotated[
+        str, typer.Option("--callable", help="package.module:function, called again and again in a fresh process.")
+    ] = "",
+    kwargs: Annotated[str, typer.Option(help="The callable's keyword arguments, as a JSON object.")] = "{}",
+    source: Annotated[str, typer.Option(help="Folder of own code, of a command or callable; empty = this one.")] = "",
+    reparse: Annotated[str, typer.Option(help="A run's id or folder: make its tables again from raw captures.")] = "",
     json_: JsonOption = False,
 ) -> None:
-    """Profile a system under load, or a command, with py-spy, scalene and memray; print one ranking."""
-    from perflab.cli.profile import run_profile
+    """Profile a system under load, a command or a callable with py-spy, scalene and memray; print one ranking."""
+    from perflab.cli import profile as command_line
 
-    raise typer.Exit(run_profile(command or [], system, variant, seconds, json_))
+    if reparse:
+        raise typer.Exit(command_line.reparse_run(reparse, json_))
+    if callable_ or command:
+        raise typer.Exit(command_line.profile_code(command or [], callable_, kwargs, source, seconds, json_))
+    raise typer.Exit(command_line.run_profile(system, variant, seconds, json_))
 
 
 @app.command(epilog="Example: perflab report   (all pages again, from what is stored)")
@@ -119,6 +129,58 @@ def runs(json_: JsonOption = False) -> None:
     raise typer.Exit(show_runs(json_))
 
 
+@app.command(epilog="Examples: perflab compare latest~1 latest | perflab compare latest~1 latest --markdown > pr.md")
+def compare(
+    run_a: Annotated[str, typer.Argument(help="A run: id, unique beginning of one, folder, latest, latest~1.")],
+    run_b: Annotated[str, typer.Argument(help="The run to hold against it.")],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")] = False,
+    force_unlike: Annotated[
+        bool, typer.Option("--force-unlike", help="Show unlike runs beside each other, without any verdict.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Hold two runs against each other; what moved is a suspect, because the runs were not interleaved."""
+    from perflab.cli.compare import show_comparison
+
+    raise typer.Exit(show_comparison(run_a, run_b, force_unlike, json_, markdown))
+
+
+@app.command(epilog="Examples: perflab history | perflab history 'CPU per turn' | perflab history --rebuild")
+def history(
+    metric: Annotated[str, typer.Argument(help="A metric, or a part of its name; empty lists all.")] = "",
+    system: Annotated[str, typer.Option(help="Only the system of this name.")] = "",
+    add: Annotated[str, typer.Option(metavar="RUN", help="First add this finished run.")] = "",
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="First write every finished run again.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Show the figures of finished runs over time, with change points and what looks worse."""
+    from perflab.cli.history import show_history
+
+    raise typer.Exit(show_history(metric, system, add, rebuild, json_))
+
+
+@app.command(
+    epilog="Examples: perflab gate --baseline main --always | perflab gate --baseline v1.2 --metric CPU -- --users 10 "
+    "--blocks 12. After --: --users, --blocks, --units, --limit-s, --margin, --seed. "
+    "Exit codes: 0 no regression, 1 regression confirmed, 2 broken, 3 refused (identical arms differed)."
+)
+def gate(
+    baseline: Annotated[
+        str, typer.Option(help="The last good: a git ref, variant:NAME, or a second system file (.toml).")
+    ],
+    sizes: Annotated[list[str] | None, typer.Argument(metavar="-- SIZES", help="Sizes of the measurement.")] = None,
+    system: SystemOption = DEFAULT_SYSTEM,
+    variant: Annotated[str, typer.Option(help="The suspect's variant; empty = the one that is judged.")] = "",
+    metric: Annotated[str, typer.Option(help="Name the suspect by hand: CPU, latency, p95, memory, or a metric.")] = "",
+    always: Annotated[bool, typer.Option("--always", help="Measure although the history names no suspect.")] = False,
+    json_file: Annotated[str, typer.Option("--json", help="Also write the result to this file.")] = "",
+) -> None:
+    """Measure a suspect against the last good, interleaved, with a null arm; the exit code is for CI."""
+    from perflab.cli.gate import run_gate
+
+    raise typer.Exit(run_gate(baseline, sizes or [], system, variant, metric, always, json_file))
+
+
 @app.command(epilog="Example: perflab bench gateway --json bars.json")
 def bench(
     name: Annotated[str, typer.Argument(help="A family of benchmarks: gateway, plants.")],
@@ -132,11 +194,14 @@ def bench(
 
 
 @app.command()
-def doctor(json_: JsonOption = False) -> None:
+def doctor(
+    codes: Annotated[bool, typer.Option(help="List every failure code with its cause and its remedy.")] = False,
+    json_: JsonOption = False,
+) -> None:
     """Say what this machine can and cannot measure, with the line that mends it."""
-    from perflab.cli.doctor import show_capabilities
+    from perflab.cli.doctor import show_capabilities, show_codes
 
-    raise typer.Exit(show_capabilities(json_))
+    raise typer.Exit(show_codes(json_) if codes else show_capabilities(json_))
 
 
 def main() -> None:

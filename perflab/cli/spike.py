@@ -13,7 +13,7 @@ import typer
 
 from perflab.cli.display import Display
 from perflab.cli.find import find_run, notebooks_folder
-from perflab.errors import EXIT_BROKEN, UsageError
+from perflab.errors import EXIT_BROKEN, PerflabError, UsageError
 from perflab.experiments.effort import EFFORT, estimate_s
 from perflab.experiments.study import create_run, reports_folder
 from perflab.runs import Run, Step, StepStatus, exclusive
@@ -196,6 +196,8 @@ def _finish(run: Run, reports: Path, wall_s: float) -> int:
     run.update(status="broken" if failed else "done", finished=datetime.now(UTC).isoformat(timespec="seconds"))
     run.note("wall_s", round(wall_s, 1))
     build_deliverables(run)
+    if not failed:
+        _remember(run, reports)
     PageWatcher(run, reports).rebuild()
     verdict = overall(load_findings(run.folder("findings")), run.manifest)
     typer.echo(f"\n{verdict.sentence}")
@@ -203,6 +205,18 @@ def _finish(run: Run, reports: Path, wall_s: float) -> int:
         typer.echo(f"{step.name} {step.status}: {step.reason}", err=True)
     typer.echo(f"Took {seconds_text(wall_s)}. Report: {run.path / 'index.html'}")
     return EXIT_BROKEN if failed else verdict.exit_code
+
+
+def _remember(run: Run, reports: Path) -> None:
+    """Append the run to the history; a history that cannot be written costs no run."""
+    from perflab.history.store import HistoryStore
+    from perflab.report.history_page import build_history_page
+
+    try:
+        HistoryStore(reports).add(run)
+        build_history_page(reports)
+    except (PerflabError, OSError) as error:
+        typer.echo(f"perflab: the run is not in the history: {error}", err=True)
 
 
 @contextmanager

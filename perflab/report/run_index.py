@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from perflab.findings.finding import Finding
+from perflab.report.history_page import history_page
 from perflab.report.pages import render
 from perflab.report.run_files import readable_findings
 from perflab.report.run_page import value_of
@@ -36,7 +37,8 @@ def build_index(reports: Path) -> Path:
     runs, problems = list_runs(reports)
     path = reports / "index.html"
     reports.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, render("index.html.j2", rows=[_row(run, reports) for run in runs], problems=problems))
+    rows, history = [_row(run, reports) for run in runs], history_page(reports).exists()
+    write_atomic(path, render("index.html.j2", rows=rows, problems=problems, history=history))
     return path
 
 

@@ -1,0 +1,157 @@
+"""`perflab history`: the figures of finished runs over time, their change points, and what looks suspicious."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from perflab.cli.compare import named_run
+from perflab.errors import EXIT_OK, UsageError
+from perflab.experiments.study import reports_folder
+from perflab.history.row import Row
+from perflab.history.sketch import WIDTH, marks, spark
+from perflab.history.store import HistoryStore
+from perflab.history.timeline import Timeline, timelines
+from perflab.units import change_text, interval_text, value_text
+
+
+def show_history(metric: str, system: str, add: str, rebuild: bool, as_json: bool) -> int:
+    """Add runs where asked, then print all figures, or the timelines of one."""
+    reports = reports_folder()
+    store = HistoryStore(reports)
+    if add or rebuild:
+        _write(store, add, rebuild, reports)
+    rows, problems = store.rows("system = ?", (system,)) if system else store.rows()
+    for problem in problems:
+        typer.echo(f"perflab: {problem}", err=True)
+    if not rows:
+        typer.echo(
+            "[]" if as_json else "The history is empty. Fill it with: perflab spike, or perflab history --rebuild"
+        )
+        return EXIT_OK
+    found = timelines(chosen(rows, metric))
+    if as_json:
+        typer.echo(json.dumps([as_dict(line) for line in found]))
+    else:
+        typer.echo("\n".join(_listing(found) if not metric else _plots(found)))
+    return EXIT_OK
+
+
+def _write(store: HistoryStore, add: str, rebuild: bool, reports: Path) -> None:
+    """Write runs into the store, then the page of the history."""
+    from perflab.report.history_page import build_history_page
+    from perflab.report.run_index import build_index
+
+    if rebuild:
+        written, problems = store.rebuild()
+        typer.echo(f"{written} runs written", err=True)
+        for problem in problems:
+            typer.echo(f"perflab: left out: {problem}", err=True)
+    if add:
+        run = named_run(add, reports)
+        known, count = store.path(run.id).exists(), store.add(run)
+        said = "is in the history already" if known else f"added with {count} figures" if count else "holds no figures"
+        typer.echo(f"Run {run.id} {said}", err=True)
+    build_history_page(reports)
+    build_index(reports)
+
+
+def chosen(rows: Sequence[Row], metric: str) -> list[Row]:
+    """Return the rows of a metric: the exact name, else every name that contains the text; raises UsageError."""
+    exact = [row for row in rows if row.metric == metric]
+    found = exact or [row for row in rows if metric.lower() in row.metric.lower()]
+    if not found:
+        names = sorted({row.metric for row in rows})
+        raise UsageError(f"No metric {metric!r} in the history", f"metrics are {', '.join(names)}")
+    return found
+
+
+def as_dict(line: Timeline) -> dict[str, Any]:
+    """Return a timeline as JSON."""
+    suspect = line.suspect()
+    keep = ("run_id", "commit", "value", "low", "high", "n", "level")
+    return {
+        **asdict(line.key),
+        "points": [{"time": row.time.isoformat(), **{k: getattr(row, k) for k in keep}} for row in line.rows],
+        "untrusted": line.untrusted,
+        "change_points": [
+            {"run_id": line.rows[c.index].run_id, "before": c.before, "after": c.after, "p_value": c.p_value}
+            for c in line.changes
+        ],
+        "candidate": asdict(line.candidate) if line.candidate else None,
+        "suspect": asdict(suspect) if suspect else None,
+        "problem": line.problem,
+    }
+
+
+def count_sentence(found: Sequence[Timeline]) -> str:
+    """Say how many series there are, from how many environments and runs."""
+    environments = len({line.key.fingerprint for line in found})
+    runs = len({row.run_id for line in found for row in line.rows})
+    joined = (
+        "one environment" if environments == 1 else f"{environments} unlike environments, never joined into one series"
+    )
+    return f"{len(found)} series of {runs} {'run' if runs == 1 else 'runs'} from {joined}."
+
+
+def _listing(found: Sequence[Timeline]) -> list[str]:
+    lines = [count_sentence(found)]
+    width = min(max(len(line.key.label) for line in found), 60)
+    for line in found:
+        last, suspect = line.last, line.suspect()
+        noted = f"  ? {change_text(1 + suspect.change)} at {_where(suspect.commit, suspect.run_id)}" if suspect else ""
+        lines.append(
+            f"{line.key.label:{width}}  {value_text(last.value, last.unit):>10}  "
+            f"{len(line.rows):3} runs  {line.key.fingerprint[:6]} {line.key.effort}{noted}"
+        )
+    suspects = sum(line.suspect() is not None for line in found)
+    tail = (
+        f"Marked ? because they look worse: {suspects}. perflab gate decides."
+        if suspects
+        else "Nothing looks worse at the end."
+    )
+    return [*lines, tail]
+
+
+def _plots(found: Sequence[Timeline]) -> list[str]:
+    lines = [count_sentence(found)]
+    for line in found:
+        lines += ["", *plot(line)]
+    return lines
+
+
+def plot(line: Timeline) -> list[str]:
+    """Return one timeline as text: its name, the bars, the marks, and a line for each change."""
+    first, last, values = line.rows[max(len(line.rows) - WIDTH, 0)], line.last, line.values
+    said = [f"{line.key.label}: {line.key.system}, {line.key.effort}, environment {line.key.fingerprint}"]
+    low, high = min(values), max(values)
+    said.append(f"  {spark(values)}  {value_text(low, last.unit)} to {value_text(high, last.unit)}")
+    noted = marks(len(values), [c.index for c in line.changes], line.candidate.index if line.candidate else None)
+    said += [f"  {noted}"] if noted else []
+    said.append(
+        f"  {first.time:%Y-%m-%d} {first.commit[:12]} to {last.time:%Y-%m-%d} {last.commit[:12]}, {len(values)} runs"
+        + (f", {line.untrusted} more were not trusted" if line.untrusted else "")
+    )
+    said.append(f"  last: {interval_text(last.value, last.low, last.high, last.unit)} (n = {last.n}, {last.level})")
+    for change in line.changes:
+        row = line.rows[change.index]
+        said.append(
+            f"  ^ {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {value_text(change.before, last.unit)} to "
+            f"{value_text(change.after, last.unit)} ({change_text(1 + change.change)}, p = {change.p_value:.3g})"
+        )
+    if line.candidate:
+        row = line.rows[line.candidate.index]
+        said.append(
+            f"  ? {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {change_text(1 + line.candidate.change)}, "
+            f"z = {line.candidate.z:+.1f}: a candidate, no verdict; measure it with perflab gate"
+        )
+    return [*said, *([f"  change points {line.problem}"] if line.problem else [])]
+
+
+def _where(commit: str, run_id: str) -> str:
+    return f"commit {commit[:12]}" if commit else f"run {run_id}"
