@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from perflab.errors import EXIT_OK, InstrumentFailure
+from perflab.errors import EXIT_BROKEN, EXIT_OK, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
+from perflab.instrument.failures import CODES
 from perflab.runs import exclusive, new_run_id
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
 
+if TYPE_CHECKING:
+    from perflab.instrument.interface import Capture
+    from perflab.instrument.overhead import Overheads
+    from perflab.instrument.series import Series
 
-def run_profile(command: list[str], system_path: str, variant: str, seconds: float, as_json: bool) -> int:
-    """Profile and print the ranking; captures and flame graphs are kept in the reports folder."""
-    if command:
-        return _profile_command(command, seconds, as_json)
+
+def run_profile(system_path: str, variant: str, seconds: float, as_json: bool) -> int:
+    """Profile a system and print the ranking; captures and flame graphs are kept in the reports folder."""
     from perflab.experiments import profile
     from perflab.experiments.bottlenecks import bottlenecks
 
@@ -35,57 +40,127 @@ def run_profile(command: list[str], system_path: str, variant: str, seconds: flo
         passes = [sampled, *profile.launched_passes(study, sizes, variant)]
         found = bottlenecks(study, passes)
         run.update(status="done")
-    _print(found, as_json)
+    _print(found, [capture for each in passes for capture, _ in each.captures.values()], system.unit, as_json)
     for path in (path for each in passes for path in each.rendered):
         typer.echo(f"  {path}", err=True)
     return EXIT_OK
 
 
-def _print(found: Any, as_json: bool) -> None:
+def _print(found: Any, captures: list[Capture], unit: str, as_json: bool) -> None:
+    costs = cost_rows(found.overheads, captures)
     if as_json:
-        typer.echo(json.dumps({"ranking": found.rows(), "memory": found.memory, "problems": found.problems}))
+        body = {"ranking": found.rows(), "memory": found.memory, "overheads": costs, "problems": found.problems}
+        typer.echo(json.dumps(body))
         return
     typer.echo(found.sentence())
     typer.echo(found.table().to_string(index=False))
     typer.echo("\nMemory, by memray:\n" + found.memory_table().to_string(index=False))
+    _print_costs(costs, unit)
     for name, problem in found.problems:
         typer.echo(f"{name}: {problem}")
 
 
-def _profile_command(command: list[str], seconds: float, as_json: bool) -> int:
-    """Profile a plain command, one fresh process for each instrument."""
-    from perflab.instrument.command import profile_command
+def profile_code(command: list[str], callable_: str, kwargs: str, source: str, seconds: float, as_json: bool) -> int:
+    """Profile a plain command or a callable, one fresh process for each instrument, between unprofiled runs."""
     from perflab.instrument.memray import Memray
     from perflab.instrument.pyspy import PySpy
-    from perflab.instrument.ranking import rank
     from perflab.instrument.scalene import Scalene
-    from perflab.instrument.table import ProfileTable
+    from perflab.instrument.series import Anyone, Subject, callable_subject, profile_series
 
-    instruments: tuple[PySpy | Memray | Scalene, ...] = (PySpy("gil"), Memray("launch"), Scalene())
-    folder = reports_folder() / "profiles" / new_run_id("command")
+    if callable_ and command:
+        raise UsageError("A command and --callable were given", "give one of them", "perflab profile --help")
+    instruments: tuple[Anyone, ...] = (PySpy("gil"), PySpy("wall"), Memray("launch"), Scalene())
+    folder = reports_folder() / "profiles" / new_run_id("callable" if callable_ else "command")
     folder.mkdir(parents=True, exist_ok=True)
-    tables: list[ProfileTable] = []
-    problems: list[str] = []
+    root = Path(source or Path.cwd())
+    subject = callable_subject(callable_, folder, kwargs, root) if callable_ else Subject(tuple(command), root, folder)
     with exclusive(reports_folder()):
-        for instrument in instruments:
-            typer.echo(f"{instrument.name} {instrument.view} ...", err=True)
-            try:
-                table, capture = profile_command(command, instrument, Path.cwd(), folder, window_s=seconds)
-                tables.append(table)
-                instrument.render(capture, folder)
-            except InstrumentFailure as error:
-                problems.append(str(error))
-    if not tables:
-        raise InstrumentFailure("P201", f"no instrument could profile {' '.join(command)!r}", "", "; ".join(problems))
-    ranking = rank(tables)
+        series = profile_series(subject, instruments, seconds, lambda line: typer.echo(line, err=True))
+    _print_series(series, as_json)
+    typer.echo(f"Captures and flame graphs: {folder}", err=True)
+    return EXIT_OK
+
+
+def _print_series(series: Series, as_json: bool) -> None:
+    from perflab.instrument.ranking import rank
+
+    ranking = rank(series.tables)
     rows: list[dict[str, Any]] = [
         {"rank": r.rank, "where": f"{r.function} ({r.file}:{r.line})", "cpu": r.cpu_share} for r in ranking.rows
     ]
+    costs = cost_rows(series.overheads, [capture for _, capture in series.captures])
     if as_json:
-        typer.echo(json.dumps({"ranking": rows, "problems": problems}))
-    for row in rows if not as_json else []:
+        typer.echo(json.dumps({"ranking": rows, "overheads": costs, "problems": series.problems}))
+        return
+    for row in rows:
         typer.echo(f"{row['rank']:3} {100 * row['cpu']:5.1f} %  {row['where']}")
-    for problem in problems:
+    if not ranking.first:
+        reasons = "; ".join(f"{flag}: {CODES[flag][0]}" for flag in ranking.flags if flag in CODES)
+        typer.echo(f"The instruments cannot name one first place ({reasons or 'none may vote'}).")
+    _print_costs(costs, series.unit)
+    for problem in series.problems:
         typer.echo(f"perflab: {problem}", err=True)
-    typer.echo(f"Captures and flame graphs: {folder}", err=True)
-    return EXIT_OK
+
+
+def cost_rows(overheads: Overheads | None, captures: Iterable[Capture]) -> list[dict[str, Any]]:
+    """Return what each instrument cost: CPU per unit over the unprofiled one, its limit, and how long it stopped it."""
+    known = {row.instrument: row for row in overheads.rows} if overheads else {}
+    rows = []
+    for capture in captures:
+        row = known.get(capture.name)
+        rows.append(
+            {
+                "instrument": capture.name,
+                "ratio": row.ratio if row else None,
+                "limit": row.limit if row else None,
+                "within": row.within if row else None,
+                "stable": overheads.stable if overheads else None,
+                "drift": overheads.drift if overheads else None,
+                "pause_ms": 1e3 * max(capture.pauses_s, default=0.0),
+                "units": capture.work_units,
+            }
+        )
+    return rows
+
+
+def _print_costs(costs: list[dict[str, Any]], unit: str) -> None:
+    if not unit or all(row["ratio"] is None for row in costs):
+        typer.echo("\nOverhead of the instruments: not known, as no unit of work was counted long enough.")
+        return
+    drift = next(row["drift"] for row in costs if row["drift"] is not None)
+    typer.echo(
+        f"\nCPU per {unit} under each instrument, over unprofiled runs before and after (drift {100 * drift:.1f} %)"
+    )
+    for row in costs:
+        if row["ratio"] is None:
+            continue
+        limit = f", limit {row['limit']:g}{'' if row['within'] else ' MISSED'}" if row["limit"] else ""
+        pause = f", stopped it for {row['pause_ms']:.0f} ms" if row["pause_ms"] else ""
+        typer.echo(f"  {row['instrument']:14} x {row['ratio']:.2f}{limit}{pause}")
+    if not costs[0]["stable"]:
+        typer.echo(f"  P304: {CODES['P304'][0]}. {CODES['P304'][1]}.")
+
+
+def reparse_run(run: str, as_json: bool) -> int:
+    """Make a run's tables again from its raw captures and kept sources, and say whether they are the same bytes."""
+    from perflab.instrument.kept_tables import reparse
+
+    folder = _captures_folder(run)
+    found = list(reparse(folder))
+    rows = [{"capture": str(f.path.relative_to(folder)), "state": f.state, "detail": f.detail} for f in found]
+    if as_json:
+        typer.echo(json.dumps(rows))
+    for row in [] if as_json else rows:
+        typer.echo(f"{row['state']:15} {row['capture']}  ({row['detail']})")
+    return EXIT_OK if all(f.state in ("identical", "no table kept") for f in found) else EXIT_BROKEN
+
+
+def _captures_folder(run: str) -> Path:
+    reports = reports_folder()
+    tried = [Path(run), *(reports / part / run for part in ("runs", "profiles", "bench/runs"))]
+    found = next((path for path in tried if path.is_dir()), None)
+    if found is None:
+        raise UsageError(
+            f"No run {run!r}", f"a run is a folder, or an id below {reports}", "List runs with: perflab runs"
+        )
+    return found

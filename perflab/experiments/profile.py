@@ -15,6 +15,7 @@ from perflab.experiments.tables import stage_rows
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import Window, judged_rows, system_cpu_in_window, units_done
 from perflab.instrument.interface import Capture, Instrument, Target
+from perflab.instrument.kept_tables import keep_table
 from perflab.instrument.table import ProfileTable
 from perflab.system.launch import RunningSystem
 
@@ -54,6 +55,7 @@ def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> Prof
 
     total = SETTLE_S + 3.5 * length + 8.0
     done.trial = run_trial(study, _spec(study, variant, f"profile-{variant}-pyspy", total), during=during, again=True)
+    _count_units(study, done)
     return done
 
 
@@ -74,6 +76,7 @@ def launched_pass(study: Study, sizes: Effort, instrument: Any, variant: str = "
     try:
         wrap = {name: lambda argv, env: instrument.wrap(argv, env, folder, root)}
         done.trial = run_trial(study, spec, wrap=wrap, during=during, again=True)
+        _count_units(study, done)
     except InstrumentFailure as error:
         done.problems.append((instrument.name, str(error)))
     return done
@@ -122,10 +125,19 @@ def _capture(
     try:
         capture = instrument.capture(target, length, folder)
         done.watched[key] = Window(start, min(time.monotonic_ns(), start + int(length * NS)))
-        done.captures[key] = capture, instrument.parse(capture, root)
+        table, capture = keep_table(instrument, capture, root)
+        done.captures[key] = capture, table
         done.rendered += instrument.render(capture, folder)
     except InstrumentFailure as error:
         done.problems.append((key, str(error)))
+
+
+def _count_units(study: Study, done: ProfilePass) -> None:
+    """Write into each saved capture how many units of work were done in its window: known only after the load."""
+    assert done.trial is not None
+    rows = done.trial.units[done.trial.units["kind"] == study.system.load.unit_kind]
+    for key, (capture, table) in done.captures.items():
+        done.captures[key] = capture.counted(units_done(rows, done.watched[key]), study.system.load.unit_kind), table
 
 
 def _stretch(work: Callable[[], None]) -> Window:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from perflab.instrument import preflight as probe
 from perflab.instrument import proc
+from perflab.instrument.ending import ended_early
 from perflab.instrument.failures import Problem, failure
 from perflab.instrument.interface import Target
-from perflab.instrument.window import Watch, hold, log_tail, stop_and_wait
+from perflab.instrument.window import Watch, hold, stop_and_wait
 
 STOP_LIMIT_S = 30.0
+CLOCK_STEP_S = 0.05  # file systems stamp with the kernel's tick
 
 
 def split_command(argv: list[str]) -> tuple[str, list[str], list[str]]:
@@ -34,11 +36,7 @@ def stop_and_check(target: Target, artefact: Path, watch: Watch, window_s: float
     """
     lived = hold(watch, window_s) if window_s else True
     if not lived:
-        raise failure(
-            "P202",
-            f"process {target.pid} ended after {watch.window().seconds:.1f} s of {window_s:g} s",
-            f"Its last lines: {log_tail(target.log_path)}" if target.log_path else "",
-        )
+        raise ended_early(target, watch.window().seconds, window_s)
     children = proc.descendants(target.pid)
     ended = stop_and_wait(target.pid, STOP_LIMIT_S)
     orphans = [child for child in children if proc.alive(child)]
@@ -46,16 +44,25 @@ def stop_and_check(target: Target, artefact: Path, watch: Watch, window_s: float
         _kill(pid)
     if not ended:
         raise failure("P210", f"process {target.pid} still ran {STOP_LIMIT_S:g} s after SIGTERM")
-    check_artefact(artefact, bool(orphans))
+    check_artefact(artefact, watch.began_wall, bool(orphans))
 
 
-def check_artefact(artefact: Path, orphans: bool = False) -> None:
-    """Raise P209 when a launcher's child had to be killed and left no file, else P203 when the file is not there."""
-    if artefact.is_file() and artefact.stat().st_size > 2:
+def check_artefact(artefact: Path, began_wall: float = 0.0, orphans: bool = False) -> None:
+    """Raise P209, P213, P214 or P203 when the profiler's file is not there, empty, or older than `began_wall`.
+
+    `began_wall`: seconds since the epoch at the window's beginning; a file last written before is another capture's.
+    """
+    there = artefact.is_file()
+    if there and artefact.stat().st_size > 0 and artefact.stat().st_mtime >= began_wall - CLOCK_STEP_S:
         return
     if orphans:
         raise failure("P209", f"the stopped process was a launcher; {artefact.name} was not written")
-    raise failure("P203", f"{artefact.name} is {'empty' if artefact.exists() else 'missing'} after the end")
+    if not artefact.parent.is_dir():
+        raise failure("P213", f"{artefact.parent} is gone")
+    if there and artefact.stat().st_size == 0 and artefact.suffix == ".bin":
+        raise failure("P214", f"{artefact.name} has 0 bytes")
+    state = "missing" if not there else "empty" if artefact.stat().st_size == 0 else "of an earlier capture"
+    raise failure("P203", f"{artefact.name} is {state} after the end")
 
 
 def _kill(pid: int) -> None:

@@ -17,14 +17,17 @@ from typing import Any, Literal
 
 from perflab.instrument import preflight as probe
 from perflab.instrument import proc
+from perflab.instrument.circumstances import circumstances
+from perflab.instrument.ending import ended_early
 from perflab.instrument.failures import Problem, failure, refuse
 from perflab.instrument.flame import flame_svg
 from perflab.instrument.interface import Capture, Target
-from perflab.instrument.launched import check_wrapped, split_command, stop_and_check
+from perflab.instrument.launched import check_artefact, check_wrapped, split_command, stop_and_check
+from perflab.instrument.pauses import LIMIT_S, Pauses
 from perflab.instrument.source_tree import NATIVE, SourceTree
 from perflab.instrument.stacks import Frame, Stack, attribute
 from perflab.instrument.table import Health, Measure, ProfileRow, ProfileTable, rows_from
-from perflab.instrument.window import Watch, hold, log_tail, run_watched
+from perflab.instrument.window import Watch, hold, run_watched
 
 DETACH_LIMIT_S = 15.0
 VIEWS = ("peak", "leak", "alloc")
@@ -61,73 +64,86 @@ class Memray:
     def _flags(self) -> list[str]:
         return ["--trace-python-allocators"] if self.trace_python_allocators else []
 
-    def preflight(self, target: Target) -> list[Problem]:
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What builds this instrument again."""
+        return {"mode": self.mode, "trace_python_allocators": self.trace_python_allocators, "label": self.label}
+
+    def preflight(self, target: Target, window_s: float = 0.0) -> list[Problem]:
         """Check that the target's Python finds memray and, to attach, that a debugger may trace it."""
         if problems := probe.check_source(target):
             return problems
         if self.mode == "attach":
             return (
                 probe.check_alive(target)
+                or probe.check_stopped(target.pid)
                 or probe.check_debugger()
                 or probe.check_tracer(target.pid)
                 or probe.check_profiled(target.pid)
-                or probe.check_importable("memray", probe.target_python(target), "P107")
+                or probe.check_tracked(target.pid)
+                or probe.check_importable("memray", *probe.interpreter(target), code="P107")
                 or probe.check_pyspy(target.pid)
             )
         if target.pid:
             return check_wrapped(target, "memray")
-        return probe.check_command(target.argv) or probe.check_importable("memray", probe.target_python(target), "P107")
+        return probe.check_command(target.argv) or probe.check_importable(
+            "memray", *probe.interpreter(target), code="P107"
+        )
 
     def capture(self, target: Target, window_s: float, out_dir: Path) -> Capture:
         """Launched: hold the process for the window, then SIGTERM. Attached: track for the window, then detach."""
-        refuse(probe.check_folder(out_dir) or self.preflight(target))
+        refuse(probe.check_folder(out_dir) or self.preflight(target, window_s))
         out = out_dir.resolve() / self.artefact
-        if self.mode == "launch":
-            watch = Watch(target.pid)
-            stop_and_check(target, out, watch, window_s)
-        else:
-            watch = self._attached(target, window_s, out)
+        if self.mode == "attach":
+            return self._attached(target, window_s, out)
+        watch = Watch(target.pid)
+        stop_and_check(target, out, watch, window_s)
         return self.collect(target, out_dir, watch)
 
-    def _attached(self, target: Target, window_s: float, out: Path) -> Watch:
+    def _attached(self, target: Target, window_s: float, out: Path) -> Capture:
         out.unlink(missing_ok=True)
         python = probe.target_python(target)
         argv = [python, "-m", "memray", "attach", "-f", *self._flags(), "-o", str(out), str(target.pid)]
-        self._tool(argv, target)
+        attaching = self._tool(argv, target)
         watch = Watch(target.pid)
-        lived = hold(watch, window_s)
-        if not lived:
-            raise failure(
-                "P202",
-                f"process {target.pid} ended while memray watched it",
-                f"Its last lines: {log_tail(target.log_path)}" if target.log_path else "",
-            )
-        self._tool([python, "-m", "memray", "detach", str(target.pid)], target)
-        return watch
+        if not hold(watch, window_s):
+            raise ended_early(target, watch.window().seconds, window_s)
+        detaching = self._tool([python, "-m", "memray", "detach", str(target.pid)], target)
+        check_artefact(out, watch.began_wall - DETACH_LIMIT_S)
+        return self.collect(target, out.parent, watch, tuple(argv), (attaching, detaching))
 
-    def _tool(self, argv: list[str], target: Target) -> None:
-        rc, output, _ = run_watched(argv, Watch(target.pid), DETACH_LIMIT_S, target.cores)
+    def _tool(self, argv: list[str], target: Target) -> float:
+        """Run memray's tool on the target; return for how long it stopped the target at most, seconds."""
+        with Pauses(target.pid) as pauses:
+            rc, output, _ = run_watched(argv, Watch(target.pid), DETACH_LIMIT_S, target.cores)
         if rc == 0:
-            return
+            return pauses.longest_s
         if not proc.alive(target.pid):
-            raise failure("P202", f"process {target.pid} ended while memray attached")
+            raise ended_early(target, 0.0, 0.0)
         if "No module named 'memray'" in output:
             raise failure("P107", f"the interpreter of process {target.pid} does not find memray")
         raise failure("P206", f"memray {argv[3]} ended with {rc}: {' '.join(output.split())[-200:]}")
 
-    def collect(self, target: Target, out_dir: Path, watch: Watch) -> Capture:
+    def collect(
+        self,
+        target: Target,
+        out_dir: Path,
+        watch: Watch,
+        argv: tuple[str, ...] = (),
+        pauses_s: tuple[float, ...] = (),
+    ) -> Capture:
         """Keep the file of a window that is over; raises P203, P208 or P201."""
         window = watch.window()
+        check_artefact(out_dir / self.artefact)
         capture = Capture(
             self.name,
             self.view,
             out_dir,
             {"bin": self.artefact},
-            window.seconds,
-            target.argv,
-            target.pid,
-            cpu_s=window.cpu_s,
-            run_delay=window.run_delay,
+            argv=argv or target.argv or tuple(proc.cmdline(target.pid)),
+            pauses_s=pauses_s,
+            settings=self.settings,
+            **circumstances(target, window, self.name),
         )
         with _reader(capture) as reader:
             meta = reader.metadata
@@ -135,7 +151,8 @@ class Memray:
             if meta.total_allocations == 0:
                 raise failure("P201", f"memray saw no allocation in {window.seconds:.1f} s")
         clean = seconds > 0
-        return replace(capture, window_s=seconds if clean else window.seconds, codes=() if clean else ("P204",)).save()
+        codes = [*([] if clean else ["P204"]), *(["P314"] if max(pauses_s, default=0.0) > LIMIT_S else [])]
+        return replace(capture, window_s=seconds if clean else window.seconds, codes=tuple(codes)).save()
 
     def parse(self, capture: Capture, source_root: Path) -> ProfileTable:
         """Sum bytes per place for everything allocated, the peak, and what was still held at the end."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from perflab.instrument import proc
 from perflab.instrument.failures import Problem
 from perflab.instrument.interface import Target
+from perflab.instrument.window import stopped
 
+MIN_FREE_BYTES = 64_000_000  # memray writes a few megabytes for each second of a busy system
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 
 
@@ -27,15 +32,66 @@ def check_alive(target: Target) -> list[Problem]:
     return [] if proc.alive(target.pid) else [Problem("P102", f"process {target.pid} does not run")]
 
 
-def check_folder(folder: Path) -> list[Problem]:
-    """P111 when nothing can be written to the output folder."""
+def check_folder(folder: Path, need_bytes: int = MIN_FREE_BYTES) -> list[Problem]:
+    """P111 when nothing can be written to the output folder, P118 when less than `need_bytes` are free there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"x")
+            file.flush()
+        free = shutil.disk_usage(folder).free
     except OSError as error:
-        return [Problem("P111", f"{folder} cannot be written: {error.strerror}")]
+        code = "P118" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "P111"
+        return [Problem(code, f"{folder} cannot be written: {error.strerror}")]
+    if free < need_bytes:
+        return [Problem("P118", f"{folder} has {free / 1e6:.1f} MB free, {need_bytes / 1e6:.0f} MB are needed")]
     return []
+
+
+def check_space_left(folder: Path, output: str) -> list[Problem]:
+    """P118 or P213 when a tool that failed says that the disk is full, or that its folder has gone."""
+    if "No space left" in output:
+        return [Problem("P118", f"the disk of {folder} is full")]
+    return [] if folder.is_dir() else [Problem("P213", f"{folder} is gone")]
+
+
+def check_window(window_s: float, rate_hz: float, min_samples: int) -> list[Problem]:
+    """P119 when even a target that never sleeps could not yield the samples that are needed; 0 s = not known."""
+    if not window_s or window_s * rate_hz >= min_samples:
+        return []
+    return [
+        Problem(
+            "P119",
+            f"{window_s:g} s at {rate_hz:g} Hz are at most {int(window_s * rate_hz)} samples, {min_samples} are needed",
+            f"Take {min_samples / rate_hz:.1f} s or more",
+        )
+    ]
+
+
+def check_stopped(pid: int) -> list[Problem]:
+    """P120 when the process is stopped: it would yield nothing, and attaching memray to it may crash it."""
+    return [Problem("P120", f"process {pid} is stopped")] if stopped(pid) else []
+
+
+def check_tracked(pid: int) -> list[Problem]:
+    """P122 when the process is writing a memray capture: attaching again replaces that one without a word."""
+    for name in open_files(pid):
+        try:
+            with open(f"/proc/{pid}/fd/{name}", "rb") as file:
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(6) == b"memray":
+                    return [Problem("P122", f"process {pid} writes {os.readlink(f'/proc/{pid}/fd/{name}')}")]
+        except OSError:
+            continue  # closed meanwhile, or no file that can be opened again
+    return []
+
+
+def open_files(pid: int) -> list[str]:
+    """Return the descriptors of a process that name a file; others (sockets, pipes) may block a reader."""
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+        return [name for name in names if os.readlink(f"/proc/{pid}/fd/{name}").startswith("/")]
+    except OSError:
+        return []
 
 
 def check_source(target: Target) -> list[Problem]:
@@ -103,11 +159,13 @@ def check_debugger() -> list[Problem]:
     return [Problem("P106", "neither gdb nor lldb was found on the PATH")]
 
 
-def check_importable(module: str, python: str, code: str = "P110") -> list[Problem]:
-    """Ask the target's own interpreter whether it finds `module` (without importing it)."""
+def check_importable(
+    module: str, python: str, *flags: str, code: str = "P110", env: Mapping[str, str] | None = None
+) -> list[Problem]:
+    """Ask the target's own interpreter, with its own flags, whether it finds `module` (without importing it)."""
     probe = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
     try:
-        done = subprocess.run([python, "-c", probe], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([python, *flags, "-c", probe], capture_output=True, text=True, timeout=20, env=env)
     except (OSError, subprocess.TimeoutExpired) as error:
         return [Problem("P116", f"{python} cannot be run ({type(error).__name__})")]
     return (
@@ -122,6 +180,17 @@ def target_python(target: Target) -> str:
     words = list(target.argv) or proc.cmdline(target.pid)
     found = shutil.which(words[0]) if words else None
     return found if found and "python" in Path(found).name else sys.executable
+
+
+def interpreter(target: Target) -> list[str]:
+    """Return the target's interpreter with those of its flags that decide what it can import."""
+    words = list(target.argv) or proc.cmdline(target.pid)
+    flags: list[str] = []
+    for word in words[1:]:
+        if not word.startswith("-") or word in ("-m", "-c", "-"):
+            break
+        flags += [word] if set(word[1:]) & set("ISEsP") and not word.startswith("--") else []
+    return [target_python(target), *flags]
 
 
 def check_profiled(pid: int) -> list[Problem]:

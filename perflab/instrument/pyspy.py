@@ -11,21 +11,24 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from perflab.instrument import preflight as probe
 from perflab.instrument import proc
+from perflab.instrument.circumstances import circumstances
+from perflab.instrument.ending import ended_early
 from perflab.instrument.failures import Problem, failure, refuse
 from perflab.instrument.flame import flame_svg
 from perflab.instrument.interface import Capture, Target
 from perflab.instrument.source_tree import SourceTree
 from perflab.instrument.stacks import Collapsed, attribute_all, parse_raw
 from perflab.instrument.table import Health, Measure, ProfileTable, rows_from
-from perflab.instrument.window import Watch, free_cores, log_tail, run_watched
+from perflab.instrument.window import Watch, free_cores, run_watched
 
 RATE_HZ = 250
 MIN_SAMPLES = 100
 MAX_TORN = 0.02
+GRACE_S = 10.0  # py-spy reads the symbols of the process before it begins
 GIL_FREE = 0.5  # below this ratio of GIL samples to CPU seconds, native code ran without the GIL
 _FLAG = {"gil": ["--gil"], "cpu": [], "wall": ["--idle"]}
 _COUNTS = re.compile(r"Samples: (\d+) Errors: (\d+)")
@@ -40,13 +43,24 @@ class PySpy:
     min_samples: int = MIN_SAMPLES
     name: str = "pyspy"
 
-    def preflight(self, target: Target) -> list[Problem]:
-        """Check that the process lives, holds own code, and that py-spy can really read it."""
-        return probe.check_alive(target) or probe.check_source(target) or probe.check_pyspy(target.pid)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What builds this instrument again."""
+        return {"view": self.view, "rate_hz": self.rate_hz, "min_samples": self.min_samples}
+
+    def preflight(self, target: Target, window_s: float = 0.0) -> list[Problem]:
+        """Check that the process lives, holds own code, that the window is long enough, and that py-spy can read it."""
+        return (
+            probe.check_window(window_s, self.rate_hz, self.min_samples)
+            or probe.check_alive(target)
+            or probe.check_stopped(target.pid)
+            or probe.check_source(target)
+            or probe.check_pyspy(target.pid)
+        )
 
     def capture(self, target: Target, window_s: float, out_dir: Path) -> Capture:
         """Attach for `window_s` (whole seconds, rounded up); raises P1xx before, P201, P202, P205-P207 after."""
-        refuse(probe.check_folder(out_dir) or self.preflight(target))
+        refuse(probe.check_folder(out_dir) or self.preflight(target, window_s))
         raw = out_dir / f"pyspy-{self.view}.raw"
         raw.unlink(missing_ok=True)  # a stale file must not pass for a new one
         seconds = max(1, math.ceil(window_s))
@@ -67,8 +81,8 @@ class PySpy:
             str(raw),
         ]
         watch, cores = Watch(target.pid), free_cores(target.pid, target.cores)
-        rc, output, used = run_watched(argv, watch, seconds + 15, cores)
-        self._check_end(target, rc, output, watch)
+        rc, output, used = run_watched(argv, watch, seconds + GRACE_S, cores)
+        self._check_end(target, rc, output, watch, seconds, out_dir)
         window = watch.window()
         counts = _COUNTS.search(output)
         ticks, errors = (int(counts[1]), int(counts[2])) if counts else (0, 0)
@@ -77,18 +91,16 @@ class PySpy:
             self.view,
             out_dir,
             {"raw": raw.name},
-            window.seconds,
-            tuple(argv),
-            target.pid,
-            rc,
-            self.rate_hz,
-            ticks,
-            errors,
-            window.cpu_s,
-            window.run_delay,
-            used,
-            output[-2000:],
-            () if cores else ("P311",),
+            argv=tuple(argv),
+            rc=rc,
+            rate_hz=self.rate_hz,
+            ticks=ticks,
+            errors=errors,
+            sampler_cpu_s=used,
+            output=output[-2000:],
+            codes=() if cores else ("P311",),
+            settings=self.settings,
+            **circumstances(target, window, self.name),
         )
         self._check_samples(capture)
         return capture.save()
@@ -129,20 +141,18 @@ class PySpy:
         except ValueError:
             raise failure("P208", f"{capture.files['raw']} has a line without a count") from None
 
-    def _check_end(self, target: Target, rc: int, output: str, watch: Watch) -> None:
-        lived = proc.alive(target.pid)
-        if not lived or "process exited" in output:
-            raise failure(
-                "P202",
-                f"process {target.pid} ended after {watch.window().seconds:.1f} s",
-                f"Its last lines: {log_tail(target.log_path)}" if target.log_path else "",
-            )
+    def _check_end(self, target: Target, rc: int, output: str, watch: Watch, seconds: float, out_dir: Path) -> None:
+        ended = not proc.alive(target.pid) or "process exited" in output
+        lived_s = watch.window().seconds
+        if ended and not (target.may_end and rc == 0 and lived_s > 0):
+            raise ended_early(target, lived_s, seconds)
         if rc != 0:
+            refuse(probe.check_space_left(out_dir, output))
             raise failure("P206", f"py-spy ended with {rc}: {' '.join(output.split())[-200:]}")
 
     def _check_samples(self, capture: Capture) -> None:
         if not capture.path("raw").is_file():
-            raise failure("P203", "py-spy wrote no file")
+            raise failure("P203" if capture.folder.is_dir() else "P213", f"py-spy wrote no file in {capture.folder}")
         stacks = self._stacks(capture)
         if stacks.total >= self.min_samples:
             return

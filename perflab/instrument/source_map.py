@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from perflab.instrument.source_store import read_source
 from perflab.instrument.source_tree import MODULE
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -38,7 +39,7 @@ def file_spans(path: Path) -> FileSpans:
     """Read one source file; a file that is gone or does not parse has no spans (callers fall back to given names)."""
     result = FileSpans()
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = ast.parse(read_source(path))
     except (OSError, SyntaxError, ValueError):
         return result
     _collect(tree, "", result)

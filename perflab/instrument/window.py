@@ -20,26 +20,34 @@ TAIL_LINES = 20
 
 @dataclass(frozen=True)
 class Window:
-    """What the target did while an instrument looked."""
+    """What the target did while an instrument looked; `start_ns` is CLOCK_MONOTONIC, `before` and `after` schedstat."""
 
     seconds: float
     cpu_s: float
     run_delay: float
+    start_ns: int
+    before: proc.SchedStat
+    after: proc.SchedStat
 
 
 class Watch:
     """Read the target's schedstat at the start and whenever asked; remembers the last reading while it lived."""
 
     def __init__(self, pid: int) -> None:
-        self.pid, self.began = pid, time.monotonic()
+        self.pid, self.began, self.began_wall = pid, time.monotonic(), time.time()
         self._first = self._last = proc.schedstat(pid)
         self._cpu_first = self._cpu_last = process_cpu_s(pid) if proc.alive(pid) else 0.0
         self._until = self.began
 
     def look(self) -> bool:
-        """Read once; return whether the target still lives (a dead one reads as zero, which is not kept)."""
+        """Read once; return whether the target still lives.
+
+        A dead one reads as zero, which is not kept; but one that nobody has collected yet still tells its CPU time.
+        """
         now = proc.schedstat(self.pid)
         if not proc.alive(self.pid):
+            if (seen := proc.stat(self.pid)) and seen.cpu_s > self._cpu_last:
+                self._cpu_last, self._until = seen.cpu_s, time.monotonic()
             return False
         with contextlib.suppress(ProcessLookupError):  # it may end at this very moment: the next look says so
             self._cpu_last, self._last, self._until = process_cpu_s(self.pid), now, time.monotonic()
@@ -48,7 +56,8 @@ class Watch:
     def window(self) -> Window:
         """Return the readings so far."""
         seconds, used = self._until - self.began, self._cpu_last - self._cpu_first
-        return Window(seconds, used, self._last.delay_since(self._first))
+        delay = self._last.delay_since(self._first)
+        return Window(seconds, used, delay, int(self.began * 1e9), self._first, self._last)
 
 
 def free_cores(pid: int, wished: tuple[int, ...] = ()) -> tuple[int, ...]:
@@ -76,7 +85,8 @@ def run_watched(
 ) -> tuple[int, str, float]:
     """Run a tool beside the target; return its exit code, its output, and its own CPU seconds.
 
-    SIGINT after `limit_s` (py-spy then writes what it has; SIGTERM would lose it), then the group is killed: P207.
+    SIGINT after `limit_s` (py-spy then writes what it has; SIGTERM would lose it), then the group is killed: P207. A
+    tool that somebody stopped (SIGSTOP) will not end in time, which is told at once.
     """
     popen = subprocess.Popen(
         argv,
@@ -93,14 +103,29 @@ def run_watched(
             watch.look()
             used = max(used, proc.schedstat(popen.pid).run_s)
             _pause(popen, 0.1)
+            if stopped(popen.pid):
+                raise failure("P207", f"{Path(argv[0]).name} was stopped", "Nothing may stop it: kill -CONT PID")
         if popen.poll() is None:
-            os.killpg(popen.pid, signal.SIGINT)
-            output, _ = popen.communicate(timeout=5)
-            raise failure("P207", f"{Path(argv[0]).name} ran longer than {limit_s:.0f} s: {_tail(output)}")
+            raise failure("P207", f"{Path(argv[0]).name} ran longer than {limit_s:.0f} s: {_interrupted(popen)}")
+        watch.look()
         output, _ = popen.communicate(timeout=5)
         return popen.returncode, output.decode("utf-8", "replace"), used
     finally:
         kill_group(popen)
+
+
+def stopped(pid: int) -> bool:
+    """Whether the process is stopped by a signal (SIGSTOP), not by a tracer."""
+    seen = proc.stat(pid)
+    return seen is not None and seen.state == "T"
+
+
+def _interrupted(popen: subprocess.Popen[bytes]) -> str:
+    os.killpg(popen.pid, signal.SIGINT)
+    try:
+        return _tail(popen.communicate(timeout=2)[0])
+    except subprocess.TimeoutExpired:
+        return "deaf to SIGINT"
 
 
 def _pause(popen: subprocess.Popen[bytes], seconds: float) -> None:
@@ -143,7 +168,7 @@ def hold(watch: Watch, seconds: float) -> bool:
         left = deadline - time.monotonic()
         if left <= 0:
             return True
-        time.sleep(min(0.25, left))
+        time.sleep(min(0.1, left))
     return False
 
 

@@ -82,7 +82,7 @@ def test_no_debugger_is_p106(monkeypatch, start, tmp_path):
 
 def test_an_interpreter_without_memray_is_p107(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
-    found = check_importable("memray", str(tmp_path / "bare/bin/python"), "P107")
+    found = check_importable("memray", str(tmp_path / "bare/bin/python"), code="P107")
     assert [problem.code for problem in found] == ["P107"]
 
 
