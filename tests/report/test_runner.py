@@ -70,6 +70,11 @@ def test_good_notebook_is_done_and_measured(tmp_path: Path) -> None:
         ("kills_itself_last", "killed", "shoots", "the kernel died in cell `shoots`"),
         ("shell_false", "failed", "escapes", "ended with code 1"),
         ("shell_captured", "failed", "escapes", "ended with code 2"),
+        ("shell_system", "failed", "escapes", "ended with code 4"),
+        ("bash_magic", "failed", "escapes", "returned non-zero exit status 3"),
+        ("thread_fails", "failed", "starts", "a thread failed during cell `starts`: ZeroDivisionError"),
+        ("task_fails", "failed", "after", "a task failed that was started in cell `starts`: ValueError: nobody"),
+        ("task_fails_last", "failed", "starts", "a task failed that was started in cell `starts`: ValueError"),
     ],
 )
 def test_broken_notebooks_are_never_green(tmp_path: Path, name: str, status: str, cell: str, words: str) -> None:
@@ -80,9 +85,15 @@ def test_broken_notebooks_are_never_green(tmp_path: Path, name: str, status: str
     assert words in outcome.reason and "\n" not in outcome.reason
     assert {c.id: c.status for c in outcome.cells}[cell] == status
     assert statuses(out)["before"] == "completed"
-    if name != "kills_itself_last":
+    if name not in ("kills_itself_last", "task_fails", "task_fails_last"):
         assert statuses(out)["after"] == "not run"
     assert nbformat.read(out, as_version=4).metadata.perflab_outcome.status == status
+
+
+@pytest.mark.slow
+def test_a_task_whose_error_a_later_cell_fetches_is_no_failure(tmp_path: Path) -> None:
+    outcome = run_notebook(NOTEBOOKS / "task_awaited.ipynb", {}, tmp_path / "x.ipynb", timeout_s=90, cwd=tmp_path)
+    assert (outcome.status, outcome.reason) == ("done", "")
 
 
 @pytest.mark.slow

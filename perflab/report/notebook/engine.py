@@ -18,9 +18,11 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 from traitlets import Unicode, default
 
+from perflab.report.notebook.background import failures_file, read_failures
 from perflab.report.notebook.outcome import CellRecord, CellStatus, Status
 
 SAMPLE_S = 0.05
+SETTLE_S = 0.3  # after the last cell, for threads and tasks that fail at once
 
 
 class StrictKernelManager(AsyncKernelManager):
@@ -113,6 +115,8 @@ class StrictClient(PapermillNotebookClient):  # type: ignore[misc]
             status, reason = ("timeout", book.late(cell.id)) if book.left_s() <= 0 else ("failed", str(error.ename))
         except DeadKernelError:
             status, reason = "killed", f"the kernel died in cell `{cell.id}`"
+        if status == "done" and (failed := self._in_background(last=index == len(self.nb.cells) - 1)):
+            status, reason = "failed", failed
         used, peak = gauge.read()
         if busy:
             book.add(CellRecord(cell.id, round(time.monotonic() - began, 4), round(used - cpu, 4), peak, status))
@@ -120,6 +124,13 @@ class StrictClient(PapermillNotebookClient):  # type: ignore[misc]
         if status != "done":
             book.finish(status, reason)
         return status == "done"
+
+    def _in_background(self, last: bool) -> str:
+        """Return the reason line of the first failure outside of a cell; empty when there is none."""
+        if last:
+            time.sleep(SETTLE_S)
+        counts = {cell.execution_count: cell.id for cell in self.nb.cells if cell.get("execution_count")}
+        return next((failure.reason(counts) for failure in read_failures(failures_file(), last)), "")
 
 
 class Book:

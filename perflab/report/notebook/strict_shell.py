@@ -1,9 +1,11 @@
-"""An IPython extension that turns silent failures into errors: shell escapes that fail, `exit()` and `quit()`."""
+"""An IPython extension that turns silent failures into errors: shell escapes, `exit()`, threads and tasks that fail."""
 
 from __future__ import annotations
 
 import subprocess
 from typing import Any
+
+from perflab.report.notebook.background import BackgroundWatch, failures_file
 
 
 class ShellEscapeFailed(RuntimeError):
@@ -11,7 +13,8 @@ class ShellEscapeFailed(RuntimeError):
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Make `!command`, `name = !command`, `exit()` and `quit()` strict in this shell."""
+    """Make `!command`, `name = !command`, `exit()` and `quit()` strict in this shell, and watch threads and tasks."""
+    BackgroundWatch(failures_file()).install(shell)
     plain_system = shell.system
 
     def system(command: str) -> None:
