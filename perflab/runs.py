@@ -43,6 +43,7 @@ class Step(BaseModel):
     wall_s: float = 0.0
     reason: str = ""
     parameters: dict[str, int | float | str | bool] = {}
+    cells: tuple[dict[str, float | str], ...] = ()  # id, wall_s, cpu_s, peak_rss_bytes, status of each code cell
 
 
 class Manifest(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -136,6 +137,7 @@ def _one(
             wall_s=outcome.wall_s,
             reason=outcome.reason,
             parameters=parameters,
+            cells=tuple(asdict(cell) for cell in outcome.cells),
         )
     )
     display.end(name, status, outcome.wall_s, outcome.reason)

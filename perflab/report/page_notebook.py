@@ -12,11 +12,12 @@ from perflab import __version__
 from perflab.report.notebook.light_imports import nbformat
 from perflab.report.pages import TEMPLATES, style_sheet
 from perflab.runs import write_atomic
+from perflab.units import bytes_text, seconds_text
 
 EXTRA_CSS = """section.md h1{margin-top:1.2rem}pre.out{background:none;border:0;padding:.2rem 0;color:var(--ink)}
 details.src summary{font-size:.8125rem;color:var(--muted)}.anchor-link{display:none}table.dataframe{width:auto;border:0}
 table.dataframe th,table.dataframe td{padding-right:1rem;border-width:0 0 1px}math[display=block]{margin:.8rem 0}
-img{max-width:100%;height:auto}"""
+img{max-width:100%;height:auto}p.cost{font-size:.75rem;color:var(--muted);margin:.1rem 0 .6rem}"""
 ERROR_MARK = "papermill-error-cell-tag"  # papermill's own red banners: the page says it in its own way
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<![\\$\w])\$([^\s$][^$\n]*?)\$(?![\w$])|\\\((.+?)\\\)", re.S)
 _VERBATIM = re.compile(r"(<(pre|code|svg|math)\b.*?</\2>)", re.S)
@@ -36,6 +37,7 @@ def build_notebook_page(notebook: Path, out: Path) -> Path:
         "name": notebook.stem,
         "run_page": run_page,
         "problem": outcome.get("reason", ""),
+        "cells": costly_cells(node),
         "version": __version__,
     }
     text, _ = _exporter().from_notebook_node(node, resources={"perflab": facts})
@@ -67,11 +69,27 @@ def _exporter() -> Any:
         "named_svg": named_svg,
         "alt_text": alt_text,
         "cell_label": cell_label,
+        "cell_cost": cell_cost,
         "filter_data_type": preferred,
     }
     for name, function in filters.items():
         exporter.register_filter(name, function)
     return exporter
+
+
+def cell_cost(cell: Any) -> str:
+    """Return what a cell took, as the strict runner measured it from outside; empty when it was not run by it."""
+    record = cell.metadata.get("perflab", {})
+    if not record.get("wall_s"):
+        return ""
+    peak = f", peak memory {bytes_text(record['peak_rss_bytes'])}" if record.get("peak_rss_bytes") else ""
+    return f"took {seconds_text(record['wall_s'])}, {seconds_text(record.get('cpu_s', 0.0))} of CPU{peak}"
+
+
+def costly_cells(node: Any, most: int = 5) -> list[dict[str, Any]]:
+    """Return the records of the cells that took longest, longest first."""
+    records = [dict(c.metadata.get("perflab", {})) for c in node.cells if c.cell_type == "code"]
+    return sorted((r for r in records if r.get("wall_s")), key=lambda r: -float(r["wall_s"]))[:most]
 
 
 def preferred(data: dict[str, Any]) -> list[str]:

@@ -32,7 +32,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         v4.new_output("stream", name="stderr", text="\x1b[31mwarned\x1b[0m"),
         v4.new_output("error", ename="ValueError", evalue=HOSTILE, traceback=["line 1", "\x1b[0;31mline 2"]),
     ]
-    code = v4.new_code_cell("secret = 1", outputs=outputs, id="evidence-1", metadata={"perflab": {"wall_s": 2.0}})
+    code = v4.new_code_cell(
+        "secret = 1",
+        outputs=outputs,
+        id="evidence-1",
+        metadata={
+            "perflab": {"id": "evidence-1", "wall_s": 2.0, "cpu_s": 1.5, "peak_rss_bytes": 3e8, "status": "done"}
+        },
+    )
     node = v4.new_notebook(cells=[v4.new_markdown_cell(TEXT, id="question"), code])
     node.metadata["perflab_outcome"] = {"status": "failed", "reason": HOSTILE}
     folder = tmp_path_factory.mktemp("pages")
@@ -48,6 +55,12 @@ def test_code_is_folded_and_named(page: Path) -> None:
     facts = PageFacts(page)
     assert "code: evidence-1, 2.0 s" in facts.text and "secret = 1" in facts.text
     assert facts.text.index("code: evidence-1") < facts.text.index("secret = 1")
+
+
+def test_every_cell_says_what_it_took(page: Path) -> None:
+    text = PageFacts(page).text
+    assert "took 2.00 s, 1.50 s of CPU, peak memory 300 MB" in text
+    assert "What the cells of this notebook cost" in text
 
 
 def test_formulae_are_mathml_and_money_is_not(page: Path) -> None:
