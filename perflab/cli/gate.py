@@ -1,0 +1,198 @@
+"""`perflab gate`: does the suspect stand against the last good? The exit code is for CI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+from perflab.environment import fingerprint, short_fingerprint
+from perflab.errors import EXIT_OK, UsageError
+from perflab.experiments.study import Study, create_run, reports_folder
+from perflab.history.store import HistoryStore
+from perflab.history.timeline import Suspect, timelines
+from perflab.runs import exclusive, write_atomic
+from perflab.system.checkout import at_ref, repository_of, with_sources, with_world_of
+from perflab.system.cores import default_cores, stay_on
+from perflab.system.load_file import load_system
+from perflab.system.spec import System
+from perflab.units import change_text
+
+VARIANT = "variant:"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A figure of the history that looks worse."""
+
+    figure: str
+    metric: str
+    suspect: Suspect
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        at = f"commit {self.suspect.commit[:12]}" if self.suspect.commit else f"run {self.suspect.run_id}"
+        return f"{self.figure}: {change_text(1 + self.suspect.change)} since {at} ({self.suspect.why})"
+
+
+@dataclass(frozen=True)
+class LastGood:
+    """What the suspect is held against."""
+
+    system: System
+    variant: str
+    name: str
+
+
+def run_gate(
+    baseline: str, words: Sequence[str], system_path: str, variant: str, metric: str, always: bool, json_file: str
+) -> int:
+    """Look for a suspect, measure it against the last good, print what moved; return the exit code."""
+    sizes = parse_sizes(words)
+    system, reports = load_system(system_path), reports_folder()
+    suspects = _suspects(system, reports)
+    for named in suspects:
+        typer.echo(f"The history suspects {named}", err=True)
+    if not (suspects or metric or always):
+        return _no_suspect(json_file)
+    from perflab.experiments.gate import USUAL, check_blocks, gate_plan
+    from perflab.experiments.gate import run_gate as measure
+
+    judged = columns_of(metric) if metric else tuple(dict.fromkeys(c for s in suspects for c in columns_of(s.metric)))
+    judged = judged or USUAL
+    chosen = variant or system.judge
+    with exclusive(reports), _last_good(baseline, system, chosen) as (good, suspect):
+        run = create_run(suspect, str(system.path), "quick", int(sizes.get("seed", 7)), reports)
+        cores = default_cores()
+        stay_on(cores.others)
+        study = Study(run, suspect, "gate", "quick", run.manifest.rng_seed, cores)
+        for name, arm in ((chosen, suspect), (good.variant, good.system)):
+            _check_variant(arm, name)
+        plan = gate_plan(study, sizes)
+        check_blocks(plan.blocks, judged)
+        typer.echo(f"Measuring {plan.blocks} blocks {{last good, last good again, suspect}}: {good.name} against "
+                   f"{system.path.name} as it stands, {plan.users} users", err=True)  # fmt: skip
+        found = measure(study, good.system, (good.variant, chosen), plan, judged, sizes.get("margin"))
+        run.update(status="done")
+    _print(found, system, chosen, good)
+    if json_file:
+        body = {**found.as_dict(), "last_good": good.name, "suspects": [asdict(s) for s in suspects], "run": run.id,
+                "next": next_step(system, chosen)}  # fmt: skip
+        write_atomic(Path(json_file), json.dumps(body, indent=1))
+    return found.exit_code
+
+
+def _suspects(system: System, reports: Path) -> list[Named]:
+    """Return what the history of this system on this machine suspects."""
+    mine = short_fingerprint(fingerprint())
+    rows, problems = HistoryStore(reports).rows("system = ? AND fingerprint = ?", (system.name, mine))
+    for problem in problems:
+        typer.echo(f"perflab: {problem}", err=True)
+    found = [(line, line.suspect()) for line in timelines(rows)] if rows else []
+    return [Named(line.key.label, line.key.metric, suspect) for line, suspect in found if suspect]
+
+
+def _no_suspect(json_file: str) -> int:
+    said = "No suspect in the history of this system on this machine; nothing was measured (--always measures anyway)"
+    typer.echo(said)
+    if json_file:
+        write_atomic(Path(json_file), json.dumps({"outcome": "no suspect", "exit_code": EXIT_OK, "figures": []}))
+    return EXIT_OK
+
+
+@contextmanager
+def _last_good(baseline: str, system: System, variant: str) -> Iterator[tuple[LastGood, System]]:
+    """Yield the last good and the suspect, which differ in nothing but what is to be compared."""
+    if baseline.startswith(VARIANT):
+        yield LastGood(system, baseline.removeprefix(VARIANT), f"variant {baseline.removeprefix(VARIANT)}"), system
+    elif baseline.endswith(".toml"):
+        other = load_system(baseline)
+        yield LastGood(with_world_of(other, system), variant, f"system file {baseline}"), system
+    else:
+        with at_ref(system, baseline) as (old, commit):
+            good = LastGood(with_world_of(old, system), variant, f"{baseline} ({commit[:12]})")
+            yield good, with_sources(system, repository_of(system))
+
+
+def _check_variant(system: System, name: str) -> None:
+    from perflab.system.variant import variant
+
+    variant(system, name)
+
+
+def columns_of(metric: str) -> tuple[str, ...]:
+    """Return the figures of the gate that a metric is decided by: CPU, memory, response p50, p95.
+
+    A rate or a capacity (requests per minute, users per core) rests on CPU and on response time.
+    """
+    text = metric.lower()
+    if "cpu" in text:
+        return ("cpu_ms_per_unit",)
+    if "memory" in text or "rss" in text:
+        return ("memory_mb",)
+    if "added" in text:
+        return ("added_p50_ms",)
+    if "p95" in text:
+        return ("p95_ms",)
+    if any(word in text for word in ("rate", "users", "sessions", "throughput")):
+        return ("cpu_ms_per_unit", "p50_ms")
+    if any(word in text for word in ("latency", "response", "time", "p50")):
+        return ("p50_ms",)
+    raise UsageError(
+        f"The gate cannot measure {metric!r} again", "CPU, latency, p95, memory or a metric of the history"
+    )
+
+
+class _Sizes(argparse.ArgumentParser):
+    """A parser whose faults are usage errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"After --: {message}", "sizes are --users, --blocks, --units, --limit-s, --margin, --seed")
+
+
+def parse_sizes(words: Sequence[str]) -> dict[str, float]:
+    """Return the sizes of the measurement that were given after `--`; raises UsageError for any other word."""
+    parser = _Sizes(prog="perflab gate --", add_help=False, allow_abbrev=False)
+    for name, kind in (("users", int), ("blocks", int), ("units", int), ("seed", int), ("limit-s", float),
+                       ("margin", float)):  # fmt: skip
+        parser.add_argument(f"--{name}", type=kind)
+    given = {name: value for name, value in vars(parser.parse_args(list(words))).items() if value is not None}
+    for name, value in given.items():
+        most = 10_000 if name in ("users", "blocks", "units") else 2**31
+        if not (0 < value <= most or (name == "seed" and value == 0)):
+            raise UsageError(f"After --: {name} is {value:g}", f"above 0 and at most {most:,}")
+    return given
+
+
+def _print(found: Any, system: System, variant: str, good: LastGood) -> None:
+    from perflab.experiments.gate import figure_line
+
+    heads = {"regression": f"Regression confirmed against {good.name}: {_what(found)}.",
+             "no regression": f"No regression against {good.name} beyond the margins, in {found.blocks} blocks.",
+             "refused": f"Refused to judge against {good.name}: {found.refusal}."}  # fmt: skip
+    typer.echo(heads[found.outcome])
+    for figure in found.figures:
+        typer.echo(f"  {figure_line(figure, system.unit)}")
+    for warning in found.warnings:
+        typer.echo(f"perflab: note: {warning}", err=True)
+    if found.outcome == "regression":
+        typer.echo(f"Next: {next_step(system, variant)}")
+    elif found.outcome == "refused":
+        typer.echo("Next: measure again on a quieter machine, or with more blocks: -- --blocks N")
+
+
+def _what(found: Any) -> str:
+    """Name the confirmed figures with their change, and say whether it is CPU, latency or memory."""
+    kinds = {"cpu_ms_per_unit": "CPU", "memory_mb": "memory"}
+    return "; ".join(f"{kinds.get(f.column, 'latency')} ({f.name}) {f.moved}" for f in found.figures if f.confirmed)
+
+
+def next_step(system: System, variant: str) -> str:
+    """Return the command that shows where the time or memory went."""
+    return f"perflab profile --system {system.path} --variant {variant}"
