@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,7 @@ from perflab.instrument.window import Watch
 MIN_SAMPLES = 200
 MAX_HEADER_SHARE = 0.05
 TICK_S = 0.004  # a CPU timer fires at most this often
+HANDLER_LIMIT_S = 15.0
 SWITCH_ON = signal.SIGILL  # what `scalene.profile --on` sends, without a second of CPU for importing scalene
 SAMPLING_S = 0.001  # CPU timers fire on kernel ticks (4 ms): a longer interval misses short bursts of paced work,
 # measured at 10 ms: 13 samples instead of 490, and 7 % for a function that takes 58 %. It costs little: CPU per turn
@@ -136,6 +138,7 @@ class Scalene:
     def begin(self, pid: int) -> None:
         """Switch profiling on in a wrapped process; never in another one: the signal would kill it."""
         refuse(check_wrapped(Target(Path(), pid=pid), "scalene"))
+        _await_handler(pid)
         try:
             os.kill(pid, SWITCH_ON)
         except ProcessLookupError:
@@ -225,6 +228,17 @@ class Scalene:
             if not made.is_file():
                 raise failure("P206", f"scalene view wrote no page: {done.stderr.strip()[-200:]}")
             return [made.replace(out_dir / f"{capture.name}.html")]
+
+
+def _await_handler(pid: int) -> None:
+    """Wait until scalene catches the signal (SigCgt): before that, while it is still importing, it would be killed."""
+    deadline = time.monotonic() + HANDLER_LIMIT_S
+    while not int(proc.status(pid).get("SigCgt", "0"), 16) >> (SWITCH_ON - 1) & 1:
+        if not proc.alive(pid):
+            raise failure("P102", f"process {pid} ended before scalene was ready")
+        if time.monotonic() > deadline:
+            raise failure("P206", f"scalene was not ready {HANDLER_LIMIT_S:g} s after process {pid} had started")
+        time.sleep(0.02)
 
 
 def _cpu(line: dict[str, Any]) -> float:
