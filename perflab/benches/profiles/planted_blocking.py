@@ -30,7 +30,7 @@ def bars(say: Say) -> list[Bar]:
             gates.append(gate.verdict if gate else "none")
             say(f"  {number + 1}: rank {ranks[-1]}, {100 * held.get(REST, 0.0):.1f} % of {DOSE} %, {gates[-1]}")
 
-    on_live_gateway(bench_study(), f"rest={DOSE}", look, variant="optimised")
+    on_live_gateway(bench_study(), f"rest={DOSE}", look)
     detail = {"ranks": ranks, "errors": errors, "gates": gates}
     return [
         Bar("4.rank", "3 ms sleep on the loop: worst rank in the blocking table", max(ranks), "<=", 1, "rank",
