@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NOTEBOOKS = (
     "00_machine",
+    "01_how_numbers_lie",
     "10_baseline_profile",
     "11_baseline_load",
     "30_prototype",
@@ -35,6 +36,7 @@ NOTEBOOKS = (
     "41_monitoring",
     "90_verdict",
 )
+ONLY_FULL = ("01_how_numbers_lie",)  # teaches, decides nothing: at quick only when it is named
 TIMEOUT_FACTOR = 4.0  # a notebook may take this many times its budget before it is stopped
 EXIT_INTERRUPTED = 130
 
@@ -62,15 +64,15 @@ def run_spike(
                 raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
-        return _study(run, system, effort, seed, _chosen(only), reports)
+        return _study(run, system, effort, seed, _chosen(only, effort), reports)
 
 
-def _chosen(only: str) -> tuple[str, ...]:
+def _chosen(only: str, effort: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in only.split(",") if name.strip())
     for name in names:
         if name not in NOTEBOOKS:
             raise UsageError(f"Unknown notebook {name!r}", f"notebooks are {', '.join(NOTEBOOKS)}")
-    return names or NOTEBOOKS
+    return names or tuple(name for name in NOTEBOOKS if effort == "full" or name not in ONLY_FULL)
 
 
 def _study(run: Run, system: System, effort: str, seed: int, names: tuple[str, ...], reports: Path) -> int:

@@ -47,24 +47,26 @@ class Screening:
 
 @dataclass(frozen=True)
 class PairedTimes:
-    """All repetitions: arrays of shape (blocks, arms, repetitions) in nanoseconds; warm-up blocks come first.
+    """All repetitions, warm-up blocks first, in nanoseconds.
 
-    `place`: (blocks, arms), the place of the arm within its block. `sensors`: one reading per block, canary before
-    and after.
+    `wall_ns`: (blocks, arms, repetitions). Per trial, (blocks, arms): `cpu_ns` of all its repetitions, `length_ns`,
+    `wait_ns` in which its thread was ready but had no core, `place` of the arm within its block. `sensors`: one
+    reading per block, canary before and after.
     """
 
     arms: tuple[str, ...]
     warmups: int
     wall_ns: NDArray[np.int64]
     cpu_ns: NDArray[np.int64]
+    length_ns: NDArray[np.int64]
     wait_ns: NDArray[np.int64]
     place: NDArray[np.int64]
     sensors: tuple[NoiseReading, ...]
 
     @property
     def run_delay(self) -> NDArray[np.float64]:
-        """Share of each trial's wall time in which its thread waited for a core: (blocks, arms)."""
-        return np.asarray(np.clip(self.wait_ns.sum(axis=2) / self.wall_ns.sum(axis=2), 0.0, 1.0))
+        """Share of each trial's length in which its thread waited for a core: (blocks, arms)."""
+        return np.asarray(np.clip(self.wait_ns / self.length_ns, 0.0, 1.0))
 
     def column(self, arm: str, clock: Clock = "wall", summary: Summary = "median", *, limits: SensorLimits | None = None
                ) -> NDArray[np.float64]:  # fmt: skip
@@ -75,11 +77,13 @@ class PairedTimes:
         hit, and still says what is typical. The mean takes all of the noise. The minimum is the steadiest, but it
         answers another question (the luckiest repetition), falls with the number of repetitions, and does not see a
         work that is slow every third time. CPU time is free of waiting, but only a system that never fills its own
-        cores may be judged by it: one that waits for itself would look faster than its users find it.
+        cores may be judged by it: one that waits for itself would look faster than its users find it. It is taken
+        over the whole trial, so on the clock `cpu` there is only the mean of the repetitions.
         """
-        data = self.wall_ns if clock == "wall" else self.cpu_ns
-        kept = self.screen(limits).kept
-        return np.asarray(_SUMMARIES[summary](data[kept, self._index(arm)], axis=1) / 1e9, dtype=np.float64)
+        kept, index = self.screen(limits).kept, self._index(arm)
+        if clock == "cpu":
+            return np.asarray(self.cpu_ns[kept, index] / (1e9 * self.wall_ns.shape[2]))
+        return np.asarray(_SUMMARIES[summary](self.wall_ns[kept, index], axis=1) / 1e9)
 
     def log_ratios(self, baseline: str, candidate: str, **options: Any) -> NDArray[np.float64]:
         """Return log(candidate / baseline) per kept block; options as in `column`."""
@@ -140,7 +144,7 @@ class PairedTimes:
                 "wall_median_s": float(np.median(self.wall_ns[block, arm])) / 1e9,
                 "wall_min_s": float(self.wall_ns[block, arm].min()) / 1e9,
                 "wall_mean_s": float(self.wall_ns[block, arm].mean()) / 1e9,
-                "cpu_median_s": float(np.median(self.cpu_ns[block, arm])) / 1e9,
+                "cpu_mean_s": float(self.cpu_ns[block, arm]) / (1e9 * self.wall_ns.shape[2]),
             }  # fmt: skip
 
     def _index(self, arm: str) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from perflab.errors import UsageError
 from perflab.instrument.noise import NoiseReading, NoiseWindow, ThreadWait
 from perflab.instrument.paired_times import PairedTimes
-from perflab.instrument.repetition import Repetition, Work, time_call, time_command
+from perflab.instrument.timed_trial import TimedTrial, Work, time_calls, time_commands
 from perflab.stats.schedule import balanced_blocks
 
 NULL = "A'"
@@ -49,8 +49,8 @@ def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = 
                          "at least one block and one repetition")  # fmt: skip
     names = tuple(arms)
     order = balanced_blocks(names, plan.blocks + plan.warmups, plan.seed)
-    seen = np.zeros((len(order), len(names), plan.inner, 3), dtype=np.int64)
-    place = np.zeros((len(order), len(names)), dtype=np.int64)
+    wall = np.zeros((len(order), len(names), plan.inner), dtype=np.int64)
+    place, length, cpu, waited = np.zeros((4, len(order), len(names)), dtype=np.int64)
     sensors: list[NoiseReading] = []
     wait = ThreadWait()
     try:
@@ -58,15 +58,15 @@ def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = 
             window = NoiseWindow(canary_rounds=CANARY_ROUNDS, canary_first=True)
             for position, name in enumerate(members):
                 arm = names.index(name)
-                place[block, arm] = position
-                seen[block, arm] = [_repetition(arms[name], wait) for _ in range(plan.inner)]
+                trial = _trial(arms[name], plan.inner, wait)
+                place[block, arm], wall[block, arm] = position, trial.wall_ns
+                length[block, arm], cpu[block, arm], waited[block, arm] = trial.length_ns, trial.cpu_ns, trial.wait_ns
             sensors.append(window.read())
             if tick is not None:
                 tick(block + 1, len(order))
     finally:
         wait.close()
-    wall, cpu, waited = np.moveaxis(seen, 3, 0)
-    return PairedTimes(names, plan.warmups, wall, cpu, waited, place, tuple(sensors))
+    return PairedTimes(names, plan.warmups, wall, cpu, length, waited, place, tuple(sensors))
 
 
 def with_null(arms: Mapping[str, Work], baseline: str) -> dict[str, Work]:
@@ -76,5 +76,5 @@ def with_null(arms: Mapping[str, Work], baseline: str) -> dict[str, Work]:
     return {baseline: arms[baseline], NULL: arms[baseline], **arms}
 
 
-def _repetition(work: Work, wait: ThreadWait) -> Repetition:
-    return time_call(work, wait) if callable(work) else time_command(work)
+def _trial(work: Work, repetitions: int, wait: ThreadWait) -> TimedTrial:
+    return time_calls(work, repetitions, wait) if callable(work) else time_commands(work, repetitions)

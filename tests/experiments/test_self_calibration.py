@@ -38,7 +38,12 @@ def planted(comparisons: int, sd: float, twin: float = 1.0, seed: int = 1) -> Se
     wall = centre[None, :, None] * np.exp(chance.standard_t(4, (blocks, 4, 1)) * sd)
     data = wall.round().astype(np.int64)
     place = np.tile(np.arange(4), (blocks, 1))
-    return judge(PairedTimes(ARMS, 0, data, data, data * 0, place, (READING,) * blocks), 2000, (6, PAIRS), 1)
+    return judge(
+        PairedTimes(ARMS, 0, data, data[:, :, 0], data[:, :, 0], place * 0, place, (READING,) * blocks),
+        2000,
+        (6, PAIRS),
+        1,
+    )
 
 
 def test_rates_are_those_of_the_noise_that_was_planted() -> None:

@@ -12,8 +12,10 @@ import pytest
 from perflab.errors import StatisticError
 from perflab.report.figures.degradation import degradation
 from perflab.report.figures.ecdf import ecdf
+from perflab.report.figures.false_alarms import false_alarms
 from perflab.report.figures.figure import Figure, TargetLine
 from perflab.report.figures.forest import forest
+from perflab.report.figures.interval_lines import interval_lines
 from perflab.report.figures.latency_curve import latency_curve
 from perflab.report.figures.memory import memory
 from perflab.report.figures.noise import noise
@@ -110,6 +112,27 @@ FAMILIES: dict[str, tuple[Callable[[], Figure], tuple[str, ...]]] = {
             TargetLine(80, "80 %"),
         ),
         ("true effect (%)", "found (% of comparisons)", "15 pairs", "measured, 15 pairs", "80 %"),
+    ),
+    "alarms": (
+        lambda: false_alarms(
+            [{"n": n, "design": d, "share": s} for d, s in (("AAA BBB", 40.0), ("A B B A", 5.0)) for n in (10, 20)],
+            "t",
+            "trials",
+            TargetLine(5, "5 % promised"),
+        ),
+        ("trials", "false alarms (% of comparisons)", "AAA BBB", "5 % promised"),
+    ),
+    "intervals": (
+        lambda: interval_lines(
+            [
+                {"method": m, "run": k, "value": 5.0, "low": 4.0, "high": 4.5 + k}
+                for m in ("naive", "sectioning")
+                for k in range(3)
+            ],
+            "t",
+            5.0,
+        ),
+        ("naive: 2 of 3 hold the true p99", "p99 (ms)"),
     ),
     "degradation": (
         lambda: degradation([{"users": u, "metric": "p95", "value": u / 50} for u in USERS], "t"),

@@ -39,10 +39,10 @@ def _noise(
         question="Can this machine tell small differences?",
         kind="observation",
         verdict="reported" if checks[0].passed else "untrusted",
-        claim=f"In {pairs} interleaved pairs identical work differs by {100 * (found.floor.effect - 1):+.2f} %, half of "
-        f"the pairs by less than {100 * found.spread / 1.4826:.2f} %. Comparisons of {PAIRS} pairs called identical "
-        f"work different in {null.events} of {null.n} and found {seen}; {100 * found.visible[PAIRS]:.2g} % is the "
-        f"smallest effect that they find four times in five.",
+        claim=f"In {pairs} interleaved pairs identical work differs by {100 * (found.floor.effect - 1):+.2f} %, "
+        f"half of the pairs by less than {100 * found.spread / 1.4826:.2f} %. Comparisons of {PAIRS} pairs called "
+        f"identical work different in {null.events} of {null.n} and found {seen}; {100 * found.visible[PAIRS]:.2g} % "
+        f"is the smallest effect that they find four times in five.",
         effect=effect_of_comparison("wall time, A against A", found.floor),
         trust=checks,
         evidence=evidence(*figures),
