@@ -31,8 +31,8 @@ def codegen(folder, *options):
         process.stdout.close()
 
 
-async def post(url, body):
-    async with aiohttp.ClientSession() as http, http.post(url + "/v1/generate", data=body) as answer:
+async def post(url, body, headers=None):
+    async with aiohttp.ClientSession() as http, http.post(url + "/v1/generate", data=body, headers=headers) as answer:
         return answer.status, await answer.json(), answer.headers
 
 
@@ -70,6 +70,15 @@ def test_answers_think_times_rows_and_the_end(tmp_path):
     think_ns = int(prompt_think_time_s("codegen-120", 5, "sort a list") * 1e9)
     assert good["mark2_ns"] == think_ns
     assert good["mark1_ns"] - good["mark0_ns"] > think_ns - 1_000_000
+
+
+def test_a_row_names_the_turn_that_asked(tmp_path):
+    body = b'{"prompt":"a"}'
+    with codegen(tmp_path) as (url, _):
+        for headers in ({"X-Session-Id": "12", "X-Turn-Id": "3"}, {}, {"X-Session-Id": "-1", "X-Turn-Id": "9" * 400}):
+            assert asyncio.run(post(url, body, headers))[0] == 200
+    rows = read_rows(tmp_path / "codegen.rows")
+    assert [(row["user"], row["seq"]) for row in rows] == [(12, 3), (0, 0), (0, 0)]
 
 
 def test_faults_by_probability_carry_retry_after(tmp_path):

@@ -54,7 +54,7 @@ class ToolRunner:
             return {"error": f"no tool {call.name!r}"}
         prompt, language = str(call.arguments.get("prompt", "")), str(call.arguments.get("language", "python"))
         try:
-            made = await self._generator.generate(prompt, language)
+            made = await self._generator.generate(prompt, language, (self._session, turn.id))
         except HttpCallFailed as error:
             log.warning("session %d turn %d: code generator: %s", self._session, turn.id, error)
             return {"error": "the code generator cannot be reached"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def parse_request(body: bytes) -> tuple[str, str]:
     return request["prompt"], language
 
 
+def caller_of(headers: Mapping[str, str]) -> tuple[int, int]:
+    """Return the session and turn that a request names in its headers, or (0, 0), which no turn has."""
+    names = headers.get("X-Session-Id", ""), headers.get("X-Turn-Id", "")
+    if not all(name.isascii() and name.isdigit() and len(name) < 10 for name in names):
+        return 0, 0
+    return int(names[0]), int(names[1])
+
+
 class CodegenService:
     """Handlers; think time is keyed by (seed, prompt), counts are exposed at /stats."""
 
@@ -66,46 +75,47 @@ class CodegenService:
         return web.json_response({"counts": dict(self.counts), "faults": dict(self.faults.struck)})
 
     async def _generate(self, request: web.Request) -> web.Response:
-        rx = now_ns()
+        rx, caller = now_ns(), caller_of(request.headers)
         self.counts["requests"] += 1
         ordinal = self.counts["requests"]
         if self._in_flight >= MAX_IN_FLIGHT:
-            return self._answered(_error(503, "too many requests in flight", 1.0), rx, ordinal, "shed")
+            return self._answered(_error(503, "too many requests in flight", 1.0), rx, caller, "shed")
         self._in_flight += 1
         try:
             body = await request.read()
-            return await self._work(body, rx, ordinal)
+            return await self._work(body, rx, ordinal, caller)
         except BadRequest as error:
-            return self._answered(_error(400, str(error)), rx, ordinal, "error")
+            return self._answered(_error(400, str(error)), rx, caller, "error")
         except web.HTTPRequestEntityTooLarge:
-            return self._answered(_error(413, f"body above {MAX_BODY_BYTES} bytes"), rx, ordinal, "error")
+            return self._answered(_error(413, f"body above {MAX_BODY_BYTES} bytes"), rx, caller, "error")
         finally:
             self._in_flight -= 1
 
-    async def _work(self, body: bytes, rx: int, ordinal: int) -> web.Response:
+    async def _work(self, body: bytes, rx: int, ordinal: int, caller: tuple[int, int]) -> web.Response:
         prompt, language = parse_request(body)
         for code in (429, 503):
             if fault := self._strike(f"rest_{code}", ordinal):
-                return self._answered(_error(code, "fault on schedule", fault.arg), rx, ordinal, "error", len(body))
+                return self._answered(_error(code, "fault on schedule", fault.arg), rx, caller, "error", len(body))
         think_s = prompt_think_time_s(self.profile, self.seed, prompt)
         stall = self._strike("stall", ordinal)
         await asyncio.sleep(think_s + (stall.arg / 1000.0 if stall else 0.0))
         response = web.Response(body=orjson.dumps(generate(prompt, language)), content_type="application/json")
-        return self._answered(response, rx, ordinal, "ok", len(body), int(think_s * 1e9))
+        return self._answered(response, rx, caller, "ok", len(body), int(think_s * 1e9))
 
     def _strike(self, kind: str, ordinal: int) -> Fault | None:
         return self.faults.strike(kind, (now_ns() - self.ready_ns) / 1e9, ordinal)
 
     def _answered(
-        self, response: web.Response, rx: int, ordinal: int, outcome: str, bytes_up: int = 0, think_ns: int = 0
-    ) -> web.Response:
+        self, response: web.Response, rx: int, caller: tuple[int, int], outcome: str, bytes_up: int = 0,
+        think_ns: int = 0,
+    ) -> web.Response:  # fmt: skip
         """Write the request's row; tx is the moment at which the answer is handed to the server's writer."""
         tx = now_ns()
         self.counts[f"status_{response.status}"] += 1
         down = response.body if isinstance(response.body, bytes) else b""
         self.log.append(
-            "service", "generate", outcome=outcome, seq=ordinal, status=response.status, bytes_up=bytes_up,
-            bytes_down=len(down), intended_ns=rx, start_ns=rx, first_ns=tx, end_ns=tx,
+            "service", "generate", outcome=outcome, user=caller[0], seq=caller[1], status=response.status,
+            bytes_up=bytes_up, bytes_down=len(down), intended_ns=rx, start_ns=rx, first_ns=tx, end_ns=tx,
             marks=(rx, tx, think_ns, 0, 0, 0, 0, 0),
         )  # fmt: skip
         return response

@@ -14,7 +14,7 @@ class HttpCallFailed(Exception):
 class HttpClient(Protocol):
     """Posts JSON and returns JSON."""
 
-    async def post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         """Return the JSON object that answers a POST; raises HttpCallFailed."""
 
     async def close(self) -> None:

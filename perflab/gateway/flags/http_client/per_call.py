@@ -15,11 +15,11 @@ class PerCallClient:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
 
-    async def post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         """Return the JSON object that answers a POST."""
         try:
             async with httpx.AsyncClient(timeout=self._timeout_s) as client:
-                response = await client.post(url, json=body)
+                response = await client.post(url, json=body, headers=headers)
                 response.raise_for_status()
                 return dict(response.json())
         except (httpx.HTTPError, ValueError, TypeError) as error:

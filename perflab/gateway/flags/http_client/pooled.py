@@ -1,42 +1,15 @@
-"""One client for the life of the gateway, in the library of the baseline: connections are kept alive and shared.
+"""One shared pool in the library of the baseline, httpx.
 
 The pool of httpx 0.28 slows down with many callers (encode/httpx#3215): compare it before adopting it.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx
 
-from perflab.gateway.flags.http_client import HttpCallFailed
-from perflab.gateway.flags.http_client._pool import KEEPALIVE_S, MAX_CONNECTIONS
-
-CONNECTIONS = httpx.Limits(
-    max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_S
-)
-
-
-class PooledClient:
-    """A pool of up to a hundred connections."""
-
-    def __init__(self, timeout_s: float) -> None:
-        self._client = httpx.AsyncClient(timeout=timeout_s, limits=CONNECTIONS)
-
-    async def post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Return the JSON object that answers a POST."""
-        try:
-            response = await self._client.post(url, json=body)
-            response.raise_for_status()
-            return dict(response.json())
-        except (httpx.HTTPError, ValueError, TypeError) as error:
-            raise HttpCallFailed(f"{type(error).__name__}: {error}") from error
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._client.aclose()
+from perflab.gateway.flags.http_client._pool import PooledClient
 
 
 def build(timeout_s: float) -> PooledClient:
     """Return the client."""
-    return PooledClient(timeout_s)
+    return PooledClient(httpx, timeout_s)
