@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -13,30 +13,23 @@ from perflab.experiments.study import reports_folder
 from perflab.runs import exclusive, new_run_id
 from perflab.units import seconds_text
 
-Value = int | float | str | bool
 
-
-def parse_parameter(text: str) -> tuple[str, Value]:
-    """Return name and value of NAME=VALUE: a Python literal of int, float, str or bool, or else the text itself."""
-    name, equals, raw = text.partition("=")
+def name_and_text(pair: str) -> tuple[str, str]:
+    """Return name and text of NAME=VALUE; raises UsageError. The notebook's own declaration says what type it is."""
+    name, equals, text = pair.partition("=")
     if not equals or not name.isidentifier():
-        raise UsageError(f"Parameter {text!r} is not NAME VALUE", "", "Example: -p effort quick")
-    if raw.lower() in ("true", "false"):
-        return name, raw.lower() == "true"
-    try:
-        value = ast.literal_eval(raw)
-    except (ValueError, SyntaxError):
-        return name, raw
-    return name, value if isinstance(value, int | float | str) else raw
+        raise UsageError(f"Parameter {pair!r} is not NAME VALUE", "", "Example: -p effort quick")
+    return name, text
 
 
 def run_one(name: str, parameters: list[str]) -> int:
     """Run a notebook with parameters and say how it ended."""
+    from perflab.report.notebook.parameters import parse_text
     from perflab.report.notebook.runner import run_notebook
     from perflab.report.page_notebook import build_notebook_page
 
     path = find_notebook(name)
-    values = dict(parse_parameter(text) for text in parameters)
+    values = parse_text(path, dict(name_and_text(pair) for pair in parameters))
     reports = reports_folder()
     with exclusive(reports):
         out = _output(path, values, reports)
@@ -49,7 +42,7 @@ def run_one(name: str, parameters: list[str]) -> int:
     return EXIT_OK if outcome.ok else EXIT_BROKEN
 
 
-def _output(path: Path, values: dict[str, Value], reports: Path) -> Path:
+def _output(path: Path, values: Mapping[str, object], reports: Path) -> Path:
     run_dir = str(values.get("run_dir", ""))
     if run_dir:
         return Path(run_dir) / "notebooks" / path.name
