@@ -101,6 +101,7 @@ def profile(
     kwargs: Annotated[str, typer.Option(help="The callable's keyword arguments, as a JSON object.")] = "{}",
     source: Annotated[str, typer.Option(help="Folder of own code, of a command or callable; empty = this one.")] = "",
     reparse: Annotated[str, typer.Option(help="A run's id or folder: make its tables again from raw captures.")] = "",
+    open_: Annotated[bool, typer.Option("--open", help="Open the page when it is written.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Profile a system under load, a command or a callable with py-spy, scalene and memray; print one ranking."""
@@ -108,9 +109,11 @@ def profile(
 
     if reparse:
         raise typer.Exit(command_line.reparse_run(reparse, json_))
+    if command and len(command) == 1 and command[0].endswith(".toml"):
+        system, command = command[0], None
     if callable_ or command:
-        raise typer.Exit(command_line.profile_code(command or [], callable_, kwargs, source, seconds, json_))
-    raise typer.Exit(command_line.run_profile(system, variant, seconds, json_))
+        raise typer.Exit(command_line.profile_code(command or [], callable_, kwargs, source, seconds, json_, open_))
+    raise typer.Exit(command_line.run_profile(system, variant, seconds, json_, open_))
 
 
 @app.command(epilog="Example: perflab report   (all pages again, from what is stored)")

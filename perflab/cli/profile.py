@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from perflab.instrument.series import Series
 
 
-def run_profile(system_path: str, variant: str, seconds: float, as_json: bool) -> int:
-    """Profile a system and print the ranking; captures and flame graphs are kept in the reports folder."""
+def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, show: bool = False) -> int:
+    """Profile a system and print the ranking; its page, captures and flame graphs are kept in the reports folder."""
+    from perflab.cli.profile_story import write_story
     from perflab.experiments import profile
-    from perflab.experiments.bottlenecks import bottlenecks
+    from perflab.experiments.bottlenecks import bottlenecks, stage_sentence
 
     system, reports = load_system(system_path), reports_folder()
     with exclusive(reports):
@@ -40,9 +41,20 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool) -
         passes = [sampled, *profile.launched_passes(study, sizes, variant)]
         found = bottlenecks(study, passes)
         run.update(status="done")
+        stages = profile.first_look(study, sampled)
+        words = stage_sentence(study, stages)
+        page = write_story(found, run.path / "profile.html", f"{system.title}, {variant}", stages, words)
     _print(found, [capture for each in passes for capture, _ in each.captures.values()], system.unit, as_json)
-    for path in (path for each in passes for path in each.rendered):
-        typer.echo(f"  {path}", err=True)
+    return _tell(page, show)
+
+
+def _tell(page: Path, show: bool) -> int:
+    """Say where the page is, and open it when asked to."""
+    typer.echo(f"Page: {page}", err=True)
+    if show:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())
     return EXIT_OK
 
 
@@ -60,8 +72,12 @@ def _print(found: Any, captures: list[Capture], unit: str, as_json: bool) -> Non
         typer.echo(f"{name}: {problem}")
 
 
-def profile_code(command: list[str], callable_: str, kwargs: str, source: str, seconds: float, as_json: bool) -> int:
+def profile_code(
+    command: list[str], callable_: str, kwargs: str, source: str, seconds: float, as_json: bool, show: bool = False
+) -> int:
     """Profile a plain command or a callable, one fresh process for each instrument, between unprofiled runs."""
+    from perflab.cli.profile_story import write_story
+    from perflab.experiments.bottlenecks import of_command
     from perflab.instrument.memray import Memray
     from perflab.instrument.pyspy import PySpy
     from perflab.instrument.scalene import Scalene
@@ -70,15 +86,17 @@ def profile_code(command: list[str], callable_: str, kwargs: str, source: str, s
     if callable_ and command:
         raise UsageError("A command and --callable were given", "give one of them", "perflab profile --help")
     instruments: tuple[Anyone, ...] = (PySpy("gil"), PySpy("wall"), Memray("launch"), Scalene())
-    folder = reports_folder() / "profiles" / new_run_id("callable" if callable_ else "command")
+    folder = reports_folder() / "runs" / new_run_id("callable" if callable_ else "command")
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(source or Path.cwd())
     subject = callable_subject(callable_, folder, kwargs, root) if callable_ else Subject(tuple(command), root, folder)
     with exclusive(reports_folder()):
         series = profile_series(subject, instruments, seconds, lambda line: typer.echo(line, err=True))
     _print_series(series, as_json)
-    typer.echo(f"Captures and flame graphs: {folder}", err=True)
-    return EXIT_OK
+    seen, problems = [(capture, table) for table, capture in series.captures], [("", line) for line in series.problems]
+    found = of_command(seen, problems, root, series.rendered, series.overheads, series.unit)
+    name = (callable_ or " ".join(command))[:80]
+    return _tell(write_story(found, folder / "index.html", name), show)
 
 
 def _print_series(series: Series, as_json: bool) -> None:

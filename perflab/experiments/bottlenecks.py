@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perflab.experiments.profile import ProfilePass, cpu_ms_per_unit, source_root, unwatched_rows
+from perflab.experiments.profile_tables import SHOWN, library_rows, memory_rows
 from perflab.experiments.profile_views import (
     agreement_rows,
     gate_rows,
@@ -23,15 +24,12 @@ from perflab.experiments.study import Study
 from perflab.experiments.units_of_work import units_done
 from perflab.instrument.failures import CODES
 from perflab.instrument.interface import Capture
-from perflab.instrument.libraries import by_library
 from perflab.instrument.overhead import Overheads, judge_overheads
 from perflab.instrument.ranking import Bottleneck, Context, Ranking, rank
 from perflab.instrument.table import ProfileTable
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,10 @@ class Bottlenecks:
     unit: str = "unit"
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the ranking as flat rows."""
-        return [_row(item) for item in self.ranking.rows[:SHOWN]]
+        """Return the ranking as flat rows, without the columns of which nothing is known."""
+        rows = [_row(item) for item in self.ranking.rows[:SHOWN]]
+        known = {name for row in rows for name, value in row.items() if value not in (None, "")}
+        return [{name: value for name, value in row.items() if name in known} for row in rows]
 
     def table(self) -> pd.DataFrame:
         """Return the ranking as a short table."""
@@ -70,11 +70,19 @@ class Bottlenecks:
 
     def waiting_table(self) -> pd.DataFrame:
         """Return the places that hold a thread without CPU, by py-spy's wall view less its CPU."""
-        return _frame(waiting_rows(self.tables, self.ranking))
+        return _frame(self.waiting_rows())
+
+    def waiting_rows(self) -> list[dict[str, Any]]:
+        """Return the same as flat rows."""
+        return waiting_rows(self.tables, self.ranking)
 
     def gate_table(self) -> pd.DataFrame:
         """Return which instrument is believed, and why another one is not."""
-        return _frame(gate_rows(self.ranking.gates))
+        return _frame(self.gate_rows())
+
+    def gate_rows(self) -> list[dict[str, Any]]:
+        """Return the same as flat rows."""
+        return gate_rows(self.ranking.gates)
 
     def line_rows(self) -> list[dict[str, Any]]:
         """Return the own lines with the most CPU, with their source."""
@@ -111,6 +119,11 @@ class Bottlenecks:
                 )
         return rows
 
+    def overhead_rows(self) -> list[dict[str, Any]]:
+        """Return percent above the unwatched run for each instrument."""
+        rows = self.overheads.rows if self.overheads else ()
+        return [{"instrument": r.instrument, "value": 100 * (r.ratio - 1)} for r in rows]
+
     def sentence(self) -> str:
         """Say the first place, or that the instruments cannot say."""
         if not self.ranking.rows:
@@ -131,7 +144,7 @@ class Bottlenecks:
 
     def waiting_sentence(self) -> str:
         """Say what blocks most, or that it cannot be said, or that nothing was asked."""
-        rows = waiting_rows(self.tables, self.ranking)
+        rows = self.waiting_rows()
         gate = next((g for g in self.ranking.gates if g.view == "wall"), None)
         if gate is None:
             return "No wall-clock view was captured: what waits is not known."
@@ -232,13 +245,15 @@ def of_command(
     problems: Sequence[tuple[str, str]],
     root: Path,
     rendered: Sequence[Path],
+    overheads: Overheads | None = None,
+    unit: str = "run",
 ) -> Bottlenecks:
     """Fuse the captures of a plain command or callable: no unit of work, so nothing per unit and no slow turns."""
     tables = tuple(table for _, table in seen)
     return Bottlenecks(
         rank(list(tables)),
         tables,
-        None,
+        overheads,
         tuple(memory_rows(seen)),
         tuple(_libraries_of(tables)),
         tuple(problems),
@@ -246,6 +261,7 @@ def of_command(
         tuple(capture for capture, _ in seen),
         root,
         rendered=tuple(rendered),
+        unit=unit,
     )
 
 
@@ -287,48 +303,6 @@ def overheads(study: Study, passes: Sequence[ProfilePass]) -> Overheads | None:
                 if np.isfinite(cost):
                     costs[name] = cost
     return judge_overheads(before, after, costs) if costs and min(before, after) > 0 else None
-
-
-def overhead_rows(found: Bottlenecks) -> list[dict[str, Any]]:
-    """Return percent above the unwatched run for each instrument."""
-    rows = found.overheads.rows if found.overheads else ()
-    return [{"instrument": r.instrument, "value": 100 * (r.ratio - 1)} for r in rows]
-
-
-def memory_rows(seen: Sequence[tuple[Capture, ProfileTable]]) -> list[dict[str, Any]]:
-    """Return the own functions that allocated most and those that held most at the end, by memray."""
-    return next((_memory_of(table) for capture, table in seen if capture.instrument == "memray"), [])
-
-
-def _memory_of(table: ProfileTable) -> list[dict[str, Any]]:
-    sums: dict[tuple[str, str], dict[str, float]] = {}
-    for view in ("alloc", "peak", "leak"):
-        for row in table.select(instrument="memray", view=view, attribution="own", metric="bytes"):
-            sums.setdefault((row.file, row.function), {}).setdefault(view, 0.0)
-            sums[row.file, row.function][view] += row.value
-    order = sorted(sums.items(), key=lambda item: -item[1].get("alloc", 0.0))[:SHOWN]
-    return [
-        {
-            "where": f"{function} ({file})",
-            "allocated (MB)": round(seen.get("alloc", 0.0) / 1e6, 2),
-            "at the peak (MB)": round(seen.get("peak", 0.0) / 1e6, 2),
-            "held at the end (MB)": round(seen.get("leak", 0.0) / 1e6, 2),
-        }
-        for (file, function), seen in order
-    ]
-
-
-def library_rows(gil: ProfileTable) -> list[dict[str, Any]]:
-    """Return the libraries that take most CPU: entered from own code, and where the innermost frames ran."""
-    return [
-        {
-            "library": item.package,
-            "entered (%)": round(100 * item.entered, 1),
-            "ran (%)": round(100 * item.ran, 1),
-            "called by": item.callers[0][0] if item.callers else "",
-        }
-        for item in by_library(gil)[:SHOWN]
-    ]
 
 
 def stage_sentence(study: Study, stages: Sequence[dict[str, Any]]) -> str:

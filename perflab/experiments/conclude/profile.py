@@ -68,10 +68,11 @@ def conclude(
         claim=found.sentence(),
         effect=effect,
         headline=7,
-        evidence=(*evidence(figures.get("ranking")), *profiles),
+        evidence=(*evidence(figures.get("ranking"), figures.get("agreement")), *profiles),
         details={
             "bottlenecks": found.rows(),
             "libraries": list(found.libraries),
+            "lines": found.line_rows(),
             "gates": [
                 {
                     "instrument": f"{g.instrument}-{g.view}",
@@ -81,6 +82,8 @@ def conclude(
                 }
                 for g in found.ranking.gates
             ],
+            "agreement": found.agreement_rows(),
+            "slow_units": found.slow_sentence(),
             "cpu_ms_per_unit": found.cpu_ms,
         },
         caveats=("shares hold for a light load; sampling error only, not the spread from run to run",),
@@ -98,11 +101,35 @@ def conclude(
                 verdict="reported",
                 claim=f"{top['where']} allocated most, {top['allocated (MB)']:.1f} MB while memray watched; it held "
                 f"{top['held at the end (MB)']:.2f} MB at the end.",
+                evidence=evidence(figures.get("memory")),
                 details={"memory": list(found.memory)},
                 caveats=("held at the end of a short window is not yet a leak: two windows decide",),
             )
         )
-    return [*results, _cost(study, found, figures), *_failures(study, found)]
+    return [*results, _waiting(study, found), _cost(study, found, figures), *_failures(study, found)]
+
+
+def _waiting(study: Study, found: Bottlenecks) -> Finding:
+    """Return what holds a thread without CPU; inconclusive when the wall-clock view may not speak."""
+    rows = found.waiting_rows()
+    gate = next((g for g in found.ranking.gates if g.view == "wall"), None)
+    return finding(
+        study,
+        "5",
+        question="What waits while it holds on?",
+        kind="observation",
+        variant="baseline",
+        verdict="reported" if gate and gate.verdict != "disqualified" else "inconclusive",
+        claim=found.waiting_sentence(),
+        details={"waiting": rows},
+        caveats=("all threads count, parked workers left out; a busy machine reads as waiting and is gated",),
+    )
+
+
+def links(study: Study, found: Bottlenecks) -> str:
+    """Return the flame graphs and the instruments' own pages as Markdown links from a notebook's page."""
+    names = [(path.name, path.relative_to(study.run.path).as_posix()) for path in found.graphs()]
+    return "Flame graphs and pages: " + ", ".join(f"[{name}](../{path})" for name, path in names)
 
 
 def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence]) -> Finding:

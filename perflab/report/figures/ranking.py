@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from perflab.report.figures.figure import Figure, Table, finish, legend_above, listing, table
-from perflab.report.style import SERIES, canvas
+from perflab.report.style import INK, SERIES, canvas
 
 HATCHES = ("", "///", "\\\\\\", "--", "||")
 
@@ -11,7 +13,8 @@ HATCHES = ("", "///", "\\\\\\", "--", "||")
 def ranking(shares: Table, title: str, most: int = 10) -> Figure:
     """Draw the share that each instrument gives to each place, largest first.
 
-    `shares` has columns where, instrument, share (percent). Places beyond the first `most` are left to the table.
+    `shares` has columns where, instrument, share (percent) and optionally low, high: the 95 % sampling interval.
+    Places beyond the first `most` are left to the table.
     """
     frame = table(shares, "where", "instrument", "share")
     order = list(frame.groupby("where")["share"].max().sort_values(ascending=False).index[:most])
@@ -19,7 +22,8 @@ def ranking(shares: Table, title: str, most: int = 10) -> Figure:
     width = 0.8 / len(instruments)
     with canvas(0.9 + 0.15 * len(order) * (len(instruments) + 0.6)) as (drawn, axes):
         for position, name in enumerate(instruments):
-            mine = frame[frame["instrument"] == name].set_index("where")["share"]
+            rows = frame[frame["instrument"] == name].set_index("where")
+            mine = rows["share"]
             at = [i + (position - (len(instruments) - 1) / 2) * width for i in range(len(order))]
             axes.barh(
                 at,
@@ -31,6 +35,7 @@ def ranking(shares: Table, title: str, most: int = 10) -> Figure:
                 hatch=HATCHES[position % 5],
                 edgecolor="#d9dde3",
             )
+            _intervals(axes, rows, order, at)
         axes.set_yticks(range(len(order)), [w if len(w) <= 44 else "..." + w[-41:] for w in order])
         axes.invert_yaxis()
         axes.set_xlabel("share (%)")
@@ -38,3 +43,12 @@ def ranking(shares: Table, title: str, most: int = 10) -> Figure:
     top = frame.set_index("where").loc[[order[0]]]
     said = listing(f"{r.instrument} {r.share:.0f} %" for r in top.itertuples())
     return finish(drawn, title, f"Shares by place and instrument; first of {len(order)}: {order[0]} ({said}).")
+
+
+def _intervals(axes: Any, rows: Any, order: list[str], at: list[float]) -> None:
+    """Draw the sampling interval of each bar that has one."""
+    if not {"low", "high"} <= set(rows.columns):
+        return
+    for y, where in zip(at, order, strict=True):
+        if where in rows.index:
+            axes.plot([rows.loc[where, "low"], rows.loc[where, "high"]], [y, y], color=INK, linewidth=0.9)

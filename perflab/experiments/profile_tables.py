@@ -1,0 +1,48 @@
+"""Short tables of a profile: who allocates, and which libraries take the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from perflab.instrument.interface import Capture
+from perflab.instrument.libraries import by_library
+from perflab.instrument.table import ProfileTable
+
+SHOWN = 10
+
+
+def memory_rows(seen: Sequence[tuple[Capture, ProfileTable]]) -> list[dict[str, Any]]:
+    """Return the own functions that allocated most and those that held most at the end, by memray."""
+    return next((_memory_of(table) for capture, table in seen if capture.instrument == "memray"), [])
+
+
+def _memory_of(table: ProfileTable) -> list[dict[str, Any]]:
+    sums: dict[tuple[str, str], dict[str, float]] = {}
+    for view in ("alloc", "peak", "leak"):
+        for row in table.select(instrument="memray", view=view, attribution="own", metric="bytes"):
+            sums.setdefault((row.file, row.function), {}).setdefault(view, 0.0)
+            sums[row.file, row.function][view] += row.value
+    order = sorted(sums.items(), key=lambda item: -item[1].get("alloc", 0.0))[:SHOWN]
+    return [
+        {
+            "where": f"{function} ({file})",
+            "allocated (MB)": round(seen.get("alloc", 0.0) / 1e6, 2),
+            "at the peak (MB)": round(seen.get("peak", 0.0) / 1e6, 2),
+            "held at the end (MB)": round(seen.get("leak", 0.0) / 1e6, 2),
+        }
+        for (file, function), seen in order
+    ]
+
+
+def library_rows(gil: ProfileTable) -> list[dict[str, Any]]:
+    """Return the libraries that take most CPU: entered from own code, and where the innermost frames ran."""
+    return [
+        {
+            "library": item.package,
+            "entered (%)": round(100 * item.entered, 1),
+            "ran (%)": round(100 * item.ran, 1),
+            "called by": item.callers[0][0] if item.callers else "",
+        }
+        for item in by_library(gil)[:SHOWN]
+    ]

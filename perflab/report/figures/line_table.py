@@ -1,0 +1,58 @@
+"""The hottest lines with their source text: a table, because source is to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+SOURCE, FLAG = "source", "modelled"
+NOTE = (
+    "~ the instrument spreads its samples evenly over a loop without calls: read the loop, not the line. "
+    "An empty cell: the instrument saw nothing of the line."
+)
+
+
+@dataclass(frozen=True)
+class LineTable:
+    """Rows of hot lines; drawn as HTML with every text escaped, as plain lines elsewhere."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    title: str
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns that are shown."""
+        return [name for name in (self.rows[0] if self.rows else {}) if name != FLAG]
+
+    def _repr_html_(self) -> str:
+        if not self.rows:
+            return f"<p>{escape(self.title)}: no own line was seen on a CPU.</p>"
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
+        body = "".join(f"<tr>{''.join(self._cell(row, name) for name in self.columns)}</tr>" for row in self.rows)
+        note = f'<p class="cost">{escape(NOTE)}</p>' if any(row.get(FLAG) for row in self.rows) else ""
+        return (
+            f'<div class="scroll"><table class="lines"><caption>{escape(self.title)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}"
+        )
+
+    def _cell(self, row: Mapping[str, Any], name: str) -> str:
+        value = row.get(name)
+        if name == SOURCE:
+            return f"<td><code>{escape(str(value))}</code></td>"
+        if isinstance(value, int | float):
+            mark = "~" if row.get(FLAG) and name.startswith("scalene") else ""
+            return f'<td class="n">{mark}{value:g}</td>'
+        return f"<td>{escape('' if value is None else str(value))}</td>"
+
+    def __repr__(self) -> str:
+        return "\n".join([self.title, *(" | ".join(str(row.get(name)) for name in self.columns) for row in self.rows)])
+
+
+def line_table(rows: Sequence[Mapping[str, Any]], title: str) -> LineTable:
+    """Return a table of lines: columns where, function, source, one share in percent per instrument, memory.
+
+    `modelled` (true or false) is not shown as a column but as a mark beside scalene's value.
+    """
+    return LineTable(tuple(rows), title)
