@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from perflab.errors import StatisticError
+from perflab.experiments.settling import Settling, settling_of
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import (
@@ -38,6 +39,7 @@ class Level:
     memory_mb: float
     failed: int
     finished: int
+    settling: Settling | None = None  # None where no settling time was declared
 
 
 def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level:
@@ -60,6 +62,7 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
         peak_memory_mb(trial, study.system, span),
         failed,
         finished,
+        settling_of(trial, scenario, kind or study.system.load.unit_kind),
     )
 
 

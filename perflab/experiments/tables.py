@@ -62,6 +62,7 @@ def level_table(levels: Iterable[Level]) -> pd.DataFrame:
                 "CPU (% of a core)": round(x.cpu_percent, 1),
                 "memory (MB)": round(x.memory_mb),
                 "failed": f"{x.failed} of {x.finished}",
+                "settled after (s)": x.settling.text if x.settling else "",
             }
             for x in levels
         ]

@@ -14,6 +14,7 @@ from perflab.errors import StatisticError
 from perflab.stats.inputs import FloatArray, series
 
 TO_SIGMA = 1.4826  # the median absolute deviation of normal noise, in standard deviations
+MEAN_TO_SIGMA = 1.2533  # the same for the mean absolute deviation
 WIDTH = 5  # of the running median: two spikes in five leave it where it was
 
 
@@ -48,10 +49,13 @@ def running_median(values: FloatArray, width: int = WIDTH) -> FloatArray:
 
 
 def _noise(smooth: FloatArray, lag: int) -> float:
-    """Return the standard deviation of one point of the smoothed series; above zero, so that it can divide."""
-    steps = smooth[lag:] - smooth[:-lag]
-    spread = TO_SIGMA * float(np.median(np.abs(steps - np.median(steps)))) / np.sqrt(2.0)
-    return spread or TO_SIGMA * float(np.median(np.abs(smooth - np.median(smooth)))) or 1e-9
+    """Return the standard deviation of one point of the smoothed series; above zero, so that it can divide.
+
+    Where most steps are zero (a coarse clock, or no noise at all) their mean stands in for their median.
+    """
+    steps = np.abs(smooth[lag:] - smooth[:-lag])
+    spread = TO_SIGMA * float(np.median(steps)) or MEAN_TO_SIGMA * float(steps.mean())
+    return spread / float(np.sqrt(2.0)) or 1.0
 
 
 def _trace(last: NDArray[np.int64]) -> tuple[int, ...]:

@@ -32,8 +32,8 @@ def drift(x: ArrayLike, margin: float = 0.05, *, find_change: ChangeFinder | Non
 
     Each side is cut into `parts`; the medians of the parts are taken as independent, so neighbouring samples may
     depend on each other. A run has drifted when the interval of the ratio excludes 1 and its estimate is beyond
-    `margin`. Weakness: two halves miss a hump in the middle, and a change close to either end; `find_change` is where
-    a change-point search plugs in. `x`: (n,), all above zero, n >= 2 * parts * 4.
+    `margin`. Weakness: two halves miss a hump in the middle, and a change close to either end; `find_change` takes
+    a change-point search (`warmup.last_change`). `x`: (n,), all above zero, n >= 2 * parts * 4.
     """
     values = np.log(series("x", x, minimum=8 * parts, positive=True))
     split = values.size // 2 if find_change is None else find_change(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from perflab.errors import StatisticError
 from perflab.stats.inputs import FloatArray, series
 from perflab.stats.segments import WIDTH, change_indexes
 
+State = Literal["steady", "late shift", "never steady"]
 EQUAL = 0.02  # two levels closer than this are one
 SHORTEST = 10  # samples that a level needs to be one
 LATE = 0.5  # a last change beyond this share of the run leaves no steady run to speak of
@@ -25,7 +27,7 @@ class WarmUp:
     `level`: the median of the steady samples. `levels`: (first index, median) of each level before and including it.
     """
 
-    state: str
+    state: State
     cut: int
     n: int
     level: float
@@ -97,14 +99,14 @@ def _trailing_run(medians: list[float], close: float) -> int:
     return first
 
 
-def _state(cut: int, starts: tuple[int, ...], medians: list[float], n: int, close: float) -> str:
+def _state(cut: int, starts: tuple[int, ...], medians: list[float], n: int, close: float) -> State:
     if cut <= LATE * n:
         return "steady"
     before = starts[_trailing_run(medians, close)]
     return "late shift" if cut - before > LATE * cut else "never steady"
 
 
-def _explain(state: str, cut: int, values: FloatArray, level: float) -> str:
+def _explain(state: State, cut: int, values: FloatArray, level: float) -> str:
     n = values.size
     if state == "steady":
         return f"steady from sample {cut} of {n}" if cut else f"steady from its first sample ({n})"

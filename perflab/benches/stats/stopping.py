@@ -56,13 +56,13 @@ def pairs_taken(steps: np.ndarray) -> int:
             return n
 
 
-def peeking(rng: np.random.Generator, draw: Draw) -> float:
+def peeking(rng: np.random.Generator, draw: Draw, runs: int = PEEKS) -> float:
     """Return how often identical arms are told apart when one looks after every pair and stops at p <= 5 %."""
     found = 0
-    for _ in range(PEEKS):
+    for _ in range(runs):
         steps = draw(rng, 60)
         found += any(signed_rank_p(steps[:n]) <= 0.05 for n in range(6, 61))
-    return found / PEEKS
+    return found / runs
 
 
 def _coverage(id: str, title: str, hits: np.ndarray, detail: dict[str, float]) -> list[Bar]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
 from perflab.experiments.ladder import Level
+from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
 from perflab.findings.finding import Evidence, Finding
@@ -14,7 +15,7 @@ from perflab.findings.finding import Evidence, Finding
 
 def level_row(level: Level) -> dict[str, Any]:
     """Return a level as one flat row for tables."""
-    row = {key: value for key, value in asdict(level).items() if key not in ("p50", "p95")}
+    row = {key: value for key, value in asdict(level).items() if key not in ("p50", "p95", "settling")}
     for name in ("p50", "p95"):
         interval = getattr(level, name)
         row |= {
@@ -22,6 +23,9 @@ def level_row(level: Level) -> dict[str, Any]:
             f"{name}_low": interval.low if interval else None,
             f"{name}_high": interval.high if interval else None,
         }
+    if level.settling:
+        row |= {"settle_declared_s": level.settling.declared_s, "settled_after_s": level.settling.found_s}
+        row |= {"settled": level.settling.state}
     return row
 
 
@@ -36,7 +40,8 @@ def conclude(
     figures: dict[str, Evidence],
 ) -> list[Finding]:
     """Return the findings on load: how response moves with users, where the knee is, open against closed."""
-    trust = trust_of(trials)
+    stretches = [level.settling for level in (*levels, opened)]
+    trust = (*trust_of(trials), settled_check(stretches))
     rows = [level_row(level) for level in levels]
     first, last = levels[0], levels[-1]
     moved = (
@@ -58,6 +63,7 @@ def conclude(
         effect=effect_of("response p95", last.p95, "ms", "units") if last.p95 else None,
         evidence=evidence(figures.get("latency"), figures.get("throughput")),
         headline=3,
+        caveats=settling_caveats(stretches),
         details={"levels": rows, "law": law},
     )
     where = finding(

@@ -22,6 +22,7 @@ from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import ADDED_MARGIN_MS, CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN
 from perflab.experiments.prototype import Judged, block_trials, confirmed_trials, screened_trials
 from perflab.experiments.screen import Screening
+from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
 from perflab.findings.finding import Evidence, Finding, TrustCheck
@@ -118,7 +119,8 @@ def conclude_matrix(
     found = []
     by_trial = {t.spec.name: t for t in trials}
     for number, result in enumerate(results, 1):
-        trust = (*trust_of([by_trial[result.trial]]), *null)
+        stretches = [level.settling for level in result.levels.values()]
+        trust = (*trust_of([by_trial[result.trial]]), settled_check(stretches), *null)
         rows = [{**level_row(level), "scenario": name} for name, level in result.levels.items()]
         requests = [{**level_row(level), "scenario": name} for name, level in result.requests.items() if level.finished]
         found.append(_degradation(study, number, result, rows, requests, trust, figures))
@@ -157,6 +159,7 @@ def _degradation(
         trust=trust,
         condition=",".join(f"{k}={v}" for k, v in result.conditions.items()),
         claim=claim + ".",
+        caveats=settling_caveats(level.settling for level in result.levels.values()),
         evidence=evidence(figures.get("degradation"), figures.get("series")),
         details={"scenarios": rows, "requests": requests},
     )

@@ -1,0 +1,73 @@
+"""Flags: screened estimates are labelled wherever they appear, confirmed ones come from fresh blocks."""
+
+from __future__ import annotations
+
+from perflab.experiments.conclude.flags import SCREENED, forest_rows
+from perflab.experiments.conclude.prototype import conclude
+from perflab.experiments.prototype import confirmation_sentence
+from perflab.experiments.summing_up import decision
+from perflab.report.deliverables.build import build_deliverables
+from perflab.report.run_page import build_run_page
+from perflab.report.wording import effect_text
+from tests.experiments.planted import case
+
+
+def concluded(study, *, confirmed):
+    made = case(study)
+    confirmation = made.confirmation if confirmed else None
+    found = conclude(study, made.blocks, made.screening, [], [], {}, confirmation)
+    study.save_findings(found)
+    return made, [f for f in found if f.strategy]
+
+
+def test_what_was_only_screened_says_so_everywhere(study):
+    made, flags = concluded(study, confirmed=False)
+    assert flags and {f.stage for f in flags} == {"screened"}
+    for finding in flags:
+        assert SCREENED in effect_text(finding) and finding.claim.lower().startswith(SCREENED)
+        assert not decision(finding).startswith("adopt")
+    texts = {p.name: p.read_text(encoding="utf-8") for p in build_deliverables(study.run)}
+    table = texts["strategy-guide.md"].split("Decision table")[1].split("How effects")[0]
+    assert "confirm first: screened only" in table
+    assert not [line for line in table.splitlines() if line.startswith("| ST-") and "adopt" in line]
+    page = build_run_page(study.run).read_text(encoding="utf-8")
+    assert page.count(SCREENED) >= 2 * len(flags)
+    assert "every estimate here is screened" in confirmation_sentence(study, made.screening, None)
+
+
+def test_a_confirmed_flag_is_published_by_its_fresh_blocks_alone(study):
+    made, flags = concluded(study, confirmed=True)
+    confirmed = {f.effect.flag for f in made.confirmation.figures}
+    for finding in (f for f in flags if f.details["flag"] in confirmed):
+        assert finding.stage == "confirmed" and "Holm" in finding.claim and SCREENED not in effect_text(finding)
+    cpu = next(f for f in flags if f.id == f"F30-flag.{made.confirmation.figures[0].effect.flag}".replace("_", "-"))
+    said = made.confirmation.figures[0].confirmed.comparison
+    assert cpu.effect.value == said.effect and cpu.effect.n == said.n
+    assert cpu.effect.value != made.confirmation.figures[0].effect.comparison.effect
+    figures = {f.effect.metric for f in flags if f.details["flag"] == made.confirmation.figures[0].effect.flag}
+    assert len(figures) == 3  # nothing is adopted on one figure
+
+
+def test_confirmed_flags_keep_the_order_of_the_screening(study):
+    made, _ = concluded(study, confirmed=True)
+    order = [e.flag for e in made.screening.effects]
+    seen = [order.index(f.effect.flag) for f in made.confirmation.figures]
+    assert seen == sorted(seen)
+
+
+def test_the_forest_shows_confirmed_estimates_and_labels_the_rest(study):
+    made, _ = concluded(study, confirmed=True)
+    rows = forest_rows(made.screening, made.confirmation, ())
+    labels = [row["label"] for row in rows]
+    assert sum("(confirmed)" in label for label in labels) == 3
+    assert sum("(screened)" in label for label in labels) == len(made.screening.effects) - 3
+
+
+def test_a_flag_that_changes_answers_is_untrusted(study):
+    from dataclasses import replace
+
+    made = case(study)
+    effects = tuple(replace(e, equal_answers=(39, 40)) for e in made.screening.effects)
+    found = conclude(study, made.blocks, replace(made.screening, effects=effects), [], [], {}, None)
+    exact = {f.name for f in study.system.flag if f.value_of(f.optimised).equivalence == "exact"}
+    assert {f.verdict for f in found if f.details.get("flag") in exact} == {"untrusted"}

@@ -1,0 +1,96 @@
+"""A null arm that fails in one figure of one block set: no verdict stands in findings, tables, page, deliverables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from perflab.benches.stats.injected import SETS, printed
+from perflab.experiments.conclude.prototype import conclude, conclude_matrix, conclude_targets, null_checks
+from perflab.experiments.ladder import Level
+from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.null_arm import FIGURES, NULL, failed_null, null_check
+from perflab.experiments.trial import Segment, Trial, TrialFacts, TrialSpec
+from perflab.report.deliverables.build import build_deliverables
+from perflab.stats.compare import compare_paired
+from tests.experiments.planted import case
+
+COLUMNS = [figure.column for figure in FIGURES]
+
+
+def concluded(study, made):
+    return conclude(study, made.blocks, made.screening, [], [], {}, made.confirmation)
+
+
+def test_sound_null_arms_leave_verdicts(study):
+    found = concluded(study, case(study))
+    assert {"better", "worse"} & {f.verdict for f in found}
+    assert all(check.passed for f in found for check in f.trust)
+    assert printed(study, case(study))
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_figure_voids_every_figure_of_its_blocks(study, column, sign):
+    blocks = case(study, "blocks", column, sign).blocks
+    judged = study.system.judge
+    assert [check.passed for check in blocks.null_checks].count(False) == 1
+    for other in COLUMNS[:3]:
+        said = blocks.compare(judged, other, 0.05)
+        assert said.verdict == "untrusted" and "identical arms" in said.explanation
+        assert "better" not in said.explanation and "worse" not in said.explanation
+    assert blocks.compare_ms(judged, "added_p50_ms", 1.0).verdict == "untrusted"
+
+
+@pytest.mark.parametrize("where", SETS)
+def test_a_failure_in_one_set_voids_the_whole_notebook(study, where):
+    made = case(study, where)
+    found = concluded(study, made)
+    assert {f.verdict for f in found} == {"untrusted"}
+    assert printed(study, made) == []
+
+
+def test_the_reason_stands_in_the_deliverables(study):
+    study.save_findings(concluded(study, case(study, "blocks", "p50_ms")))
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in build_deliverables(study.run)}
+    assert "identical arms measure alike (response p50)" in texts["prototype-report"]
+    assert "adopt" not in texts["strategy-guide"].split("Decision table")[1].split("How effects")[0]
+
+
+def trial_of(name="matrix-optimised"):
+    spec = TrialSpec(name, "optimised", ((0.0, 5),), 10.0, (Segment("normal", 0.0, 10.0, 5, 3.0),))
+    generator = {"asked_frame_rate": 50.0, "wall_s": 10.0, "late_p99_ms": 0.5, "cpu_percent": 10.0, "lost_frames": 0.0}
+    facts = TrialFacts(spec, 0, 10**10, {}, generator, False, 0.01, {}, 0.0)
+    return Trial(facts, pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
+
+
+def test_levels_of_the_matrix_are_voided_too(study):
+    level = Level("normal", 5, 7.0, 40, None, None, None, 4.0, 20.0, 90.0, 0, 40)
+    result = MatrixResult("optimised", {}, {"normal": level}, {}, None, "matrix-optimised")
+    for where, verdict in (("", "reported"), ("blocks", "untrusted")):
+        made = case(study, where)
+        null = null_checks(made.blocks, made.screening, made.confirmation)
+        assert {f.verdict for f in conclude_matrix(study, [result], [trial_of()], {}, null)} == {verdict}
+
+
+def test_targets_carry_it_as_a_warning(study):
+    made = case(study, "blocks")
+    null = null_checks(made.blocks, None, None)
+    assert conclude_targets(study, [], {}, null) == []
+    assert failed_null(null) and not failed_null([c.model_copy(update={"veto": False}) for c in null])
+
+
+def test_blocks_without_a_null_arm_have_no_check(study):
+    blocks = case(study).blocks
+    bare = replace(blocks, figures=tuple(f for f in blocks.figures if f.arm != NULL))
+    assert bare.null_checks == () and bare.compare(study.system.judge, "cpu_ms_per_unit", 0.05).verdict == "better"
+
+
+def test_the_check_agrees_with_the_comparison():
+    base = [10, 11, 12, 13, 14, 15, 16, 17.0]
+    for shift, alarm in ((1.2, True), (0.8, True), (1.01, False), (0.98, False)):
+        twin = [value * shift * (1 + 0.001 * i) for i, value in enumerate(base)]
+        found = compare_paired(base, twin, lower_is_better=True, margin=0.05)
+        assert found.false_alarm is alarm and null_check(found, "CPU").passed is not alarm
