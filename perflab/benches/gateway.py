@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from perflab.benches.bar import Bar
+from perflab.benches.echo_floor import echo_floor
 from perflab.errors import StatisticError
 from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.matrix import run_matrix
@@ -67,8 +68,14 @@ def _hold(study: Study, variant: str, users: int, say: Say, hold_s: float = HOLD
 
 
 def hundred_sessions(study: Study, say: Say) -> list[Bar]:
-    """Bars 1 and 2: response, added time and CPU of both variants at 100 sessions, fast profile."""
-    bars, cpu, per_turn = [], {}, {}
+    """Bars 1 and 2: response, added time and CPU of both variants at 100 voice sessions, fast profile.
+
+    The floor (`echo_floor`) says what the frames alone cost on this machine. A saturated baseline cannot use more
+    than its core, so the ratio of CPU is then a lower bound, and CPU per turn the fairer figure.
+    """
+    bars: list[Bar] = []
+    cpu: dict[str, float] = {}
+    per_turn: dict[str, float] = {}
     for variant in ("baseline", "optimised"):
         trial, level = _hold(study, variant, 100, say)
         bars.append(_response_bar(f"1.{variant}", f"{variant}: p95 voice response at 100 sessions", level))
@@ -76,20 +83,19 @@ def hundred_sessions(study: Study, say: Say) -> list[Bar]:
         per_turn[variant] = 10 * cpu[variant] / level.throughput_per_s
         if variant == "optimised":
             bars += _added(study, trial)
-    bars.append(Bar("2.cpu", "optimised: CPU at 100 sessions", cpu["optimised"], "<=", 15, "% of a core"))
-    ratio = cpu["baseline"] / cpu["optimised"]
-    bars.append(
-        Bar(
-            "2.ratio",
-            "CPU of baseline over optimised",
-            ratio,
-            ">=",
-            4,
-            "times",
-            detail={"cpu_percent": cpu, "cpu_ms_per_turn": per_turn},
-        )
-    )
-    return bars
+    say("an echo of the same frames: the floor ...")
+    floor = echo_floor(study.cores.system[0], study.cores.others[0])
+    share, ratio = cpu["optimised"], cpu["baseline"] / cpu["optimised"]
+    detail = {"cpu_percent": cpu, "cpu_ms_per_turn": per_turn, "echo_floor_percent": floor.cpu_percent}
+    return [
+        *bars,
+        Bar("2.cpu", "optimised: CPU at 100 sessions", share, "<=", 15, "% of a core", detail=detail),
+        Bar("2.ratio", "CPU of baseline over optimised", ratio, ">=", 4, "times", detail=detail),
+        Bar("2.turn", "CPU per turn of baseline over optimised", per_turn["baseline"] / per_turn["optimised"],
+            ">=", 4, "times", detail=detail),
+        Bar("2.floor", "optimised: CPU over that of an echo of its frames", share / floor.cpu_percent, "<=", 3, "times",
+            detail=detail),
+    ]  # fmt: skip
 
 
 def _response_bar(id: str, title: str, level: Level) -> Bar:
