@@ -56,9 +56,12 @@ class Live:
 
 
 def on_live_gateway(
-    study: Study, plant: str, work: Callable[[Live], None], *, variant: str = "baseline", users: int = USERS
+    study: Study, plant: str, work: Callable[[Live], None], *, variant: str = "baseline", mixed: bool = False
 ) -> Trial:
-    """Launch one gateway under load and call `work` beside it; the load ends when `work` does, after 290 s at most."""
+    """Launch one gateway under load and call `work` beside it; the load ends when `work` does, after 290 s at most.
+
+    `mixed`: all kinds of users in the proportions of the system's file, not its primary ones alone.
+    """
     folder = study.run.folder("profiles")
 
     def during(running: RunningSystem) -> bool:
@@ -68,10 +71,12 @@ def on_live_gateway(
         work(Live(target, folder, study.cores.system[0]))
         return False
 
-    return run_trial(study, _spec(study, plant, variant, users, LONGEST_S), during=during, again=True)
+    return run_trial(study, _spec(study, plant, variant, LONGEST_S, mixed), during=during, again=True)
 
 
-def scalene_on_gateway(study: Study, plant: str, seconds: float, variant: str = "baseline") -> ProfileTable:
+def scalene_on_gateway(
+    study: Study, plant: str, seconds: float, variant: str = "baseline", mixed: bool = False
+) -> ProfileTable:
     """Launch a fresh gateway under scalene, load it, and return its table; raises InstrumentFailure."""
     scalene, root, tables = Scalene(), source_root(study), []
     folder = study.run.folder("profiles")
@@ -85,7 +90,7 @@ def scalene_on_gateway(study: Study, plant: str, seconds: float, variant: str = 
 
     run_trial(
         study,
-        _spec(study, plant, variant, USERS, seconds + 30),
+        _spec(study, plant, variant, seconds + 30, mixed),
         wrap={"gateway": lambda argv, env: scalene.wrap(argv, env, folder, root)},
         during=during,
         again=True,
@@ -93,10 +98,11 @@ def scalene_on_gateway(study: Study, plant: str, seconds: float, variant: str = 
     return tables[0]
 
 
-def _spec(study: Study, plant: str, variant: str, users: int, length: float) -> TrialSpec:
+def _spec(study: Study, plant: str, variant: str, length: float, mixed: bool) -> TrialSpec:
     return TrialSpec(
-        name=f"bench-{variant}", variant=variant, steps=((0.0, users), (length, 0)), duration_s=length,
-        segments=(Segment("bench", 0.0, length, users, SETTLE_S),), seed=study.seed, drain_s=1.0, plant=plant,
+        name=f"bench-{variant}", variant=variant, steps=((0.0, USERS), (length, 0)), duration_s=length,
+        segments=(Segment("bench", 0.0, length, USERS, SETTLE_S),), seed=study.seed, drain_s=1.0, plant=plant,
+        users=dict(study.system.load.users) if mixed else {},
     )  # fmt: skip
 
 

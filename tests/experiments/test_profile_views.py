@@ -1,0 +1,91 @@
+"""What a profile shows beside its ranking, on tables with known answers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from perflab.experiments.bottlenecks import of_command
+from perflab.experiments.profile_views import gate_rows, line_rows, source_line, waiting_rows
+from perflab.experiments.slow_turns import slow_turns
+from perflab.instrument.ranking import rank
+from perflab.instrument.stacks import LIBRARY, LOOP, Place
+from perflab.instrument.table import Health, Measure, ProfileTable, make_rows
+
+SOURCE = "def mix(a):\n    return a < 1\n"
+
+
+def table(sums: dict[Place, float], instrument: str, view: str, unit: str, metric: str = "", **health) -> ProfileTable:
+    rows = make_rows(
+        sums, Measure(instrument, view, metric or unit, unit), "own", 1000, frozenset(health.pop("modelled", ()))
+    )
+    return ProfileTable(tuple(rows), Health(n_samples=1000, **health))  # fmt: skip
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "work.py").write_text(SOURCE)
+    return tmp_path
+
+
+def test_lines_join_source_cpu_and_memory(root: Path):
+    hot, cold = Place("work.py", "mix", 2), Place("gone.py", "old", 9)
+    tables = [
+        table({hot: 80, cold: 20}, "pyspy", "gil", "samples"),
+        table({hot: 90, cold: 10}, "scalene", "cpu", "percent", modelled={hot}),
+        table({hot: 4e6}, "memray", "alloc", "bytes", "bytes"),
+    ]
+    first, second = line_rows(tables, root, units=100.0)
+    assert first == {"where": "work.py:2", "function": "mix", "source": "return a < 1", "py-spy GIL (%)": 80.0,
+                     "scalene (%)": 90.0, "KB per unit": 40.0, "modelled": True}  # fmt: skip
+    assert (second["source"], second["KB per unit"], second["modelled"]) == ("", None, False)
+
+
+def test_source_lines_are_bounded(root: Path):
+    (root / "long.py").write_text("x = '" + "a" * 500 + "'\n")
+    assert len(source_line(root / "long.py", 1)) == 140
+    assert source_line(root / "work.py", 99) == source_line(root / "nothing.py", 1) == ""
+
+
+def test_waiting_is_told_only_when_its_gate_allows():
+    nap, loop = Place("work.py", "nap", 3), Place(LIBRARY, LOOP, 0)
+    gil = table({Place("work.py", "mix", 2): 10}, "pyspy", "gil", "samples", cpu_s=1.0, window_s=10.0)
+    for delay, names in ((0.0, ["nap (work.py)"]), (0.3, [])):
+        tables = [gil, table({nap: 300, loop: 700}, "pyspy", "wall", "samples", run_delay=delay)]
+        assert [row["where"] for row in waiting_rows(tables, rank(tables))] == names
+        assert [row["verdict"] for row in gate_rows(rank(tables).gates)][-1] == (
+            "believed" if names else "disqualified")  # fmt: skip
+
+
+def test_a_command_has_no_columns_of_units(root: Path):
+    found = of_command([], [("", "P201")], root, [])
+    assert found.rows() == [] and math.isnan(found.cpu_ms) and "No place reaches 1 %" in found.sentence()
+    assert found.waiting_sentence().startswith("No wall-clock view") and found.line_rows() == []
+
+
+def stage(name: str, begin: str, end: str, owner: str = "", inside: str = "") -> SimpleNamespace:
+    return SimpleNamespace(name=name, from_=begin, to=end, owner=owner, inside=inside)
+
+
+def test_slow_turns_bound_what_code_can_cost():
+    stages = [
+        stage("in", "start", "m1", "system"),
+        stage("think", "m1", "m2"),
+        stage("tool", "m1", "m3", "system", "think"),
+        stage("out", "m2", "end", "system"),
+    ]
+    study = SimpleNamespace(system=SimpleNamespace(spans=SimpleNamespace(stage=stages), unit="turn"))
+    ms = 1_000_000
+    rows = pd.DataFrame({"outcome": "ok", "start_ns": ms, "m1": [ms + (10 + i) * ms for i in range(60)]})
+    rows["m2"], rows["m3"] = rows["m1"] + 100 * ms, rows["m1"] + 5 * ms
+    rows["end_ns"] = rows["m2"] + 20 * ms
+    found = slow_turns(study, rows)  # the slowest three: 67, 68 and 69 ms in the first stage
+    assert (found.n, found.slow, found.own_ms, found.inside_ms) == (60, 3, pytest.approx(88), pytest.approx(5))
+    assert found.total_ms == pytest.approx(188)
+    assert (found.busy, found.bound) == (pytest.approx(88 / 188), pytest.approx(93 / 188))
+    assert "no function can take more than 49.5 % of a slow turn" in found.sentence("turn")
+    assert slow_turns(study, rows.head(5)) is None
