@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from perflab.errors import StatisticError
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, NULL, P95_MARGIN, null_checks, voided
 from perflab.experiments.screen import FlagEffect
@@ -39,6 +40,7 @@ class Confirmation:
 
     figures: tuple[FlagConfirmed, ...]
     blocks: BlockResult
+    problems: tuple[str, ...] = ()  # figures that cannot be computed, and why
 
     @property
     def null_checks(self) -> tuple[TrustCheck, ...]:
@@ -51,18 +53,30 @@ class Confirmation:
 
 
 def confirmed_figures(chosen: tuple[FlagEffect, ...], blocks: BlockResult) -> Confirmation:
-    """Judge the chosen flags on their fresh blocks, Holm over the flags for each figure."""
+    """Judge the chosen flags on their fresh blocks, Holm over the flags for each figure.
+
+    A figure that cannot be computed for one flag (constant, say) is left out for all of them, and `problems` says why.
+    """
     found: list[FlagConfirmed] = []
-    for name, column, margin in FIGURES:
-        arms = {effect.arm: blocks.column(effect.arm, column) for effect in chosen}
-        null = blocks.column(NULL, column) if blocks.has_null else None
-        judged = judge(
-            blocks.column("baseline", column), arms, lower_is_better=True, margin=margin, null_arm=null
-        )  # fmt: skip
-        for effect, item in zip(chosen, judged, strict=True):
-            said = Confirmed(
-                item.name, voided(item.comparison, blocks.failed_null), item.adjusted_p, item.family, item.alpha
-            )
-            found.append(FlagConfirmed(effect, name, column, said, blocks.equivalence.get(effect.arm, (0, 0))))
+    problems: list[str] = []
+    for figure, column, margin in FIGURES:
+        try:
+            found += _figure(chosen, blocks, figure, column, margin)
+        except StatisticError as error:
+            problems.append(f"{figure} cannot be computed, because {error}")
     order = {effect.flag: i for i, effect in enumerate(chosen)}
-    return Confirmation(tuple(sorted(found, key=lambda f: order[f.effect.flag])), blocks)
+    return Confirmation(tuple(sorted(found, key=lambda f: order[f.effect.flag])), blocks, tuple(problems))
+
+
+def _figure(
+    chosen: tuple[FlagEffect, ...], blocks: BlockResult, figure: str, column: str, margin: float
+) -> list[FlagConfirmed]:
+    arms = {effect.arm: blocks.column(effect.arm, column) for effect in chosen}
+    null = blocks.column(NULL, column) if blocks.has_null else None
+    base = blocks.column("baseline", column)
+    judged = judge(base, arms, lower_is_better=True, margin=margin, null_arm=null)
+    said = [replace(item, comparison=voided(item.comparison, blocks.failed_null)) for item in judged]
+    return [
+        FlagConfirmed(effect, figure, column, item, blocks.equivalence.get(effect.arm, (0, 0)))
+        for effect, item in zip(chosen, said, strict=True)
+    ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.errors import StatisticError
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
@@ -114,9 +115,12 @@ def block_table(study: Study, result: BlockResult) -> pd.DataFrame:
         ("response p95", "p95_ms", P95_MARGIN),
         ("peak memory", "memory_mb", MEMORY_MARGIN),
     ):
-        found = result.compare(study.system.judge, column, margin)
-        margin_text = f"{100 * margin:g} %"
-        rows.append({"figure": name, "change": percent_change(found), "matters from": margin_text, "blocks": found.n})
+        blocks = len(result.column(study.system.judge, column))
+        try:
+            change = percent_change(result.compare(study.system.judge, column, margin))
+        except StatisticError as error:
+            change = f"cannot be computed, because {error}"
+        rows.append({"figure": name, "change": change, "matters from": f"{100 * margin:g} %", "blocks": blocks})
     return pd.DataFrame(rows)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from perflab.experiments.conclude.flags import SCREENED, forest_rows
 from perflab.experiments.conclude.prototype import conclude
+from perflab.experiments.confirm import confirmed_figures
 from perflab.experiments.prototype import confirmation_sentence
 from perflab.experiments.summing_up import decision
+from perflab.experiments.tables import block_table
 from perflab.report.deliverables.build import build_deliverables
 from perflab.report.run_page import build_run_page
 from perflab.report.wording import effect_text
@@ -64,10 +68,28 @@ def test_the_forest_shows_confirmed_estimates_and_labels_the_rest(study):
 
 
 def test_a_flag_that_changes_answers_is_untrusted(study):
-    from dataclasses import replace
-
     made = case(study)
     effects = tuple(replace(e, equal_answers=(39, 40)) for e in made.screening.effects)
     found = conclude(study, made.blocks, replace(made.screening, effects=effects), [], [], {}, None)
     exact = {f.name for f in study.system.flag if f.value_of(f.optimised).equivalence == "exact"}
     assert {f.verdict for f in found if f.details.get("flag") in exact} == {"untrusted"}
+
+
+def test_a_figure_that_cannot_be_computed_is_said_and_not_judged(study):
+    """Memory that reads the same in every block: the other figures stand, and the reason is told."""
+    made = case(study)
+    flat = replace(made.confirmation.blocks, figures=_flat(made.confirmation.blocks.figures))
+    chosen = tuple({f.effect.flag: f.effect for f in made.confirmation.figures}.values())
+    confirmation = confirmed_figures(chosen, flat)
+    assert {f.figure for f in confirmation.figures} == {"CPU", "response p95"}
+    blocks = replace(made.blocks, figures=_flat(made.blocks.figures))
+    found = conclude(study, blocks, made.screening, [], [], {}, confirmation)
+    memory = next(f for f in found if f.id == "F30-4")
+    assert memory.verdict == "inconclusive" and "cannot be computed, because" in memory.claim and memory.effect is None
+    told = [f for f in found if f.stage == "confirmed" and f.effect.metric.startswith("CPU")]
+    assert told and all(any("peak memory cannot be computed" in c for c in f.caveats) for f in told)
+    assert "cannot be computed" in block_table(study, blocks).to_string()
+
+
+def _flat(figures):
+    return tuple(replace(f, memory_mb=150.0) for f in figures)

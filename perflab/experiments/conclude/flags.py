@@ -84,7 +84,7 @@ def _confirmed(
         effect=effect_of_comparison(metric, said),
         trust=checks,
         evidence=evidence(figure),
-        caveats=(*_caveat(said.caveat), *((f"measuring {why.sentence}",) if why else ())),
+        caveats=(*_caveat(said.caveat), *fresh.problems, *((f"measuring {why.sentence}",) if why else ())),
         next_step=next_step(item, why.pairs_needed if why else 0),
         details={"flag": effect.flag, "explanation": _told(checks, said.explanation)}
         | {"adjusted_p": item.confirmed.adjusted_p, "pairs": said.n},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from perflab.errors import StatisticError
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.conclude.flags import conclude_flags
 from perflab.experiments.conclude.load import level_row
@@ -34,17 +35,39 @@ def conclude_blocks(
 ) -> list[Finding]:
     """Return the findings of baseline against the judged variant: CPU, response, added time, memory."""
     judged, unit = study.system.judge, study.system.unit
-    wanted: list[tuple[str, str, str, Comparison, str]] = []
-    for ordinal, name, column, margin in (
-        ("1", f"CPU per {unit}", "cpu_ms_per_unit", CPU_MARGIN),
-        ("2", "response p50", "p50_ms", P50_MARGIN),
-        ("4", "peak memory", "memory_mb", MEMORY_MARGIN),
-    ):
-        wanted.append((ordinal, name, column, result.compare(judged, column, margin), "ratio"))
+    wanted = [
+        ("1", f"CPU per {unit}", "cpu_ms_per_unit", CPU_MARGIN, "ratio"),
+        ("2", "response p50", "p50_ms", P50_MARGIN, "ratio"),
+        ("4", "peak memory", "memory_mb", MEMORY_MARGIN, "ratio"),
+    ]
     if any(s.role == "added" for s in study.system.spans.sum):
-        comparison = result.compare_ms(judged, "added_p50_ms", ADDED_MARGIN_MS)
-        wanted.append(("3", "time added by the system, p50", "added_p50_ms", comparison, "ms"))
-    return [_comparison(study, result, item, trust, figure) for item in sorted(wanted, key=lambda item: item[0])]
+        wanted.insert(2, ("3", "time added by the system, p50", "added_p50_ms", ADDED_MARGIN_MS, "ms"))
+    found = []
+    for ordinal, name, column, margin, scale in wanted:
+        compare = result.compare_ms if scale == "ms" else result.compare
+        try:
+            item = (ordinal, name, column, compare(judged, column, margin), scale)
+            found.append(_comparison(study, result, item, trust, figure))
+        except StatisticError as error:
+            found.append(_not_computed(study, ordinal, name, error, trust))
+    return found
+
+
+def _not_computed(
+    study: Study, ordinal: str, name: str, error: StatisticError, trust: tuple[TrustCheck, ...]
+) -> Finding:
+    """Return the finding on a figure that no interval can be made of: the reason, and no verdict either way."""
+    return finding(
+        study,
+        ordinal,
+        question=f"Does {study.system.judge} change {name}?",
+        kind="comparison",
+        variant=study.system.judge,
+        verdict="untrusted" if vetoed(trust) else "inconclusive",
+        claim=f"The change of {name} by {study.system.judge} cannot be computed, because {error}",
+        trust=trust,
+        next_step="Look at the trials of the blocks",
+    )
 
 
 def _comparison(
