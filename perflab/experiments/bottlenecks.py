@@ -221,6 +221,7 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
         units=units,
         cpu_us_per_unit=1e3 * base if np.isfinite(base) else 0.0,
         turn_busy=slow.busy if slow else 0.0,
+        turn_ms=slow.total_ms if slow else 0.0,
         strategies=candidate_strategies(study),
     )
     return Bottlenecks(

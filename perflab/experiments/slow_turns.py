@@ -42,11 +42,13 @@ class SlowTurns:
 
     def sentence(self, unit: str) -> str:
         """Say the bound, and how the shares by place are estimated."""
+        held = self.own_ms + self.inside_ms
         return (
             f"In the slowest {self.slow} of {self.n} {unit}s ({self.total_ms:.0f} ms on average) the system holds the "
-            f"{unit} for {self.own_ms + self.inside_ms:.1f} ms, so no function can take more than "
-            f"{100 * self.bound:.1f} % of a slow {unit}. A place's own share is an estimate: "
-            f"{self.own_ms:.1f} ms of own stages, split as CPU and blocking are split over the whole window."
+            f"{unit} for {held:.1f} ms, its waiting included, so no function can take more than "
+            f"{100 * self.bound:.1f} % of a slow {unit}. A place's own share is an estimate: its CPU and blocking per "
+            f"{unit}, at most its part of the {self.own_ms:.1f} ms of own stages; waiting behind other {unit}s is not "
+            "in it."
         )
 
 

@@ -84,13 +84,14 @@ class Context:
     """What is known beside the profiles; every field may be empty.
 
     `units`: work done in memray's window; `cpu_us_per_unit` of the unprofiled system; `turn_busy`: share of a slow
-    turn in which the system's own stages ran; `strategies`: candidate ids by "file:function", file, or library
-    package.
+    turn in which the system's own stages ran, `turn_ms` its length; `strategies`: candidate ids by "file:function",
+    file, or library package.
     """
 
     units: float = 0.0
     cpu_us_per_unit: float = 0.0
     turn_busy: float = 0.0
+    turn_ms: float = 0.0
     strategies: Mapping[str, tuple[str, ...]] | None = None
     growth: tuple[Growth, ...] = ()
 
@@ -203,17 +204,19 @@ def _bottleneck(
 
 
 def _of_slow_turn(key: Key, share: float, beside: _Beside) -> float | None:
-    """Estimate a place's share of a slow turn: the part that the system's own stages take, split as its busy time is.
+    """Estimate a place's share of a slow turn: its own CPU and blocking per unit, at most its part of the own stages.
 
-    Busy time is CPU plus blocking. The mix inside the slow turns' stages is taken to be that of the whole window,
-    which no instrument here can check; the sum over all places is the measured part.
+    Its part of the stages is that of the whole window's busy time (CPU plus blocking), which no instrument here can
+    check inside the slow turns. What a turn waits behind the work of other turns is not in the estimate.
     """
-    cpu = _cpu_of_window(beside.tables)
-    if not beside.context.turn_busy or not cpu:
+    context, cpu, held = beside.context, _cpu_of_window(beside.tables), beside.held or {}
+    if not context.turn_busy or not cpu:
         return None
-    held = beside.held or {}
-    busy = cpu + sum(held.values())
-    return beside.context.turn_busy * (share * cpu + held.get(key, 0.0)) / busy
+    busy = share * cpu + held.get(key, 0.0)
+    of_stages = context.turn_busy * busy / (cpu + sum(held.values()))
+    if not context.turn_ms or not context.cpu_us_per_unit:
+        return of_stages
+    return min(of_stages, busy / cpu * context.cpu_us_per_unit / 1e3 / context.turn_ms)
 
 
 def _cpu_of_window(tables: list[ProfileTable]) -> float:

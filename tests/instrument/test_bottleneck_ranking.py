@@ -1,5 +1,7 @@
 """The fused ranking, its gates, leaks and overheads, on tables with known answers."""
 
+from dataclasses import replace
+
 import pytest
 
 from perflab.instrument.leak import find_growth
@@ -70,6 +72,10 @@ def test_what_is_known_beside_the_profiles_is_joined():
     assert (top.cpu_us_per_unit, top.strategies) == (pytest.approx(120), ("ST-API-01",))
     # busy: 0.25 CPU (0.15 and 0.10) and blocking (0.05 and 0.40): A is busy for 0.20 of 0.70
     assert top.share_of_p95_turn == pytest.approx(0.1 * 0.20 / 0.70)
+    # 0.20 s of work per 0.25 s of CPU is 160 us of its 200 us per unit: 0.16 ms of a turn of 16 ms
+    bound = replace(context, turn_ms=16.0)
+    tables = [table({A: 0.6, B: 0.4}, cpu_s=1.0, window_s=4.0), wall]
+    assert rank(tables, bound).rows[0].share_of_p95_turn == pytest.approx(0.01)
 
 
 def test_a_wall_view_of_a_busy_machine_says_nothing_of_blocking():
