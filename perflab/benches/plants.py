@@ -25,7 +25,7 @@ PLANTED_FILES = ("housekeeping.py", "upkeep.py")
 QUERY_FUNCTION = "read"
 LATE_MS, LOCK_MS, QUERY_MS = 40.0, 5.0, 30.0
 PAIRS, CLEAN_RUNS = 8, 20
-WINDOW_S, SCALENE_S = 4.0, 5.0
+WINDOW_S, SCALENE_S = 3.0, 5.0
 LISTED, HELD = 0.01, 0.05  # share of CPU, and of the window, from which a place counts as found
 FIRST_PLACES = 3
 
