@@ -12,7 +12,7 @@ class Effort:
     """The sizes of one effort. `budget_s` is published, printed beside what was used, and held at quick."""
 
     name: str
-    calibration_comparisons: int  # of 15 pairs each, four arms: about 0.17 s each
+    calibration_comparisons: int  # of 15 pairs each, four arms: about 0.17 s a comparison
     calibration_repeats: int  # simulated comparisons
     generator_sessions: int
     generator_s: float
@@ -38,7 +38,7 @@ class Effort:
 
 QUICK = Effort(
     "quick",
-    calibration_comparisons=20,
+    calibration_comparisons=16,
     calibration_repeats=2000,
     generator_sessions=100,
     generator_s=5.0,
