@@ -80,18 +80,24 @@ def load(
     seconds: Annotated[float, typer.Option(min=1, help="Length of the load.")] = 20.0,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Load workers on this machine.")] = 1,
     master: Annotated[str, typer.Option(help="HOST:PORT of a load master: this machine only adds workers.")] = "",
+    remote_workers: Annotated[int, typer.Option(min=0, max=1000, help="Workers of other machines to wait for.")] = 0,
+    bind: Annotated[str, typer.Option(help="HOST:PORT at which they join this machine.")] = "127.0.0.1:5557",
     condition: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the system's conditions.")] = None,
+    hdr: Annotated[str, typer.Option(help="Also write an HdrHistogram interval log (.hlog) to this file.")] = "",
     json_: JsonOption = False,
 ) -> None:
     """Start a variant, drive it, and print response times with intervals."""
-    from perflab.cli.load import run_load_command
+    from perflab.cli.load import RemoteWorkers, run_load_command
 
-    raise typer.Exit(run_load_command(system, variant, users, seconds, workers, master, condition or [], json_))
+    remote = RemoteWorkers(master, remote_workers, bind)
+    raise typer.Exit(run_load_command(system, variant, users, seconds, workers, remote, condition or [], hdr, json_))
 
 
 @app.command(epilog="Example: perflab profile --variant optimised, -- python my_script.py, or --callable json:dumps")
 def profile(
-    command: Annotated[list[str] | None, typer.Argument(help="A plain command to profile instead of a system.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="A system's TOML file, or after -- a plain command to profile.")
+    ] = None,
     system: SystemOption = DEFAULT_SYSTEM,
     variant: Annotated[str, typer.Option(help="The variant to profile.")] = "baseline",
     seconds: Annotated[float, typer.Option(min=3, help="Length of each instrument's window.")] = 8.0,

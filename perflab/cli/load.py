@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
-from perflab.runs import exclusive
+from perflab.runs import exclusive, write_atomic
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
 from perflab.system.spec import System
@@ -17,15 +19,25 @@ from perflab.system.spec import System
 SETTLE_SHARE = 0.25
 
 
+@dataclass(frozen=True)
+class RemoteWorkers:
+    """Workers on other machines: the `master` that this machine joins, or how many join here and where."""
+
+    master: str = ""
+    count: int = 0
+    bind: str = "127.0.0.1"
+
+
 def run_load_command(
-    system_path: str, variant: str, users: int, seconds: float, workers: int, master: str, conditions: list[str],
-    as_json: bool,
+    system_path: str, variant: str, users: int, seconds: float, workers: int, remote: RemoteWorkers,
+    conditions: list[str], hdr_file: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Run one closed load; exit code 3 when the generator is not to be believed."""
     system = load_system(system_path)
     chosen = parse_conditions(system, conditions)
-    if master:
-        return add_workers(system, users, seconds, workers, master)
+    log = _log_path(hdr_file, remote.master)
+    if remote.master:
+        return add_workers(system, users, seconds, workers, remote.master, chosen, variant)
     from perflab.experiments.conclude.parts import trust_of, vetoed
     from perflab.experiments.ladder import level_of
     from perflab.experiments.trial import Segment, TrialSpec, run_trial
@@ -41,12 +53,14 @@ def run_load_command(
         spec = TrialSpec(
             name=f"load-{users}", variant=variant, steps=((0.0, users), (seconds, 0)), duration_s=seconds,
             segments=(Segment("load", 0.0, seconds, users, settle),), conditions=chosen, seed=7, workers=workers,
-            users=dict(system.load.users),
+            users=dict(system.load.users), remote_workers=remote.count, bind=remote.bind,
         )  # fmt: skip
         trial = run_trial(study, spec, on_tick=lambda at: _tell(at, seconds, as_json))
         run.update(status="done")
     level, trust = level_of(study, trial, "load"), trust_of([trial])
     _print(level, trust, trial.facts.generator, as_json)
+    if log:
+        _write_log(log, trial, system.load.unit_kind)
     return EXIT_UNTRUSTED if vetoed(trust) else EXIT_OK
 
 
@@ -63,21 +77,47 @@ def parse_conditions(system: System, texts: list[str]) -> dict[str, str]:
     return chosen
 
 
-def add_workers(system: System, users: int, seconds: float, workers: int, master: str) -> int:
-    """Join a load master that runs elsewhere, with `workers` local workers, until it ends the load."""
+def add_workers(
+    system: System, users: int, seconds: float, workers: int, master: str, conditions: dict[str, str], variant_name: str
+) -> int:
+    """Join a load master that runs elsewhere, with `workers` local workers; their rows go to the master at the end."""
+    from perflab.experiments.trial import TrialSpec
     from perflab.load.plan import LoadPlan
     from perflab.load.runner import run_load
     from perflab.runs import new_run_id
+    from perflab.system.variant import variant
 
     folder = reports_folder() / "workers" / new_run_id("worker")
     folder.mkdir(parents=True, exist_ok=True)
     plan = LoadPlan(
         name="workers", host="", endpoints={}, users=dict(system.load.users), primary=system.load.primary,
         steps=((0.0, users), (seconds, 0)), duration_s=seconds, out_dir=str(folder), workers=workers, master=master,
+        flags=variant(system, variant_name).flags, conditions=system.conditions(**conditions),
+        options=dict(system.load.options), drain_s=TrialSpec.drain_s,
     )  # fmt: skip
     result = run_load(plan, system.resolve(system.load.file))
-    typer.echo(f"{result.rows} rows of this machine's workers are in {folder}")
+    typer.echo(f"{result.rows} rows of this machine's workers went to {master}")
     return EXIT_OK
+
+
+def _log_path(hdr_file: str, master: str) -> Path | None:
+    """Return where the interval log goes; refuses BEFORE the load what could not be written after it."""
+    if not hdr_file:
+        return None
+    if master:
+        raise UsageError("--hdr with --master", "the response times are with the master", "Give --hdr to the master")
+    path = Path(hdr_file)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(f"--hdr {hdr_file}", "it must be a file in a folder that exists")
+    return path
+
+
+def _write_log(path: Path, trial: Any, kind: str) -> None:
+    from perflab.experiments.interval_log import interval_log
+
+    text, units = interval_log(trial, kind, "load")
+    write_atomic(path, text)
+    typer.echo(f"{units} response times are in {path} (HdrHistogram interval log)", err=True)
 
 
 def _tell(at: float, seconds: float, quiet: bool) -> None:

@@ -55,6 +55,8 @@ class TrialSpec:
     options: dict[str, float] = field(default_factory=dict)
     drain_s: float = 6.0
     workers: int = 1
+    remote_workers: int = 0
+    bind: str = "127.0.0.1"  # HOST or HOST:PORT at which remote workers join
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,8 @@ def load_plan(study: Study, spec: TrialSpec, folder: Path) -> LoadPlan:
         options={**system.load.options, **spec.options},
         drain_s=spec.drain_s,
         workers=spec.workers,
+        remote_workers=spec.remote_workers,
+        bind=spec.bind,
     )
 
 

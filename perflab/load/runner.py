@@ -99,7 +99,7 @@ class LoadProcess:
         failures = [closing["failure"] for closing in closings if closing["failure"]]
         if failures:
             raise LoadFailure(f"The load gave up: {failures[0]}", "", f"What was measured before is kept in {folder}")
-        if len(closings) < group.plan.workers or any(codes.values()):
+        if len(closings) < group.plan.workers + group.plan.remote_workers or any(codes.values()):
             ended = ", ".join(f"{role} {code}" for role, code in codes.items())
             raise LoadFailure(f"The load broke off (exit codes: {ended})", "", group.last_lines())
         for closing, log in zip(closings, logs, strict=True):

@@ -18,6 +18,7 @@ from perflab.wire.marks import MARK_COUNT, NO_MARKS
 # kind, outcome, name, tag, worker, user, seq, status, bytes_up, bytes_down, intended, start, first, end, marks,
 # digest (CRC-32 of the answer, so that variants can be compared answer by answer; 0 = not taken)
 ROW = struct.Struct(f"<BBHHHIIIQQ4q{MARK_COUNT}qI")
+CLIENT_TIMES_OFFSET = struct.calcsize("<BBHHHIIIQQ")  # where intended, start, first and end stand
 ROW_FIELDS: tuple[tuple[str, str], ...] = (
     ("kind", "u1"),
     ("outcome", "u1"),

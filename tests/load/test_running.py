@@ -108,7 +108,7 @@ def test_workers_join_a_master_elsewhere(echo_url: str, make_plan: MakePlan, tmp
     bind = f"127.0.0.1:{free_port('127.0.0.1')}"
     common: dict[str, Any] = {"endpoints": {"echo": echo_url}, "steps": ((0.0, 4),), "duration_s": 3.0}
     here = make_plan(**common, bind=bind, remote_workers=1)
-    there = make_plan(**common, master=bind, out_dir=str(tmp_path / "there"))
+    there = make_plan(**{**common, "endpoints": {}}, master=bind, out_dir=str(tmp_path / "there"))
     own = start_load(here, ECHO_USERS)
     other = start_load(there, ECHO_USERS)
     try:
@@ -118,8 +118,32 @@ def test_workers_join_a_master_elsewhere(echo_url: str, make_plan: MakePlan, tmp
     finally:
         own.kill()
         other.kill()
-    users = [set(read_rows(result.row_logs)["user"]) for result in results]
-    assert users[0] | users[1] == {0, 1, 2, 3} and not users[0] & users[1]
+    whole, part = (read_rows(result.row_logs) for result in results)
+    assert len(results[0].row_logs) == 2 and len(results[1].row_logs) == 1
+    assert sorted(zip(whole["user"], whole["seq"], strict=True)) == sorted(expected_units(here, 20.0))
+    theirs = whole[whole["worker"] == part["worker"].iloc[0]].reset_index(drop=True)
+    assert 0 < len(part) == len(theirs) < len(whole)
+    assert (theirs["end_ns"] - theirs["intended_ns"] == part["end_ns"] - part["intended_ns"]).all()
+    assert (theirs["intended_ns"] >= results[0].go_ns).all()  # on the master's clock
+    assert results[0].generator.workers == 2
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_load_is_refused(echo_url: str, make_plan: MakePlan, tmp_path: Path) -> None:
+    from perflab.load.process import free_port
+
+    bind = f"127.0.0.1:{free_port('127.0.0.1')}"
+    own = start_load(make_plan(endpoints={"echo": echo_url}, bind=bind, remote_workers=1), ECHO_USERS)
+    there = make_plan(master=bind, out_dir=str(tmp_path / "there"), seed=8)
+    other = start_load(there, ECHO_USERS)
+    try:
+        other.go()
+        own.go()
+        with pytest.raises(LoadFailure, match="the master's load is another one"):
+            other.wait()
+    finally:
+        own.kill()
+        other.kill()
 
 
 def test_arrivals_come_as_scheduled(echo_url: str, make_plan: MakePlan) -> None:

@@ -25,6 +25,7 @@ from perflab.load.generator import EXIT_STOPPED, GO_FILE, READY_FILE, Generator,
 from perflab.load.measured import MeasuredUser
 from perflab.load.plan import LoadPlan
 from perflab.load.seats import SeatDispatcher, exact_percentile_key, plan_over, seats_of
+from perflab.load.shipping import Receiver, pieces, plan_digest
 from perflab.load.slots import slots
 from perflab.load.unit_rows import Unit
 
@@ -33,9 +34,10 @@ ROLE_ENV = "PERFLAB_LOAD_ROLE"
 ACK_TIMEOUT_S = 60.0
 
 _generator: Generator | None = None
+_receiver: Receiver | None = None
 _drained: set[str] = set()
 _go: dict[str, Any] = {}  # what the GO file says
-_told: dict[str, int] = {}  # what the master says
+_told: dict[str, Any] = {}  # what the master says
 
 
 class PlanShape(LoadTestShape):
@@ -62,7 +64,7 @@ def prepare(environment: Any, runner: Any, **_: Any) -> None:
         _generator = Generator(plan, index, workers, lambda: _give_up(environment, runner), _reporter(environment))
         install(_generator)
         _prepare_users(environment)
-    _register(runner)
+    _register(runner, plan)
     # Locust installs its own handler only once a shape has ended.
     gevent.signal_handler(signal.SIGTERM, _terminate, runner)
     role = os.environ.get(ROLE_ENV, "worker0")
@@ -105,9 +107,10 @@ def _place(runner: Any, plan: LoadPlan) -> tuple[int, int]:
     return max(runner.worker_index, 0), plan.workers + plan.remote_workers
 
 
-def _register(runner: Any) -> None:
+def _register(runner: Any, plan: LoadPlan) -> None:
     if isinstance(runner, MasterRunner):
         runner.register_message("perflab_drained", lambda environment, msg, **_: _worker_drained(runner, msg))
+        runner.register_message("perflab_log", lambda environment, msg, **_: _take_log(runner, plan, msg))
     elif isinstance(runner, WorkerRunner):
         runner.register_message("perflab_start", lambda environment, msg, **_: _hear_master(msg.data))
 
@@ -117,12 +120,17 @@ def tell_workers(environment: Any, **_: Any) -> None:
     runner = environment.runner
     if isinstance(runner, MasterRunner):
         workers = len(runner.clients.ready) + len(runner.clients.running) + len(runner.clients.spawning)
-        runner.send_message("perflab_start", {"workers": workers, "since_go_ns": time.monotonic_ns() - _go["go_ns"]})
+        told = {"workers": workers, "plan": plan_digest(plan_from_environment()), "endpoints": _go["endpoints"]}
+        runner.send_message("perflab_start", told | {"since_go_ns": time.monotonic_ns() - _go["go_ns"]})
 
 
-def _hear_master(told: dict[str, int]) -> None:
+def _hear_master(told: dict[str, Any]) -> None:
     _told.update(told, heard_ns=time.monotonic_ns())
-    _begin()
+    assert _generator is not None
+    if told["plan"] != plan_digest(_generator.plan):
+        _generator.fail("the master's load is another one: give users, seconds, conditions and system alike on both")
+    else:
+        _begin()
 
 
 def _begin() -> None:
@@ -134,7 +142,7 @@ def _begin() -> None:
         return
     _generator.workers = _told.get("workers", 1)
     go_ns = _told["heard_ns"] - _told["since_go_ns"] if plan.master else _go["go_ns"]
-    _generator.begin(go_ns, _go["endpoints"])
+    _generator.begin(go_ns, _told["endpoints"] if plan.master else _go["endpoints"])
 
 
 def _wait_for_go(path: Path) -> dict[str, Any]:
@@ -158,9 +166,19 @@ def _watch(runner: Any, plan: LoadPlan) -> None:
             rolled += 1.0
     _generator.lateness.miss(_generator.pacer.stop())
     if isinstance(runner, WorkerRunner):
+        if plan.master:
+            _generator.close()
+            for piece in pieces(Path(plan.out_dir), _generator.index):
+                runner.send_message("perflab_log", piece)
         runner.send_message("perflab_drained", {"index": _generator.index})
     else:
         runner.quit()
+
+
+def _take_log(runner: Any, plan: LoadPlan, msg: Any) -> None:
+    global _receiver
+    _receiver = _receiver or Receiver(Path(plan.out_dir), _go["go_ns"])
+    _receiver.take(runner.get_worker_index(msg.node_id), msg.data)
 
 
 def _worker_drained(runner: Any, msg: Any) -> None:
