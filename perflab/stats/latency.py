@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +13,7 @@ from numpy.typing import ArrayLike
 from perflab.errors import StatisticError
 from perflab.stats.inputs import FloatArray, level, series
 from perflab.stats.interval import Interval
+from perflab.stats.recorder import Recorder
 
 
 def minimum_n(q: float, confidence: float = 0.95) -> int:
@@ -26,52 +29,94 @@ def minimum_n(q: float, confidence: float = 0.95) -> int:
 def order_statistic_interval(x: ArrayLike, q: float, confidence: float = 0.95) -> Interval:
     """Bound the `q` quantile of independent samples by two of the samples: exact for any distribution.
 
+    See `order_statistic_intervals`, which bounds several quantiles in one pass.
+    """
+    return order_statistic_intervals(x, (q,), confidence)[0]
+
+
+def order_statistic_intervals(x: ArrayLike, qs: Sequence[float], confidence: float = 0.95) -> tuple[Interval, ...]:
+    """Bound each quantile of `qs` of independent samples by two of the samples: exact for any distribution.
+
     The number of samples below the quantile is binomial(n, q); the ranks are its tails of (1 - `confidence`) / 2.
     With n below `minimum_n` there is no two-sided interval: then only the bound on the side that has samples is
-    returned, at `confidence`, and the other is None.
+    returned, at `confidence`, and the other is None. The samples are partitioned at the ranks in use, never sorted,
+    and the ranks found by bisection: a few milliseconds and two copies of `x` for 100,000 samples.
     Weakness: requests of one load run are NOT independent (queues remember); there this interval covers 6 to 57 %
-    instead of 95 %, use `sectioned_quantile`. `x`: (n,), not constant.
+    instead of 95 %, use `sectioned_quantile`. `x`: (n,), not constant; raises StatisticError where no bound exists.
     Source: David and Nagaraja, Order Statistics, section 7.1.
     """
-    values = np.sort(series("x", x, varied=True))
-    q, confidence, n = level("q", q), level("confidence", confidence), int(values.size)
-    estimate = float(np.quantile(values, q))
-    below = _binomial_cdf(n, q)  # below[j] = P(at most j samples under the quantile)
-    if n >= minimum_n(q, confidence):
-        low, high, reached = _two_ranks(below, (1.0 - confidence) / 2)
-        bounds = float(values[low - 1]), float(values[high - 1])
-        return Interval(estimate, *bounds, reached, n, "order statistics")
-    return _one_sided(values, below, q, 1.0 - confidence, estimate)
-
-
-def _binomial_cdf(n: int, q: float) -> FloatArray:
-    from scipy.stats import binom  # imported late: it takes a second
-
-    return np.asarray(binom.cdf(np.arange(n + 1), n, q), dtype=np.float64)
-
-
-def _two_ranks(below: FloatArray, tail: float) -> tuple[int, int, float]:
-    """Return ranks l < u with P(quantile < X(l)) and P(quantile > X(u)) at most `tail` each, and the level reached."""
-    low = int(np.searchsorted(below, tail, side="right"))
-    high = int(np.searchsorted(below, 1.0 - tail, side="left")) + 1
-    return low, high, float(below[high - 1] - below[low - 1])
-
-
-def _one_sided(values: FloatArray, below: FloatArray, q: float, alpha: float, estimate: float) -> Interval:
-    """Bound the side of the quantile on which most samples lie."""
+    values = series("x", x, varied=True)
     n = int(values.size)
-    if q >= 0.5:
-        rank = int(np.searchsorted(below, alpha, side="right"))
-        if rank >= 1:
-            low, reached = float(values[rank - 1]), 1.0 - float(below[rank - 1])
-            return Interval(estimate, low, None, reached, n, "order statistics, lower bound only")
-    else:
-        rank = int(np.searchsorted(below, 1.0 - alpha, side="left")) + 1
-        if rank <= n:
-            reached = float(below[rank - 1])
-            return Interval(estimate, None, float(values[rank - 1]), reached, n, "order statistics, upper bound only")
+    found = [rank_bounds(n, level("q", q), level("confidence", confidence)) for q in qs]
+    places = {rank - 1 for ranks in found for rank in (ranks.low, ranks.high) if rank}
+    places |= {place for q in qs for place in (math.floor((n - 1) * q), math.ceil((n - 1) * q))}
+    parted = np.partition(values, sorted(places))
+    return tuple(_between(ranks, n, _type_7(parted, q), lambda rank: (float(parted[rank - 1]),) * 2)
+                 for ranks, q in zip(found, qs, strict=True))  # fmt: skip
+
+
+def recorded_quantile_interval(recorder: Recorder, q: float, confidence: float = 0.95) -> Interval:
+    """Bound the `q` quantile of independent samples that a recorder counted: the same ranks, outer bucket edges.
+
+    The bounds are the lower edge of the lower rank's bucket and the upper edge of the upper rank's, so they are never
+    inside the interval of the raw samples, and wider by at most two buckets (0.1 % each with 3 digits). Values outside
+    the recorder's range take part by their rank. The estimate is the centre of the bucket of rank ceil(q n).
+    Same weakness as `order_statistic_intervals`. Raises StatisticError when nothing, or only one number, was recorded.
+    """
+    q = level("q", q)
+    inner = sum(recorder.quantile(q)) / 2
+    if recorder.minimum == recorder.maximum:
+        raise StatisticError(f"The recorder holds one number only ({recorder.minimum}, {recorder.n} times)",
+                             "an interval needs values that vary", "Measure with a finer resolution")  # fmt: skip
+    ranks = rank_bounds(recorder.n, q, level("confidence", confidence))
+    return _between(ranks, recorder.n, inner, recorder.rank_bounds)
+
+
+@dataclass(frozen=True)
+class RankBounds:
+    """The ranks (1 = smallest) of the samples that bound a quantile, and the confidence that they reach together."""
+
+    low: int | None
+    high: int | None
+    reached: float
+    method: str
+
+
+def rank_bounds(n: int, q: float, confidence: float) -> RankBounds:
+    """Return ranks l < u with P(quantile < X(l)) and P(quantile > X(u)) at most (1 - `confidence`) / 2 each.
+
+    With `n` below `minimum_n` one rank at `confidence`; raises StatisticError where not even that exists.
+    """
+
+    def below(j: int) -> float:  # P(at most j of n samples lie under the quantile)
+        return 1.0 if j >= n else float(betainc(n - j, j + 1, 1.0 - q))
+
+    from scipy.special import betainc  # imported late
+
+    alpha, ranks = 1.0 - confidence, range(n + 1)
+    if n >= minimum_n(q, confidence):
+        low = bisect_right(ranks, alpha / 2, key=below)
+        high = bisect_left(ranks, 1.0 - alpha / 2, key=below) + 1
+        return RankBounds(low, high, below(high - 1) - below(low - 1), "order statistics")
+    if q >= 0.5 and (low := bisect_right(ranks, alpha, key=below)) >= 1:
+        return RankBounds(low, None, 1.0 - below(low - 1), "order statistics, lower bound only")
+    if q < 0.5 and (high := bisect_left(ranks, confidence, key=below) + 1) <= n:
+        return RankBounds(None, high, below(high - 1), "order statistics, upper bound only")
     raise StatisticError(f"`x` holds {n} values", f"no bound on the {q:g} quantile exists with so few",
-                         f"Measure at least {minimum_n(q, 1.0 - alpha)} samples")  # fmt: skip
+                         f"Measure at least {minimum_n(q, confidence)} samples")  # fmt: skip
+
+
+def _between(ranks: RankBounds, n: int, estimate: float, edges: Callable[[int], tuple[float, float]]) -> Interval:
+    low = None if ranks.low is None else float(edges(ranks.low)[0])
+    high = None if ranks.high is None else float(edges(ranks.high)[1])
+    return Interval(estimate, low, high, ranks.reached, n, ranks.method)
+
+
+def _type_7(parted: FloatArray, q: float) -> float:
+    """Return the quantile that numpy gives by default, from values partitioned at its two neighbours."""
+    place = (parted.size - 1) * q
+    low, high = float(parted[math.floor(place)]), float(parted[math.ceil(place)])
+    return low + (high - low) * (place - math.floor(place))
 
 
 def section_minimum_n(q: float, sections: int = 10) -> int:
