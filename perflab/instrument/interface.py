@@ -31,6 +31,7 @@ class Target:
     cores: tuple[int, ...] = ()
     log_path: Path | None = None
     units_path: Path | None = None  # where the target counts its units of work; see units.py
+    stop_limit_s: float = 30.0  # how long a launched profiler may take to save after SIGTERM
     may_end: bool = False  # a plain command that ends by itself before the window does is no failure
 
 

@@ -12,7 +12,6 @@ from perflab.instrument.failures import Problem, failure
 from perflab.instrument.interface import Target
 from perflab.instrument.window import Watch, hold, stop_and_wait
 
-STOP_LIMIT_S = 30.0
 CLOCK_STEP_S = 0.05  # file systems stamp with the kernel's tick
 
 
@@ -38,12 +37,12 @@ def stop_and_check(target: Target, artefact: Path, watch: Watch, window_s: float
     if not lived:
         raise ended_early(target, watch.window().seconds, window_s)
     children = proc.descendants(target.pid)
-    ended = stop_and_wait(target.pid, STOP_LIMIT_S)
+    ended = stop_and_wait(target.pid, target.stop_limit_s)
     orphans = [child for child in children if proc.alive(child)]
     for pid in [*orphans, *([] if ended else [target.pid])]:
         _kill(pid)
     if not ended:
-        raise failure("P210", f"process {target.pid} still ran {STOP_LIMIT_S:g} s after SIGTERM")
+        raise failure("P210", f"process {target.pid} still ran {target.stop_limit_s:g} s after SIGTERM")
     check_artefact(artefact, watch.began_wall, bool(orphans))
 
 

@@ -130,8 +130,12 @@ def classify_refusal(pid: int, message: str) -> Problem:
         return Problem("P102", f"process {pid} does not run")
     if held := check_tracer(pid):
         return held[0]
+    if held := check_stopped(pid):
+        return held[0]
     if "python version" in message.lower():
         return Problem("P105", f"py-spy does not know the Python of process {pid} ({message})")
+    if not proc.may_trace() and unreadable(pid):
+        return Problem("P101", f"py-spy cannot read process {pid}: {message}")
     if not is_python(pid):
         return Problem("P108", f"process {pid} is {' '.join(proc.cmdline(pid))[:80]!r}")
     scope = YAMA.read_text().strip() if YAMA.exists() else "0"
@@ -140,6 +144,15 @@ def classify_refusal(pid: int, message: str) -> Problem:
     if not proc.may_trace():
         return Problem("P101", f"py-spy cannot read process {pid}: {message}")
     return Problem("P109", f"py-spy cannot read process {pid}: {message}")
+
+
+def unreadable(pid: int) -> bool:
+    """Whether the kernel refuses to show what the process runs, which takes the same right as tracing it."""
+    try:
+        os.readlink(f"/proc/{pid}/exe")
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
 
 
 def is_python(pid: int) -> bool:

@@ -28,6 +28,7 @@ from perflab.instrument.window import Watch, free_cores, run_watched
 RATE_HZ = 250
 MIN_SAMPLES = 100
 MAX_TORN = 0.02
+SURELY = 20  # samples that CPU time promises: fewer may be missed by chance
 GRACE_S = 10.0  # py-spy reads the symbols of the process before it begins
 GIL_FREE = 0.5  # below this ratio of GIL samples to CPU seconds, native code ran without the GIL
 _FLAG = {"gil": ["--gil"], "cpu": [], "wall": ["--idle"]}
@@ -156,7 +157,8 @@ class PySpy:
         stacks = self._stacks(capture)
         if stacks.total >= self.min_samples:
             return
-        native = self.view == "gil" and capture.cpu_s * self.rate_hz > 4 * self.min_samples
+        expected = capture.cpu_s * self.rate_hz
+        native = self.view == "gil" and expected >= SURELY and stacks.total < GIL_FREE * expected
         likely = "native code without the GIL" if native else "an idle target"
         raise failure(
             "P201",

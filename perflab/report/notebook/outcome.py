@@ -40,6 +40,11 @@ class NotebookOutcome:
     cells: tuple[CellRecord, ...]
 
     @property
+    def code(self) -> str:
+        """The stable code of how it ended (`perflab doctor --codes`); empty when it is done."""
+        return {"killed": "N201", "timeout": "N202", "early-exit": "N203", "failed": "N204"}.get(self.status, "")
+
+    @property
     def ok(self) -> bool:
         """Whether every cell ran to its end."""
         return self.status == "done"
