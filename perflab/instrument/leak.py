@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from perflab.instrument.gates import REJECT_DELAY
 from perflab.instrument.table import ProfileTable
 
 REPORT_BYTES_PER_S = 20_000  # slower growth is not reported: in-flight data looks the same in a short window
@@ -41,27 +42,36 @@ def find_growth(
     """Return growing places, fastest first: leak when the rates of both windows agree within `agree` and their edges.
 
     A leak of r bytes/s holds r*T after one window and 2*r*T after two; a cache that fills or data in flight does not
-    scale. Places below `report` bytes/s in the longer window are left out. The tables must hold memray's leak view.
+    scale. Places below `report` bytes/s in the longer window are left out; one that grew less than that between the
+    ends of both windows is no leak. P301 where the target waited for a core: work that queues up grows like a leak.
+    The tables must hold memray's leak view.
     """
     first, second = _held(short), _held(long)
     t1, t2 = short.health.window_s, long.health.window_s
     if min(t1, t2) <= 0:
         raise ValueError("a growth rate needs two windows of known length")
+    late = max(short.health.run_delay, long.health.run_delay) > REJECT_DELAY
     found = []
     for place, (size, count) in second.items():
         before, before_count = first.get(place, (0, 0))
         if size / t2 >= report:
-            found.append(_judge(place, (before, size), (t1, t2), before_count + count, agree))
+            growth = _judge(place, (before, size), (t1, t2), before_count + count, agree, report)
+            found.append(replace(growth, flags=(*growth.flags, "P301")) if late else growth)
     return sorted(found, key=lambda growth: (growth.verdict != "leak", -growth.rate, growth.file, growth.line))
 
 
 def _judge(
-    place: tuple[str, str, int], sizes: tuple[int, int], times: tuple[float, float], count: int, agree: float
+    place: tuple[str, str, int],
+    sizes: tuple[int, int],
+    times: tuple[float, float],
+    count: int,
+    agree: float,
+    report: float,
 ) -> Growth:
     rates = (sizes[0] / times[0], sizes[1] / times[1])
     # what the edges of a window cost is the same in both windows: their difference is free of it
     rate = (sizes[1] - sizes[0]) / (times[1] - times[0]) if times[1] > times[0] else rates[1]
-    scales = abs(rates[1] - rates[0]) <= (agree + EDGE_S / times[0]) * max(rates)
+    scales = rate >= report and abs(rates[1] - rates[0]) <= (agree + EDGE_S / times[0]) * max(rates)
     step = rate / max(1, count)  # one allocation more or less at the edges of the windows
     flags = [*([] if scales else ["P306"]), *(["P308"] if count and round(sum(sizes) / count) in ARENAS else [])]
     return Growth(

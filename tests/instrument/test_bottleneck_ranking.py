@@ -154,6 +154,17 @@ def test_a_leak_scales_with_the_window_and_a_cache_does_not():
     assert grown[1].flags == ("P306",)
 
 
+def test_what_grew_less_than_is_reported_between_the_windows_is_no_leak():
+    [growth] = find_growth(held({A: 190_000}, 5.0), held({A: 210_000}, 10.0), agree=0.5)
+    assert (growth.rate, growth.verdict) == (pytest.approx(4_000), "cache")
+
+
+def test_growth_of_a_target_that_waited_for_its_core_is_flagged():
+    long = held({A: 10_000_000}, 10.0)
+    long = ProfileTable(long.rows, replace(long.health, run_delay=0.3))
+    assert find_growth(held({A: 5_000_000}, 5.0), long)[0].flags == ("P301",)
+
+
 def test_growth_by_whole_arenas_is_flagged():
     size = 1 << 20
     assert "P308" in find_growth(held({A: size * 10}, 5.0, 10), held({A: size * 20}, 10.0, 20))[0].flags
