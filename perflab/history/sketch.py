@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -11,12 +12,15 @@ WIDTH = 72  # points that fit one line; older ones are left out and counted
 def spark(values: Sequence[float], width: int = WIDTH) -> str:
     """Return the last `width` values as bars between their smallest and largest; equal ones have middle height."""
     shown = list(values)[-width:]
-    if not shown:
-        return ""
-    low, high = min(shown), max(shown)
-    if high == low:
-        return BARS[3] * len(shown)
-    return "".join(BARS[min(int((value - low) / (high - low) * len(BARS)), len(BARS) - 1)] for value in shown)
+    finite = [value for value in shown if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    return "".join(_bar(value, low, high) for value in shown)
+
+
+def _bar(value: float, low: float, high: float) -> str:
+    if not math.isfinite(value):
+        return "·"
+    return BARS[3] if high == low else BARS[min(int((value - low) / (high - low) * len(BARS)), len(BARS) - 1)]
 
 
 def marks(count: int, changes: Sequence[int], suspect: int | None, width: int = WIDTH) -> str:

@@ -10,7 +10,7 @@ from perflab.errors import NotComparable, StatisticError
 from perflab.history.row import Row, SeriesKey, key_of
 from perflab.stats.change_points import Candidate, ChangePoint, candidate, change_points
 
-RECENT = 8  # a change point among the last so many runs is still a suspect: nobody may have looked at it yet
+RECENT = 12  # a change point among the last so many runs is a suspect: it takes about 8 runs to be seen at all
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def candidate(x: ArrayLike, *, z: float = ROBUST_Z, last: int = LAST) -> Candida
     """Return a suspicion when the last 1 to `last` points stand more than `z` robust standard errors apart, else None.
 
     `x`: (n,) finite, not constant, n >= `REFERENCE` + 1, the present level only (cut at the last change point).
-    For each m the median of the last m points is held against the median of all earlier ones; the standard error is
+    For each m the mean of the last m points is held against the median of all earlier ones; the standard error is
     1.4826 MAD of the earlier ones times sqrt(1 / m). The largest of the m tests counts.
     Null hypothesis: the last points come from the distribution of the earlier ones. Weakness: not calibrated, one
     spike suffices, slow drift is missed; hence it may only propose what to measure again.
@@ -120,7 +120,7 @@ def candidate(x: ArrayLike, *, z: float = ROBUST_Z, last: int = LAST) -> Candida
     values = series("x", x, minimum=REFERENCE + 1, varied=True)
     best: Candidate | None = None
     for m in range(1, min(last, values.size - REFERENCE) + 1):
-        before, tail = values[:-m], float(np.median(values[-m:]))
+        before, tail = values[:-m], float(np.mean(values[-m:]))
         centre = float(np.median(before))
         spread = MAD_TO_SD * float(np.median(np.abs(before - centre)))
         if spread == 0:

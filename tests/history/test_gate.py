@@ -1,0 +1,155 @@
+"""The gate's decision on planted blocks, its sizes, its checkout: everything but the measuring itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perflab.cli.gate import columns_of, parse_sizes
+from perflab.errors import SystemFileError, UsageError
+from perflab.experiments.blocks import ArmFigures, BlockResult
+from perflab.experiments.gate import SUSPECT, check_blocks, conclude, figure_line
+from perflab.experiments.null_arm import NULL
+from perflab.findings.finding import TrustCheck
+from perflab.system.checkout import at_ref, with_world_of
+from perflab.system.load_file import load_system
+from tests.history import notes_repository
+
+JUDGED = ("cpu_ms_per_unit", "p50_ms", "memory_mb")
+
+
+def blocks(n: int = 10, null: float = 1.0, noise: float = 0.01, **suspect: float) -> BlockResult:
+    """Return blocks in which the suspect's figures are multiples of the last good's."""
+    rng = np.random.default_rng(5)
+    usual = {"cpu_ms_per_unit": 10.0, "p50_ms": 100.0, "p95_ms": 200.0, "memory_mb": 80.0}
+    rows = []
+    for block in range(n):
+        for arm in ("baseline", NULL, SUSPECT):
+            factor = dict.fromkeys(usual, null if arm == NULL else 1.0) | (suspect if arm == SUSPECT else {})
+            values = {name: float(v * factor[name] * np.exp(rng.normal(0, noise))) for name, v in usual.items()}
+            rows.append(ArmFigures(arm=arm, block=block, added_p50_ms=float("nan"), units=20, failed=0, late_p99_ms=1.0,
+                                   run_delay=0.0, **values))  # fmt: skip
+    return BlockResult(tuple(rows), (), {SUSPECT: (20, 20)})
+
+
+def test_a_planted_slowdown_is_confirmed_and_named():
+    found = conclude(blocks(cpu_ms_per_unit=1.2), (), JUDGED, None)
+    assert (found.outcome, found.exit_code) == ("regression", 1)
+    assert [f.column for f in found.figures if f.confirmed] == ["cpu_ms_per_unit"]
+    line = figure_line(found.figures[0], "turn")
+    assert line.startswith("CPU per turn: 9.97 to 12.0 ms") and "+20 %" in line and "10 pairs: worse" in line
+
+
+def test_equal_arms_and_an_improvement_pass():
+    assert conclude(blocks(), (), JUDGED, None).exit_code == 0
+    assert conclude(blocks(cpu_ms_per_unit=0.7), (), JUDGED, None).exit_code == 0
+
+
+def test_a_change_inside_the_margin_passes_unless_the_margin_is_smaller():
+    slower = blocks(n=20, noise=0.003, cpu_ms_per_unit=1.03)
+    assert conclude(slower, (), JUDGED, None).exit_code == 0
+    assert conclude(slower, (), JUDGED, 0.02).exit_code == 1
+
+
+def test_what_is_not_judged_is_shown_and_does_not_decide():
+    found = conclude(blocks(p95_ms=2.0), (), JUDGED, None)
+    assert found.outcome == "no regression"
+    assert any(f.column == "p95_ms" and not f.decides and not f.confirmed for f in found.figures)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_failed_null_arm_refuses_and_says_no_better_or_worse(seed):
+    found = conclude(blocks(n=10 + seed, null=1.3, cpu_ms_per_unit=1.5, p50_ms=0.5), (), JUDGED, None)
+    assert (found.outcome, found.exit_code) == ("refused", 3)
+    assert "identical arms" in found.refusal and not any(f.confirmed for f in found.figures)
+    lines = " ".join(figure_line(f, "turn") for f in found.figures)
+    assert "better" not in lines and "worse" not in lines
+
+
+def test_a_late_generator_voids_response_times_and_not_cpu():
+    late = TrustCheck(name="load generator on time", passed=False, observed="p99 60 ms", limit="5 ms")
+    slow = blocks(cpu_ms_per_unit=1.2, p50_ms=1.2)
+    assert conclude(slow, (late,), ("p50_ms",), None).exit_code == 3
+    assert conclude(slow, (late,), ("cpu_ms_per_unit",), None).exit_code == 1
+
+
+def test_figures_without_spread_cannot_be_computed_and_refuse():
+    found = conclude(blocks(noise=0.0, cpu_ms_per_unit=1.2), (), ("cpu_ms_per_unit",), None)
+    assert found.exit_code == 3 and "cannot be computed, because" in found.refusal
+
+
+def test_few_blocks_that_could_confirm_nothing_are_refused_before_they_are_measured():
+    check_blocks(6, ("p50_ms",))
+    check_blocks(7, JUDGED)
+    with pytest.raises(UsageError, match="at least 7"):
+        check_blocks(6, JUDGED)
+
+
+def test_changed_answers_and_failed_units_are_noted():
+    result = blocks()
+    rows = tuple(ArmFigures(**{**asdict(f), "failed": 2 if f.arm == SUSPECT else 0}) for f in result.figures)
+    found = conclude(BlockResult(rows, (), {SUSPECT: (3, 20)}), (), JUDGED, None)
+    assert any("3 of 20" in text for text in found.warnings) and any("20 of the suspect" in t for t in found.warnings)
+
+
+def test_sizes_after_the_dashes():
+    assert parse_sizes(["--users", "10", "--blocks", "6", "--margin", "0.1"]) == {
+        "users": 10,
+        "blocks": 6,
+        "margin": 0.1,
+    }
+    for words in (["--blok", "3"], ["--users", "many"], ["--users", "0"], ["--margin", "nan"], ["stray"]):
+        with pytest.raises(UsageError, match="After --"):
+            parse_sizes(words)
+
+
+@pytest.mark.parametrize(
+    ("metric", "columns"),
+    [
+        ("CPU per turn", ("cpu_ms_per_unit",)), ("memory", ("memory_mb",)), ("response p95", ("p95_ms",)),
+        ("api_latency_simple", ("p50_ms",)), ("time added by the system, p50", ("added_p50_ms",)),
+        ("api_request_rate", ("cpu_ms_per_unit", "p50_ms")),
+    ],
+)  # fmt: skip
+def test_metrics_of_the_history_lead_to_figures_of_the_gate(metric, columns):
+    assert columns_of(metric) == columns
+
+
+def test_a_ref_is_checked_out_and_removed_and_the_tree_is_left_alone(tmp_path):
+    toml = notes_repository.make(tmp_path / "repo")
+    notes_repository.slow_down(toml, 0.004)
+    (toml.parent / "service.py").write_text("changed by hand", encoding="utf-8")
+    system = load_system(toml)
+    with at_ref(system, "good") as (old, commit):
+        tree = old.path.parents[1]
+        assert commit == notes_repository.git(tmp_path / "repo", "rev-parse", "good")
+        assert "_burn" not in (old.path.parent / "service.py").read_text(encoding="utf-8")
+        assert [p.env.get("PYTHONPATH", "").split(":")[0] for p in old.process] == ["", str(tree)]
+        both = with_world_of(old, system)
+        assert Path(both.load.file) == toml.parent / "locustfile.py"
+        assert str(toml.parent / "run_redis.py") in both.process[0].command
+        assert "{system_dir}/service.py" in both.process[1].command
+    assert not tree.exists()
+    assert (toml.parent / "service.py").read_text(encoding="utf-8") == "changed by hand"
+    assert len(notes_repository.git(tmp_path / "repo", "worktree", "list").splitlines()) == 1
+
+
+def test_what_cannot_be_checked_out_says_why(tmp_path, root):
+    toml = notes_repository.make(tmp_path / "repo")
+    system = load_system(toml)
+    for ref in ("nope", "--help", ""):
+        with pytest.raises(UsageError, match="is no commit"), at_ref(system, ref):
+            pass
+    notes_repository.git(tmp_path / "repo", "checkout", "--quiet", "--orphan", "empty")
+    notes_repository.git(tmp_path / "repo", "rm", "-rq", "--cached", ".")
+    notes_repository.git(tmp_path / "repo", "commit", "--quiet", "--allow-empty", "-m", "nothing")
+    with pytest.raises(SystemFileError, match=r"has no service/notes\.toml"), at_ref(system, "empty"):
+        pass
+    bare = tmp_path / "alone"
+    bare.mkdir()
+    alone = system.model_copy(update={"path": bare / "notes.toml"})
+    with pytest.raises(UsageError, match="lies in no git repository"), at_ref(alone, "good"):
+        pass

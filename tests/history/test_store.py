@@ -1,0 +1,120 @@
+"""The store: what enters, that it enters once, and that one damaged file costs one run."""
+
+from __future__ import annotations
+
+import pytest
+
+from perflab.errors import UsageError
+from perflab.history.extract import rows_of
+from perflab.history.store import HistoryStore
+from tests.history.runs import FINGERPRINT, comparison, make_run, target
+
+
+def test_rows_read_back_as_they_were_extracted(tmp_path):
+    run, store = make_run(tmp_path, 1), HistoryStore(tmp_path)
+    assert store.add(run) == 3
+    rows, problems = store.rows()
+    assert rows == rows_of(run) and problems == []
+    assert {(r.metric, r.variant, r.unit) for r in rows} == {
+        ("CPU per turn", "baseline", "ms"), ("CPU per turn", "optimised", "ms"),
+        ("CPU per turn, against baseline", "optimised", "ratio"),
+    }  # fmt: skip
+
+
+def test_adding_twice_changes_nothing_and_order_is_that_of_time(tmp_path):
+    store = HistoryStore(tmp_path)
+    runs = [make_run(tmp_path, number) for number in (3, 1, 2)]
+    assert [store.add(run) for run in runs] == [3, 3, 3]
+    before = {path.name: path.read_bytes() for path in store.folder.iterdir()}
+    assert store.add(runs[0]) == 0
+    assert {path.name: path.read_bytes() for path in store.folder.iterdir()} == before
+    rows, _ = store.rows("metric = ? AND variant = ?", ("CPU per turn", "baseline"))
+    assert [row.time.hour for row in rows] == [1, 2, 3]
+
+
+def test_rebuild_reads_every_finished_run_and_keeps_what_has_no_run_any_more(tmp_path):
+    store = HistoryStore(tmp_path)
+    make_run(tmp_path, 1)
+    make_run(tmp_path, 2, status="interrupted")
+    make_run(tmp_path, 3, planted="late=40")
+    store.folder.mkdir(parents=True)
+    (store.folder / "20250101T000000Z-quick-0000.parquet").write_bytes(b"of a run that was deleted")
+    written, problems = store.rebuild()
+    assert written == 1 and len(problems) == 2
+    assert len(list(store.folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 nothing", None])
+def test_a_damaged_file_is_one_line_and_the_rest_is_used(tmp_path, damage):
+    store = HistoryStore(tmp_path)
+    runs = [make_run(tmp_path, number) for number in (1, 2)]
+    for run in runs:
+        store.add(run)
+    path = store.path(runs[0].id)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) // 2] if damage is None else damage)
+    rows, problems = store.rows()
+    assert {row.run_id for row in rows} == {runs[1].id}
+    assert len(problems) == 1 and path.name in problems[0] and "--rebuild" in problems[0] and "\n" not in problems[0]
+
+
+def test_a_file_beyond_all_reason_is_not_opened(tmp_path, monkeypatch):
+    store = HistoryStore(tmp_path)
+    store.add(make_run(tmp_path, 1))
+    monkeypatch.setattr("perflab.history.store.MOST_BYTES", 100)
+    rows, problems = store.rows()
+    assert rows == [] and "larger than" in problems[0]
+
+
+@pytest.mark.parametrize("run_id", ["../outside", "a/b", "", ".hidden", "x" * 200])
+def test_a_run_id_that_is_no_plain_name_is_refused(tmp_path, run_id):
+    with pytest.raises(UsageError, match="plain name"):
+        HistoryStore(tmp_path).path(run_id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"status": "broken"}, "only a finished run"), ({"planted": "late=40"}, "honest runs")]
+)
+def test_what_must_not_enter_says_why(tmp_path, changes, said):
+    with pytest.raises(UsageError, match=said):
+        HistoryStore(tmp_path).add(make_run(tmp_path, 1, **changes))
+
+
+def test_an_empty_store_has_no_rows(tmp_path):
+    assert HistoryStore(tmp_path).rows() == ([], [])
+
+
+def test_medians_of_blocks_carry_their_order_statistic_interval(tmp_path):
+    run = make_run(tmp_path, 1, [comparison([10.0, 11, 12, 13, 14, 15], [5.0, 5, 5, 6, 6, 6])])
+    row = next(r for r in rows_of(run) if r.variant == "baseline")
+    assert (row.value, row.low, row.high, row.n) == (12.5, 10.0, 15.0, 6)
+
+
+def test_equal_readings_of_many_targets_are_one_figure_and_unlike_ones_are_named_apart(tmp_path):
+    findings = [target("S-1", "latency", 100.0), target("S-2", "latency", 100.0)]
+    assert [r.metric for r in rows_of(make_run(tmp_path, 1, findings))] == ["latency"]
+    findings.append(target("S-3", "latency", 40.0))
+    rows = rows_of(make_run(tmp_path, 2, findings))
+    assert [(r.metric, r.value) for r in rows] == [("latency (S-1)", 100.0), ("latency (S-3)", 40.0)]
+
+
+def test_direction_comes_from_the_target_file_else_from_the_unit(tmp_path, root):
+    findings = [target("N-3", "note_rate", 700.0, "requests/min"), target("X", "held", 50.0, "users")]
+    system = str(root / "tests/systems/notes/notes.toml")
+    for path in (system, "gone.toml"):
+        rows = rows_of(make_run(tmp_path / path.replace("/", "_"), 1, findings, system=path))
+        assert {r.metric: r.lower_is_better for r in rows} == {"note_rate": False, "held": False}
+
+
+def test_a_shortened_run_is_of_another_effort_and_untrusted_figures_are_marked(tmp_path):
+    run = make_run(tmp_path, 1, [comparison([1.0] * 5 + [2.0], [1.0] * 5 + [2.0], verdict="untrusted")],
+                   notes={"time_scale": 0.3})  # fmt: skip
+    assert {(r.effort, r.trusted) for r in rows_of(run)} == {("quick x0.3", False)}
+
+
+def test_bounds_that_coincide_bound_nothing(tmp_path):
+    only = target("S-1", "peak memory", 80.0, "MB")
+    assert only.effect is not None
+    same = only.model_copy(update={"effect": only.effect.model_copy(update={"low": 80.0, "high": 80.0, "n": 1})})
+    row = rows_of(make_run(tmp_path, 1, [same], fingerprint=FINGERPRINT))[0]
+    assert (row.low, row.high) == (None, None)

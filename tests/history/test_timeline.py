@@ -1,0 +1,106 @@
+"""Series hold like with like; what cannot be computed says why; a move to the worse is a suspect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from perflab.errors import NotComparable, StatisticError
+from perflab.history.row import Row
+from perflab.history.sketch import BARS, marks, spark
+from perflab.history.timeline import timeline, timelines
+
+BASE = Row(
+    run_id="r", time=datetime(2026, 1, 1), commit="c", system="shop", digest="d", variant="optimised", effort="quick",
+    domain="shop", metric="CPU per turn", scenario="", condition="", unit="ms", value=1.0, low=0.9, high=1.1, n=6,
+    lower_is_better=True, level="measured-quick", trusted=True, fingerprint="f1",
+)  # fmt: skip
+
+
+def rows(values, **changes) -> list[Row]:
+    start = BASE.time
+    return [
+        replace(BASE, run_id=f"r{i}", commit=f"c{i}", time=start + timedelta(hours=i), value=float(v), **changes)
+        for i, v in enumerate(values)
+    ]
+
+
+def noisy(n: int, level: float, seed: int) -> list[float]:
+    return (level * np.exp(np.random.default_rng(seed).normal(0, 0.01, n))).tolist()
+
+
+def test_a_planted_step_is_a_change_point_and_an_old_one_no_suspect():
+    found = timeline(rows([*noisy(30, 50, 1), *noisy(30, 55, 2)]))
+    assert [abs(c.index - 30) <= 2 for c in found.changes] == [True]
+    assert found.problem == "" and found.suspect() is None
+
+
+def test_the_last_runs_standing_apart_are_a_suspect_with_the_last_good_before():
+    suspect = timeline(rows([*noisy(20, 50, 1), 56, 57, 56])).suspect()
+    assert suspect is not None
+    assert suspect.last_good in ("c18", "c19") and suspect.change == pytest.approx(0.12, abs=0.04)
+
+
+def test_a_recent_change_point_is_a_suspect():
+    found = timeline(rows([*noisy(30, 50, 1), *noisy(10, 55, 2)]))
+    assert found.changes and found.suspect() is not None
+
+
+@pytest.mark.parametrize(("lower", "expected"), [(True, False), (False, True)])
+def test_a_fall_is_a_suspect_only_where_more_is_better(lower, expected):
+    found = timeline(rows([*noisy(20, 50, 1), 42, 41, 42], lower_is_better=lower))
+    assert (found.suspect() is not None) is expected
+
+
+def test_unlike_environments_efforts_and_units_never_share_a_series():
+    mixed = [*rows([1, 2]), *rows([3, 4], fingerprint="f2"), *rows([5], effort="full"), *rows([6], unit="s")]
+    assert sorted(len(line.rows) for line in timelines(mixed)) == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"unit": "s"}, "unit: ms, s"), ({"fingerprint": "f2"}, "fingerprint: f1, f2"), ({"effort": "full"}, "effort")],
+)
+def test_mixing_them_by_hand_is_refused(changes, said):
+    with pytest.raises(NotComparable, match=said):
+        timeline([*rows([1, 2]), *rows([3, 4], **changes)])
+
+
+def test_unsorted_times_and_no_rows_are_errors():
+    with pytest.raises(StatisticError, match="order of time"):
+        timeline(rows([1, 2, 3])[::-1])
+    with pytest.raises(StatisticError, match="no rows"):
+        timeline([])
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([5.0], "holds 1 value"),
+        ([5.0] * 20, "constant"),
+        ([1.0, float("nan")] * 10, "NaN"),
+        ([1.0, 2, 3], "at least 14"),
+    ],
+)
+def test_what_cannot_be_computed_says_why_and_is_no_verdict(values, said):
+    found = timeline(rows(values))
+    assert found.problem.startswith("cannot be computed, because") and said in found.problem
+    assert found.changes == () and found.suspect() is None
+
+
+def test_untrusted_figures_are_counted_and_left_out():
+    data = rows(noisy(20, 50, 1))
+    data[5] = replace(data[5], value=500.0, trusted=False)
+    found = timeline(data)
+    assert found.untrusted == 1 and len(found.rows) == 19 and max(found.values) < 100
+    assert "no run was trusted" in timeline(rows([1.0, 2.0], trusted=False)).problem
+
+
+def test_the_sketch_places_its_marks_below_its_bars():
+    assert spark([1, 2, 3, 4, 5, 6, 7, 8]) == BARS
+    assert spark([3, 3]) == BARS[3] * 2 and spark([]) == "" and "·" in spark([1, float("nan"), 2])
+    assert marks(8, [3], 7) == "   ^   ?" and marks(8, [], None) == ""
+    assert len(spark(range(500), 72)) == 72 and marks(100, [10, 40], None, 72) == " " * 12 + "^"
