@@ -47,6 +47,8 @@ def test_every_command_has_help(command):
         (("bench", "nothing"), "gateway"),
         (("report", "nope"), "No run"),
         (("load", "--variant", "best"), "Unknown variant"),
+        (("load", "--hdr", "no/such/folder/x.hlog"), "a folder that exists"),
+        (("load", "--hdr", "x.hlog", "--master", "127.0.0.1:1"), "Give --hdr to the master"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(args, expected):
