@@ -38,11 +38,14 @@ def target_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
 
 
 def strategy_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
-    """Return what each flag does, best first, with what may be decided from it."""
+    """Return what each flag does, with what may be decided from it: confirmed ones first, in the screening's order.
+
+    Ranking them by their confirmed estimates would choose a winner by the very figures that judge it.
+    """
     import pandas as pd
 
     flags = [f for f in findings if f.kind == "comparison" and f.strategy and f.effect]
-    flags.sort(key=lambda f: f.effect.value if f.effect else 1.0)
+    flags.sort(key=lambda f: (f.stage != "confirmed", f.details.get("rank", 0), f.id))
     return pd.DataFrame(
         [
             {

@@ -8,7 +8,7 @@ from perflab.experiments.conclude.flags import SCREENED, forest_rows
 from perflab.experiments.conclude.prototype import conclude
 from perflab.experiments.confirm import confirmed_figures
 from perflab.experiments.prototype import confirmation_sentence
-from perflab.experiments.summing_up import decision
+from perflab.experiments.summing_up import decision, strategy_table
 from perflab.experiments.tables import block_table
 from perflab.report.deliverables.build import build_deliverables
 from perflab.report.run_page import build_run_page
@@ -57,6 +57,9 @@ def test_confirmed_flags_keep_the_order_of_the_screening(study):
     order = [e.flag for e in made.screening.effects]
     seen = [order.index(f.effect.flag) for f in made.confirmation.figures]
     assert seen == sorted(seen)
+    _, flags = concluded(study, confirmed=True)
+    listed = strategy_table(study, flags[::-1])["variant"]
+    assert list(dict.fromkeys(listed))[:3] == [f"baseline+{e.arm}" for e in made.screening.effects[:3]]
 
 
 def test_the_forest_shows_confirmed_estimates_and_labels_the_rest(study):

@@ -27,11 +27,11 @@ def conclude_flags(
     A flag whose answers differ although it claims to be exact is untrusted, whatever it saves.
     """
     found: list[Finding] = []
-    for effect in screening.effects:
+    for rank, effect in enumerate(screening.effects, 1):
         mine = [f for f in confirmation.figures if f.effect.flag == effect.flag] if confirmation else []
         if not mine:
             found.append(_screened(study, screening, effect, screened_trust, figure))
-        found += [_confirmed(study, confirmation, item, confirmed_trust, figure) for item in mine if confirmation]
+        found += [_confirmed(study, confirmation, item, confirmed_trust, figure, rank) for item in mine if confirmation]
     return found
 
 
@@ -58,12 +58,18 @@ def _screened(
         caveats=(ONE_START, *_caveat(effect.comparison.caveat)),
         next_step="Confirm in fresh blocks: perflab spike --effort full",
         details={"flag": effect.flag, "explanation": _told(checks, effect.comparison.explanation)}
+        | {"rank": screening.effects.index(effect) + 1}
         | {"adjusted_p": effect.screened.adjusted_p, "chosen": effect.screened.chosen},
     )
 
 
 def _confirmed(
-    study: Study, fresh: Confirmation, item: FlagConfirmed, trust: tuple[TrustCheck, ...], figure: Evidence | None
+    study: Study,
+    fresh: Confirmation,
+    item: FlagConfirmed,
+    trust: tuple[TrustCheck, ...],
+    figure: Evidence | None,
+    rank: int,
 ) -> Finding:
     effect, said = item.effect, item.confirmed.comparison
     checks = (*trust, equal_answers(study, effect, item.equal_answers))
@@ -86,7 +92,7 @@ def _confirmed(
         evidence=evidence(figure),
         caveats=(*_caveat(said.caveat), *fresh.problems, *((f"measuring {why.sentence}",) if why else ())),
         next_step=next_step(item, why.pairs_needed if why else 0),
-        details={"flag": effect.flag, "explanation": _told(checks, said.explanation)}
+        details={"flag": effect.flag, "explanation": _told(checks, said.explanation), "rank": rank}
         | {"adjusted_p": item.confirmed.adjusted_p, "pairs": said.n},
     )
 
