@@ -13,6 +13,7 @@ class Effort:
 
     name: str
     calibration_comparisons: int  # of 15 pairs each, four arms: about 0.17 s a comparison
+    calibration_s: float  # after which no more of them are begun
     calibration_repeats: int  # simulated comparisons
     generator_sessions: int
     generator_s: float
@@ -39,6 +40,7 @@ class Effort:
 QUICK = Effort(
     "quick",
     calibration_comparisons=16,
+    calibration_s=4.5,
     calibration_repeats=2000,
     generator_sessions=100,
     generator_s=5.0,
@@ -72,6 +74,7 @@ QUICK = Effort(
 FULL = Effort(
     "full",
     calibration_comparisons=200,
+    calibration_s=45.0,
     calibration_repeats=10_000,
     generator_sessions=300,
     generator_s=20.0,
@@ -107,6 +110,7 @@ FULL = Effort(
 
 EFFORT = {"quick": QUICK, "full": FULL}
 SHORTEST_S = {
+    "calibration_s": 1.0,
     "generator_s": 2.0,
     "profile_window_s": 3.0,
     "ladder_hold_s": 3.0,

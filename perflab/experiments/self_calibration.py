@@ -69,7 +69,10 @@ class SelfCalibration:
 
 
 def calibrate(study: Study) -> SelfCalibration:
-    """Time A, its twin, +2 % and +5 % of known work in interleaved blocks, and judge every group of PAIRS of them."""
+    """Time A, its twin, +2 % and +5 % of known work in interleaved blocks, and judge every group of PAIRS of them.
+
+    A machine too busy to finish in time measures fewer comparisons, at least two.
+    """
     sizes = study.sizes
 
     def tick(done: int, total: int) -> None:
@@ -77,7 +80,8 @@ def calibrate(study: Study) -> SelfCalibration:
             study.progress("self-calibration", done, total, f"block {done} of {total}")
 
     arms = {"A": known_work(1.0, ROUNDS), **{name: known_work(1 + e, ROUNDS) for name, e in PLANTED.items()}}
-    plan = TimingPlan(sizes.calibration_comparisons * PAIRS, INNER, warmups=2, seed=study.seed)
+    blocks = sizes.calibration_comparisons * PAIRS
+    plan = TimingPlan(blocks, INNER, seed=study.seed, limit_s=sizes.calibration_s, fewest=2 * PAIRS)
     return judge(time_paired(arms, plan, tick), sizes.calibration_repeats, (FEWEST, PAIRS, 40), study.seed)
 
 

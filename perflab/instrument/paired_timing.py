@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -25,12 +27,16 @@ class TimingPlan:
     `warmups`: blocks before them, kept but marked, never judged. A whole block, because what is cold (caches,
     specialised bytecode, the core's clock) is cold for every arm. One repetition should take at least 0.1 ms, a
     thousand times what reading the clock costs; commands are long enough for `inner` 1.
+    `limit_s`: no block begins later than that, but `fewest` judged blocks are always measured. It stops by the clock
+    alone, never by what was seen, so nothing is biased by it.
     """
 
     blocks: int
     inner: int = 15
     warmups: int = 2
     seed: int = 7
+    limit_s: float = math.inf
+    fewest: int = 6
 
 
 def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = None) -> PairedTimes:
@@ -52,9 +58,11 @@ def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = 
     wall = np.zeros((len(order), len(names), plan.inner), dtype=np.int64)
     place, length, cpu, waited = np.zeros((4, len(order), len(names)), dtype=np.int64)
     sensors: list[NoiseReading] = []
-    wait = ThreadWait()
+    wait, began = ThreadWait(), time.monotonic()
     try:
         for block, members in enumerate(order):
+            if time.monotonic() - began > plan.limit_s and block >= plan.warmups + plan.fewest:
+                break
             window = NoiseWindow(canary_rounds=CANARY_ROUNDS, canary_first=True)
             for position, name in enumerate(members):
                 arm = names.index(name)
@@ -66,7 +74,8 @@ def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = 
                 tick(block + 1, len(order))
     finally:
         wait.close()
-    return PairedTimes(names, plan.warmups, wall, cpu, length, waited, place, tuple(sensors))
+    n = len(sensors)
+    return PairedTimes(names, plan.warmups, wall[:n], cpu[:n], length[:n], waited[:n], place[:n], tuple(sensors))
 
 
 def with_null(arms: Mapping[str, Work], baseline: str) -> dict[str, Work]:

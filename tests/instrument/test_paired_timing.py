@@ -83,6 +83,12 @@ def test_what_is_dropped_does_not_depend_on_the_times(times: PairedTimes) -> Non
     assert (slower.screen(QUOTA).kept == marked.screen(QUOTA).kept).all()
 
 
+def test_the_time_limit_cuts_whole_blocks_but_leaves_the_fewest() -> None:
+    times = time_paired(ARMS, TimingPlan(blocks=5000, inner=2, warmups=2, limit_s=0.0, fewest=7))
+    assert times.wall_ns.shape == (9, 2, 2) and len(times.sensors) == 9 and times.column("A").size == 7
+    assert (times.wall_ns > 0).all() and (times.length_ns > 0).all()
+
+
 def test_commands_are_timed_in_processes_of_their_own() -> None:
     short, long = (f"sum(range({n}))" for n in (10, 4_000_000))
     plan = TimingPlan(blocks=6, inner=1, warmups=1)
