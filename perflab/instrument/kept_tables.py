@@ -33,7 +33,8 @@ def instrument_of(capture: Capture) -> Instrument:
 
     known: dict[str, Any] = {"pyspy": PySpy, "scalene": Scalene, "memray": Memray}
     try:
-        made: Instrument = known[capture.instrument](**capture.settings)
+        view = {"view": capture.view} if capture.instrument == "pyspy" else {}
+        made: Instrument = known[capture.instrument](**{**view, **capture.settings})
     except (KeyError, TypeError):
         raise RunCorrupt(f"{capture.name} was made by an instrument that is not known here", "", "") from None
     return made

@@ -13,6 +13,7 @@ from perflab.instrument.leak import find_growth
 from perflab.instrument.memray import Memray
 from perflab.instrument.pyspy import PySpy
 from perflab.instrument.scalene import Scalene
+from perflab.instrument.series import Subject, callable_subject, profile_series
 
 ROOT = WORKLOAD / "kettle"
 HOT = ("work.py", "mix")
@@ -109,3 +110,23 @@ def test_a_killed_process_under_memray_is_usable_and_flagged(start, tmp_path):
     capture = memray.collect(target, tmp_path, watch)
     assert capture.codes == ("P204",)
     assert memray.parse(capture, ROOT).health.clean_end is False
+
+
+@pytest.mark.slow
+def test_a_callable_is_profiled_in_a_fresh_process_with_its_cost_per_call(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(WORKLOAD), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    subject = callable_subject("kettle.work:unit", tmp_path, '{"seed": 3}', ROOT)
+    series = profile_series(subject, [PySpy("gil")], 2.0)
+    [(table, capture)] = series.captures
+    assert next(iter(table.by_function(attribution="own"))) == HOT
+    assert capture.unit == "call" and capture.work_units > 20
+    assert capture.schedstat_after > capture.schedstat_before
+    assert series.overheads is not None and series.overheads.rows[0].instrument == "pyspy-gil"
+    assert gone(capture.pid)
+
+
+@pytest.mark.slow
+def test_a_command_that_ends_by_itself_is_profiled_to_its_end(tmp_path):
+    subject = Subject(tuple(kettle("--truth", "1500")), ROOT, tmp_path, cwd=WORKLOAD)
+    series = profile_series(subject, [PySpy("gil")], 30.0)
+    assert series.unit == "run" and next(iter(series.tables[0].by_function(attribution="own"))) == HOT

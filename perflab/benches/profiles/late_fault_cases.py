@@ -216,7 +216,7 @@ def _notebook(yard: Yard, fault: str, timeout_s: float) -> Seen:
 
     note = yard.folder / "when"
     code = f"import os, sys, time\nopen({str(note)!r}, 'w').write(str(time.monotonic()))\n{fault}"
-    empty = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    empty: dict[str, object] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
     cells = [{**empty, "id": name, "source": text} for name, text in (("a", "x = 1"), ("b", code), ("c", "x = 2"))]
     path = yard.folder / "fault.ipynb"
     path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}))

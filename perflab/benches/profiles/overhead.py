@@ -1,4 +1,4 @@
-"""Bar 7: what each instrument costs the loaded gateway in CPU per turn, against unprofiled twins in the same seconds."""
+"""Bar 7: what each instrument costs the loaded gateway in CPU per turn, beside unprofiled twins in the same seconds."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def _measure(study: Study, label: str, arms: dict[str, Anyone], say: Say) -> Gro
     """Start every twin at once; all windows begin together, when the slowest has settled."""
     names = [*TWINS, *arms]
     say(f"{', '.join(names)} side by side for {WINDOW_S:.0f} s ...")
-    group, gate, began = Group(), threading.Barrier(len(names)), []
+    group, gate = Group(), threading.Barrier(len(names))
+    began: list[int] = []
     with ThreadPoolExecutor(len(names)) as pool:
         jobs = {name: pool.submit(_twin, study, f"{label}-{name}", arms.get(name), gate, began) for name in names}
         trials: dict[str, Trial] = {}
