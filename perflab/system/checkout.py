@@ -48,11 +48,11 @@ def at_ref(system: System, ref: str) -> Iterator[tuple[System, str]]:
 
 def repository_of(system: System) -> Path:
     """Return the top folder of the repository that holds the system's file; raises UsageError when none does."""
-    found = _git(system.path.parent, "rev-parse", "--show-toplevel")
-    if not found:
-        raise UsageError(f"{system.path} lies in no git repository", "a git ref needs one",
-                         "Give --baseline variant:NAME or a second system file")  # fmt: skip
-    return Path(found).resolve()
+    try:
+        return Path(_git(system.path.parent, "rev-parse", "--show-toplevel", must=True)).resolve()
+    except UsageError as error:
+        raise UsageError(f"{system.path} lies in no git repository that can be used ({error.given})",
+                         "a git ref needs one", "Give --baseline variant:NAME or a second system file") from None  # fmt: skip
 
 
 def with_sources(system: System, tree: Path) -> System:
