@@ -51,8 +51,9 @@ def repository_of(system: System) -> Path:
     try:
         return Path(_git(system.path.parent, "rev-parse", "--show-toplevel", must=True)).resolve()
     except UsageError as error:
-        raise UsageError(f"{system.path} lies in no git repository that can be used ({error.given})",
-                         "a git ref needs one", "Give --baseline variant:NAME or a second system file") from None  # fmt: skip
+        given = f"{system.path} lies in no git repository that can be used ({error.given})"
+        step = "Give --baseline variant:NAME or a second system file"
+        raise UsageError(given, "a git ref needs one", step) from None
 
 
 def with_sources(system: System, tree: Path) -> System:
