@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,12 +26,13 @@ class SensorLimits:
 
     `run_delay`: share of a trial's wall time spent waiting for a core. `steal`, `pressure`: shares of the block.
     `throttled_s`: seconds for which a CPU quota stopped it. `canary`: the slower of the canaries before and after, as
-    a multiple of the median canary of the run.
+    a multiple of the median canary of the run. Pressure has no limit by default: the kernel books
+    it in larger steps than blocks of milliseconds.
     """
 
     run_delay: float = 0.9
     steal: float = 0.10
-    pressure: float = 1.0
+    pressure: float = math.inf
     throttled_s: float = 0.0
     canary: float = 2.0
 

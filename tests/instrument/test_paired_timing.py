@@ -13,7 +13,7 @@ from perflab.instrument.known_work import known_work
 from perflab.instrument.paired_times import PairedTimes, SensorLimits
 from perflab.instrument.paired_timing import NULL, TimingPlan, time_paired, with_null
 
-ARMS = {"A": known_work(), "B": known_work(1.5)}
+ARMS = {"A": known_work(), "B": known_work(2.0)}
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,19 @@ def test_warm_ups_are_kept_and_marked_but_not_judged(times: PairedTimes) -> None
     assert times.column("A").size == 24
 
 
-def test_a_planted_half_more_is_found_on_either_clock_and_the_null_arm_does_not_void_it(times: PairedTimes) -> None:
+def test_planted_double_work_is_found_on_either_clock(times: PairedTimes) -> None:
     for clock in ("wall", "cpu"):
-        found = times.compare("A", "B", margin=0.05, null=NULL, clock=clock)
-        assert found.verdict == "worse" and found.low < 1.5 < found.high * 1.05
+        found = times.compare("A", "B", margin=0.05, clock=clock)
+        assert found.verdict == "worse" and 1.5 < found.effect < 2.6
     assert (times.cpu_ns > 0).all() and (times.run_delay >= 0).all() and (times.run_delay <= 1).all()
+
+
+def test_a_null_arm_that_differs_voids_the_verdict(times: PairedTimes) -> None:
+    same, biased = times.wall_ns.copy(), times.wall_ns.copy()
+    same[:, 1], biased[:, 1] = same[:, 0], biased[:, 0] * 13 // 10
+    same[5, 1] += 1000  # identical to the nanosecond would be no measurement
+    assert replace(times, wall_ns=same).compare("A", "B", margin=0.05, null=NULL).verdict == "worse"
+    assert replace(times, wall_ns=biased).compare("A", "B", margin=0.05, null=NULL).verdict == "untrusted"
 
 
 def test_each_block_has_its_sensors_with_a_canary_before_and_after(times: PairedTimes) -> None:
