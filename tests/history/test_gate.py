@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perflab.cli.gate import columns_of, parse_sizes
+from perflab.cli.gate import _suspects, columns_of, parse_sizes
 from perflab.errors import SystemFileError, UsageError
 from perflab.experiments.blocks import ArmFigures, BlockResult
 from perflab.experiments.gate import SUSPECT, check_blocks, conclude, figure_line
 from perflab.experiments.null_arm import NULL
 from perflab.findings.finding import TrustCheck
+from perflab.history.store import HistoryStore
 from perflab.system.checkout import at_ref, with_world_of
 from perflab.system.load_file import load_system
 from tests.history import notes_repository
+from tests.history.runs import make_run
 
 JUDGED = ("cpu_ms_per_unit", "p50_ms", "memory_mb")
 
@@ -153,3 +155,19 @@ def test_what_cannot_be_checked_out_says_why(tmp_path, root):
     alone = system.model_copy(update={"path": bare / "notes.toml"})
     with pytest.raises(UsageError, match="lies in no git repository"), at_ref(alone, "good"):
         pass
+
+
+def test_the_history_of_this_machine_alone_names_suspects(tmp_path, root):
+    from perflab.environment import fingerprint
+
+    system = load_system(root / "tests/systems/notes/notes.toml")
+    for folder, facts in (("here", fingerprint()), ("elsewhere", {**fingerprint(), "cores": 999})):
+        for number in range(20):
+            make_run(
+                tmp_path / folder, number, cpu=50.0 if number < 17 else 60.0, system_name="notes", fingerprint=facts
+            )
+        HistoryStore(tmp_path / folder).rebuild()
+    found = _suspects(system, tmp_path / "here")
+    assert {named.metric for named in found} == {"CPU per turn"}
+    assert "CPU per turn [baseline]: +2" in str(found[0]) and "since commit 0000000000" in str(found[0])
+    assert _suspects(system, tmp_path / "elsewhere") == []
