@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from perflab.benches.stats.injected import block_set
+from perflab.experiments import prototype
 from perflab.experiments.conclude.flags import SCREENED, forest_rows
 from perflab.experiments.conclude.prototype import conclude
 from perflab.experiments.confirm import confirmed_figures
+from perflab.experiments.effort import EFFORT
+from perflab.experiments.null_arm import NULL
 from perflab.experiments.prototype import confirmation_sentence
 from perflab.experiments.summing_up import decision, strategy_table
 from perflab.experiments.tables import block_table
@@ -96,3 +102,27 @@ def test_a_figure_that_cannot_be_computed_is_said_and_not_judged(study):
 
 def _flat(figures):
     return tuple(replace(f, memory_mb=150.0) for f in figures)
+
+
+def test_full_effort_confirms_the_chosen_on_fresh_adaptive_blocks(study, monkeypatch):
+    made, asked = case(study), {}
+
+    def blocks(study, arms, plan, label):
+        asked.update(arms=arms, plan=plan, label=label)
+        rng = np.random.default_rng(8)
+        return block_set(rng, {arm: 0.8 for arm in arms if arm not in ("baseline", NULL)}, None)
+
+    monkeypatch.setattr(prototype, "run_blocks", blocks)
+    found = prototype.confirm_flags(study, study.sizes, made.screening)
+    chosen = [e.arm for e in made.screening.effects if e.screened.chosen][:5]
+    assert chosen and list(asked["arms"]) == ["baseline", NULL, *chosen] and asked["label"] == "confirm"
+    assert asked["arms"][chosen[0]] == f"baseline+{chosen[0]}" and asked["arms"][NULL] == "baseline"
+    assert asked["plan"].work and asked["plan"].stop.first == 15 and asked["plan"].cap_s > 0
+    assert {f.confirmed.comparison.verdict for f in found.figures} == {"better"}
+    assert prototype.confirm_flags(study, EFFORT["quick"], made.screening) is None
+    assert prototype.confirm_flags(study, study.sizes, None) is None
+
+
+def test_a_failed_screening_has_nothing_to_confirm(study):
+    made = case(study, "screening")
+    assert made.screening.chosen(5) == () and prototype.confirm_flags(study, study.sizes, made.screening) is None

@@ -61,11 +61,11 @@ def studied() -> Iterator[Study]:
 def make_case(study: Study, rng: np.random.Generator, planted: Planted) -> Case:
     """Return block sets in which some flags truly pay, some cost, and the null arm fails where it is planted."""
     judged = study.system.judge
-    blocks = _block_set(rng, {judged: float(rng.uniform(0.3, 0.8))}, planted if planted.where == "blocks" else None)
+    blocks = block_set(rng, {judged: float(rng.uniform(0.3, 0.8))}, planted if planted.where == "blocks" else None)
     screening = _screening(study, rng, planted if planted.where == "screening" else None)
     arms = [f"{e.flag}={e.value}" for e in screening.effects][:3]
     chosen = tuple(e for e in screening.effects if e.arm in arms)
-    fresh = _block_set(rng, {arm: float(rng.choice([0.7, 0.9, 1.2])) for arm in arms},
+    fresh = block_set(rng, {arm: float(rng.choice([0.7, 0.9, 1.2])) for arm in arms},
                        planted if planted.where == "confirmation" else None)  # fmt: skip
     return Case(blocks, screening, confirmed_figures(chosen, fresh))
 
@@ -110,7 +110,8 @@ def _definitions() -> list[str]:
     return [str(item["check"]) for item in tomllib.loads(FILE.read_text(encoding="utf-8"))["criterion"]]
 
 
-def _block_set(rng: np.random.Generator, effects: dict[str, float], planted: Planted | None) -> BlockResult:
+def block_set(rng: np.random.Generator, effects: dict[str, float], planted: Planted | None) -> BlockResult:
+    """Return 8 to 20 blocks of baseline, null arm and `effects` (arm to ratio) with half a per cent of noise."""
     figures = [
         _figures(rng, arm, block, effect, shared, planted)
         for block in range(int(rng.integers(8, 21)))
