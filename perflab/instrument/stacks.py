@@ -149,3 +149,12 @@ def attribute_all(weights: Mapping[Stack, int], tree: SourceTree) -> Iterable[tu
     """Attribute every stack, in a fixed order, so that a table made twice is the same to the last bit."""
     for stack in sorted(weights):
         yield attribute(stack, tree), weights[stack]
+
+
+def without_lines(weights: Mapping[Stack, int]) -> dict[Stack, int]:
+    """Return the stacks without line numbers: places are then named by the instrument, not by the present source."""
+    found: dict[Stack, int] = {}
+    for stack, weight in weights.items():
+        bare = tuple(Frame(frame.function, frame.file, 0) for frame in stack)
+        found[bare] = found.get(bare, 0) + weight
+    return found
