@@ -94,7 +94,7 @@ def test_the_figure_says_its_moves_in_words():
     figure = timeline(points, "CPU per turn", "ms", [(10, 50.0, 60.0)], suspect=17)
     root = ElementTree.fromstring(figure.svg)
     texts = {" ".join("".join(node.itertext()).split()) for node in root.iter() if node.tag.endswith("}text")}
-    assert {"ms", "run: date and commit", "+20 %", "candidate"} <= texts
+    assert {"CPU per turn (ms)", "run: date and commit", "+20 %", "candidate"} <= texts
     assert figure.alt == (
         "CPU per turn over 20 runs: between 50 and 60 ms; change points: from 50 to 60 ms at 01-10 abc10; "
         "the last 3 are a candidate."

@@ -31,7 +31,7 @@ def timeline(
         every = max(-(-len(frame) // MOST_LABELS), 1)
         shown = list(range(0, len(frame), every))
         axes.set_xticks(shown, [frame["label"][i] for i in shown], fontsize=7.5)
-        axes.set(ylabel=unit, xlabel="run: date and commit")
+        axes.set(ylabel=f"{title.split(' [')[0]} ({unit})", xlabel="run: date and commit")
         return finish(
             drawn, title, _alt(title, unit, frame["value"].tolist(), frame["label"].tolist(), changes, suspect)
         )
