@@ -64,24 +64,12 @@ class Bottlenecks:
         """Return the places that allocate most, by memray."""
         return _frame(self.memory)
 
-    def library_table(self) -> pd.DataFrame:
-        """Return the libraries that take most CPU, by py-spy."""
-        return _frame(self.libraries)
-
-    def waiting_table(self) -> pd.DataFrame:
-        """Return the places that hold a thread without CPU, by py-spy's wall view less its CPU."""
-        return _frame(self.waiting_rows())
-
     def waiting_rows(self) -> list[dict[str, Any]]:
-        """Return the same as flat rows."""
+        """Return the places that hold a thread without CPU, by py-spy's wall view less its CPU."""
         return waiting_rows(self.tables, self.ranking)
 
-    def gate_table(self) -> pd.DataFrame:
-        """Return which instrument is believed, and why another one is not."""
-        return _frame(self.gate_rows())
-
     def gate_rows(self) -> list[dict[str, Any]]:
-        """Return the same as flat rows."""
+        """Return which instrument is believed, and why another one is not."""
         return gate_rows(self.ranking.gates)
 
     def line_rows(self) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ EXTRA_CSS = """section.md h1{margin-top:1.2rem}pre.out{background:none;border:0;
 details.src summary{font-size:.8125rem;color:var(--muted)}.anchor-link{display:none}table.dataframe{width:auto;border:0}
 table.dataframe th,table.dataframe td{padding-right:1rem;border-width:0 0 1px}math[display=block]{margin:.8rem 0}
 img{max-width:100%;height:auto}p.cost{font-size:.75rem;color:var(--muted);margin:.1rem 0 .6rem}"""
+WORTH_SAYING_S = 0.1  # a line under every cell would bury the reading; the table at the end has them all
 ERROR_MARK = "papermill-error-cell-tag"  # papermill's own red banners: the page says it in its own way
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<![\\$\w])\$([^\s$][^$\n]*?)\$(?![\w$])|\\\((.+?)\\\)", re.S)
 _VERBATIM = re.compile(r"(<(pre|code|svg|math)\b.*?</\2>)", re.S)
@@ -78,18 +79,18 @@ def _exporter() -> Any:
 
 
 def cell_cost(cell: Any) -> str:
-    """Return what a cell took, as the strict runner measured it from outside; empty when it was not run by it."""
+    """Return what a cell took, as the strict runner measured it from outside; empty for cells that took no time."""
     record = cell.metadata.get("perflab", {})
-    if not record.get("wall_s"):
+    if record.get("wall_s", 0.0) < WORTH_SAYING_S:
         return ""
     peak = f", peak memory {bytes_text(record['peak_rss_bytes'])}" if record.get("peak_rss_bytes") else ""
     return f"took {seconds_text(record['wall_s'])}, {seconds_text(record.get('cpu_s', 0.0))} of CPU{peak}"
 
 
-def costly_cells(node: Any, most: int = 5) -> list[dict[str, Any]]:
-    """Return the records of the cells that took longest, longest first."""
+def costly_cells(node: Any) -> list[dict[str, Any]]:
+    """Return the records of the cells that ran, longest first."""
     records = [dict(c.metadata.get("perflab", {})) for c in node.cells if c.cell_type == "code"]
-    return sorted((r for r in records if r.get("wall_s")), key=lambda r: -float(r["wall_s"]))[:most]
+    return sorted((r for r in records if r.get("wall_s")), key=lambda r: -float(r["wall_s"]))
 
 
 def preferred(data: dict[str, Any]) -> list[str]:

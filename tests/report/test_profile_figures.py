@@ -10,7 +10,7 @@ from perflab.errors import StatisticError
 from perflab.report.audit import audit_page
 from perflab.report.figures.agreement import agreement
 from perflab.report.figures.allocation_timeline import allocation_timeline
-from perflab.report.figures.line_table import line_table
+from perflab.report.figures.line_table import line_table, rows_table
 from perflab.report.figures.ranking import ranking
 from perflab.report.page_profile import PICTURES_BYTES, Section, build_profile_page
 from tests.report.fake_run import HOSTILE
@@ -75,7 +75,14 @@ def test_lines_are_escaped_and_modelled_ones_marked():
     html = line_table(LINES, f"Hot {HOSTILE}")._repr_html_()
     assert "<script" not in html and "a &lt; b &amp; &lt;script&gt;" in html
     assert "~28" in html and ">34.7<" in html and "~34.7" not in html and "modelled" not in html
-    assert "no own line" in line_table([], "Hot")._repr_html_()
+    assert "nothing to show" in line_table([], "Hot")._repr_html_()
+
+
+def test_rows_are_shown_whole_and_without_numbers_of_their_own():
+    html = rows_table(
+        [{"instrument": "pyspy wall", "why": "P301: " + "long " * 40}, {"samples": 3}], "Gates"
+    )._repr_html_()
+    assert "long " * 39 in html and html.count("<th") == 4 and '<td class="n">3</td>' in html  # thead and three columns
 
 
 def page(folder: Path, sections: list[Section]) -> Path:

@@ -1,4 +1,4 @@
-"""The hottest lines with their source text: a table, because source is to be read."""
+"""Tables that are to be read whole: the hottest lines with their source text, and plain rows; nothing is cut off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTE = (
 
 @dataclass(frozen=True)
 class LineTable:
-    """Rows of hot lines; drawn as HTML with every text escaped, as plain lines elsewhere."""
+    """Rows with a title; drawn as HTML with every text escaped, as plain lines elsewhere."""
 
     rows: tuple[Mapping[str, Any], ...]
     title: str
@@ -24,11 +24,11 @@ class LineTable:
     @property
     def columns(self) -> list[str]:
         """Return the columns that are shown."""
-        return [name for name in (self.rows[0] if self.rows else {}) if name != FLAG]
+        return list(dict.fromkeys(name for row in self.rows for name in row if name != FLAG))
 
     def _repr_html_(self) -> str:
         if not self.rows:
-            return f"<p>{escape(self.title)}: no own line was seen on a CPU.</p>"
+            return f"<p>{escape(self.title)}: nothing to show.</p>"
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
         body = "".join(f"<tr>{''.join(self._cell(row, name) for name in self.columns)}</tr>" for row in self.rows)
         note = f'<p class="cost">{escape(NOTE)}</p>' if any(row.get(FLAG) for row in self.rows) else ""
@@ -55,4 +55,9 @@ def line_table(rows: Sequence[Mapping[str, Any]], title: str) -> LineTable:
 
     `modelled` (true or false) is not shown as a column but as a mark beside scalene's value.
     """
+    return LineTable(tuple(rows), title)
+
+
+def rows_table(rows: Sequence[Mapping[str, Any]], title: str) -> LineTable:
+    """Return any flat rows as such a table: no row numbers, no text cut off, numbers flush right."""
     return LineTable(tuple(rows), title)
