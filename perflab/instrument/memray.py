@@ -24,6 +24,7 @@ from perflab.instrument.flame import flame_svg
 from perflab.instrument.interface import Capture, Target
 from perflab.instrument.launched import check_artefact, check_wrapped, split_command, stop_and_check
 from perflab.instrument.pauses import LIMIT_S, Pauses
+from perflab.instrument.quick_gdb import quick_gdb
 from perflab.instrument.source_tree import NATIVE, SourceTree
 from perflab.instrument.stacks import Frame, Stack, attribute
 from perflab.instrument.table import Health, Measure, ProfileRow, ProfileTable, rows_from
@@ -115,8 +116,9 @@ class Memray:
 
     def _tool(self, argv: list[str], target: Target) -> float:
         """Run memray's tool on the target; return for how long it stopped the target at most, seconds."""
-        with Pauses(target.pid) as pauses:
-            rc, output, _ = run_watched(argv, Watch(target.pid), DETACH_LIMIT_S, target.cores)
+        with quick_gdb() as env, Pauses(target.pid) as pauses:
+            watch = Watch(target.pid)
+            rc, output, _ = run_watched(argv, watch, DETACH_LIMIT_S, target.cores, urgent=True, env=env)
         if rc == 0:
             return pauses.longest_s
         if not proc.alive(target.pid):

@@ -16,6 +16,7 @@ from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.failures import failure
 
 TAIL_LINES = 20
+URGENT_NICE = -10
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,31 @@ def free_cores(pid: int, wished: tuple[int, ...] = ()) -> tuple[int, ...]:
     return tuple(sorted(set(range(os.cpu_count() or 1)) - taken))
 
 
-def on_cores(cores: tuple[int, ...]) -> Callable[[], None] | None:
-    """Return what a child does to stay on `cores`; None where no cores are asked for."""
-    return (lambda: os.sched_setaffinity(0, cores)) if cores else None
+def on_cores(cores: tuple[int, ...], urgent: bool = False) -> Callable[[], None] | None:
+    """Return what a child does to stay on `cores`, `urgent`ly where it may; None where nothing is asked for."""
+
+    def settle() -> None:
+        if cores:
+            os.sched_setaffinity(0, cores)
+        if urgent:
+            with contextlib.suppress(PermissionError):  # a higher priority takes root: without it the pause is longer
+                os.setpriority(os.PRIO_PROCESS, 0, URGENT_NICE)
+
+    return settle if cores or urgent else None
 
 
 def run_watched(
-    argv: list[str], watch: Watch, limit_s: float, cores: tuple[int, ...] = (), cwd: Path | None = None
+    argv: list[str],
+    watch: Watch,
+    limit_s: float,
+    cores: tuple[int, ...] = (),
+    cwd: Path | None = None,
+    urgent: bool = False,
+    env: dict[str, str] | None = None,
 ) -> tuple[int, str, float]:
     """Run a tool beside the target; return its exit code, its output, and its own CPU seconds.
+
+    `urgent`: at a higher priority, for a tool that keeps the target waiting.
 
     SIGINT after `limit_s` (py-spy then writes what it has; SIGTERM would lose it), then the group is killed: P207. A
     tool that somebody stopped (SIGSTOP) will not end in time, which is told at once.
@@ -94,8 +111,9 @@ def run_watched(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=cwd,
+        env=env,
         start_new_session=True,
-        preexec_fn=on_cores(cores),
+        preexec_fn=on_cores(cores, urgent),
     )
     deadline, used = time.monotonic() + limit_s, 0.0
     try:
