@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -123,8 +124,8 @@ def agreement_rows(agreements: Sequence[Agreement]) -> list[dict[str, Any]]:
             "pair": f"{pair.first} and {pair.second}",
             "overlap": pair.overlap,
             "k": pair.k,
-            "tau": pair.tau,
-            "rbo": pair.rbo,
+            "tau": None if math.isnan(pair.tau) else pair.tau,  # findings are JSON, which has no NaN
+            "rbo": None if math.isnan(pair.rbo) else pair.rbo,
             "keys": pair.keys,
             "same first": pair.same_first,
         }

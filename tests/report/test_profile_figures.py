@@ -30,7 +30,7 @@ RANKS = [
     for rank, (name, share) in enumerate((("mix", 60.0), ("steep", 25.0)), 1)
     for vote in ("pyspy-gil", "scalene-cpu")
 ]
-PAIRS = [{"pair": "pyspy-gil and scalene-cpu", "overlap": 0.8, "k": 5, "tau": float("nan"), "rbo": 0.7, "keys": 2}]
+PAIRS = [{"pair": "pyspy-gil and scalene-cpu", "overlap": 0.8, "k": 5, "tau": None, "rbo": 0.7, "keys": 2}]
 SNAPSHOTS = [
     {"second": t / 10, "series": name, "mb": 40 + rate * t}
     for name, rate in (("resident", 0.2), ("heap", 0.1))

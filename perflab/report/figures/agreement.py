@@ -46,9 +46,12 @@ def _rank(row: dict[str, float]) -> str:
 
 
 def _pairs(pairs: Table) -> str:
-    words = [
-        f" {p['pair']}: {100 * p['overlap']:.0f} % of the first {p['k']} shared, rank-biased overlap {p['rbo']:.2f}, "
-        f"tau-b {'not defined' if p['tau'] != p['tau'] else format(p['tau'], '.2f')}."
+    return "".join(
+        f" {p['pair']}: {100 * p['overlap']:.0f} % of the first {p['k']} shared, rank-biased overlap "
+        f"{_figure(p['rbo'])}, tau-b {_figure(p['tau'])}."
         for p in pairs
-    ]
-    return "".join(words)
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.2f}"
