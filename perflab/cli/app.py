@@ -122,6 +122,20 @@ def profile(
     raise typer.Exit(command_line.run_profile(system, variant, seconds, json_, open_))
 
 
+@app.command(epilog="Examples: perflab diff RUN_A RUN_B | perflab diff RUN RUN --candidate optimised")
+def diff(
+    run_a: Annotated[str, typer.Argument(help="The run to compare with: id, its beginning, or folder.")],
+    run_b: Annotated[str, typer.Argument(help="The run to look at; may be the same one.")],
+    variant: Annotated[str, typer.Option(help="The variant whose profile is taken from RUN_A.")] = "baseline",
+    candidate: Annotated[str, typer.Option(help="The variant taken from RUN_B; empty = the same.")] = "",
+    json_: JsonOption = False,
+) -> None:
+    """Say which functions cost more or less CPU per unit of work in another run or variant, with intervals."""
+    from perflab.cli.diff import show_difference
+
+    raise typer.Exit(show_difference(run_a, run_b, variant, candidate, json_))
+
+
 @app.command(epilog="Example: perflab report   (all pages again, from what is stored)")
 def report(run: Annotated[str, typer.Argument(help="A run's id or folder; empty = the newest.")] = "") -> None:
     """Build a run's pages and the index again from stored findings and samples."""

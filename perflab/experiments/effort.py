@@ -34,6 +34,7 @@ class Effort:
     block_half_width: float = 0.0  # blocks go on until CPU's interval is this narrow; 0 = `blocks`, no more
     blocks_cap_s: float = 0.0  # seconds after which they end in any case
     confirm_cap_s: float = 0.0
+    why_pairs: int = 3  # pairs of profiled stretches behind a better or worse: about 15 s for each three
     budget_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -64,7 +65,7 @@ QUICK = Effort(
         "01_how_numbers_lie": 30,
         "10_baseline_profile": 85,
         "11_baseline_load": 80,
-        "30_prototype": 340,
+        "30_prototype": 355,
         "40_scalability": 10,
         "41_monitoring": 15,
         "90_verdict": 10,
@@ -95,6 +96,7 @@ FULL = Effort(
     block_half_width=0.02,
     blocks_cap_s=2700.0,
     confirm_cap_s=5400.0,
+    why_pairs=12,
     budget_s={
         "setup": 90,
         "00_machine": 90,
@@ -146,4 +148,4 @@ def estimate_s(system: System, effort: str) -> dict[str, float]:
     arms = 3 + (2 + min(len(system.flag), sizes.confirm_flags) if system.flag else 0)
     blocks = arms * sizes.blocks * 2 * BLOCK_TRIAL_S
     estimate = {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
-    return {**estimate, "30_prototype": matrix * (1 + judged) + blocks}
+    return {**estimate, "30_prototype": matrix * (1 + judged) + blocks + 5 * sizes.why_pairs}
