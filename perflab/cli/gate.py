@@ -64,8 +64,7 @@ def run_gate(
     from perflab.experiments.gate import USUAL, check_blocks, gate_plan
     from perflab.experiments.gate import run_gate as measure
 
-    judged = columns_of(metric) if metric else tuple(dict.fromkeys(c for s in suspects for c in columns_of(s.metric)))
-    judged = judged or USUAL
+    judged = columns_of(metric) if metric else _columns_of_all(suspects) or USUAL
     chosen = variant or system.judge
     with exclusive(reports), _last_good(baseline, system, chosen) as (good, suspect):
         run = create_run(suspect, str(system.path), "quick", int(sizes.get("seed", 7)), reports)
@@ -140,13 +139,24 @@ def columns_of(metric: str) -> tuple[str, ...]:
         return ("added_p50_ms",)
     if "p95" in text:
         return ("p95_ms",)
-    if any(word in text for word in ("rate", "users", "sessions", "throughput")):
+    if "error" not in text and any(word in text for word in ("rate", "users", "sessions", "throughput")):
         return ("cpu_ms_per_unit", "p50_ms")
     if any(word in text for word in ("latency", "response", "time", "p50")):
         return ("p50_ms",)
     raise UsageError(
         f"The gate cannot measure {metric!r} again", "CPU, latency, p95, memory or a metric of the history"
     )
+
+
+def _columns_of_all(suspects: Sequence[Named]) -> tuple[str, ...]:
+    """Return the figures that decide on all suspects; what the gate cannot measure again is named on stderr."""
+    found: dict[str, None] = {}
+    for named in suspects:
+        try:
+            found |= dict.fromkeys(columns_of(named.metric))
+        except UsageError as error:
+            typer.echo(f"perflab: note: {error}", err=True)
+    return tuple(found)
 
 
 class _Sizes(argparse.ArgumentParser):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_BYTES = 8 * 2**20  # of one run's file; a real one has about 10 kB
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1, "memory_limit": "1GB", "autoinstall_known_extensions": False,
+}  # fmt: skip
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 
 
@@ -99,17 +102,28 @@ def _connection() -> duckdb.DuckDBPyConnection:
     """Return DuckDB in memory, on one thread, that neither fetches extensions nor reads a user's settings."""
     import duckdb
 
-    return duckdb.connect(":memory:", config={"threads": 1, "autoinstall_known_extensions": False})
+    return duckdb.connect(":memory:", config=_SETTINGS)
+
+
+# What each column is read as; a foreign file whose values do not fit is left out, a missing text is empty.
+_READ = {
+    "time": 'CAST("time" AS TIMESTAMP)',
+    "value": """COALESCE(CAST("value" AS DOUBLE), 'nan')""",
+    "low": 'CAST("low" AS DOUBLE)',
+    "high": 'CAST("high" AS DOUBLE)',
+    "n": 'COALESCE(CAST("n" AS BIGINT), 0)',
+    "lower_is_better": 'COALESCE(CAST("lower_is_better" AS BOOLEAN), TRUE)',
+    "trusted": 'COALESCE(CAST("trusted" AS BOOLEAN), FALSE)',
+}
 
 
 def _select(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], where: str, values: Sequence[str]
 ) -> list[Row]:
-    condition = f"WHERE {where}" if where else ""
-    query = f"SELECT {', '.join(f'{chr(34)}{name}{chr(34)}' for name in COLUMNS)} FROM read_parquet(?) {condition}"
-    names = [str(path) for path in files]
-    found = connection.execute(f"{query} ORDER BY time, run_id, metric", [names, *values]).fetchall()
-    return [Row(*row) for row in found]
+    columns = ", ".join(_READ.get(name, f"COALESCE(CAST(\"{name}\" AS VARCHAR), '')") for name in COLUMNS)
+    condition = f'"time" IS NOT NULL AND ({where or "TRUE"})'
+    query = f"SELECT {columns} FROM read_parquet(?) WHERE {condition} ORDER BY time, run_id, metric"
+    return [Row(*row) for row in connection.execute(query, [[str(path) for path in files], *values]).fetchall()]
 
 
 def _readable(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[list[Path], list[str]]:

@@ -120,6 +120,11 @@ def test_metrics_of_the_history_lead_to_figures_of_the_gate(metric, columns):
     assert columns_of(metric) == columns
 
 
+def test_what_the_gate_cannot_measure_again_is_said():
+    with pytest.raises(UsageError, match="cannot measure 'error_rate' again"):
+        columns_of("error_rate")
+
+
 def test_a_ref_is_checked_out_and_removed_and_the_tree_is_left_alone(tmp_path):
     toml = notes_repository.make(tmp_path / "repo")
     notes_repository.slow_down(toml, 0.004)

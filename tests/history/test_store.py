@@ -58,6 +58,21 @@ def test_a_damaged_file_is_one_line_and_the_rest_is_used(tmp_path, damage):
     assert len(problems) == 1 and path.name in problems[0] and "--rebuild" in problems[0] and "\n" not in problems[0]
 
 
+def test_a_foreign_file_never_reaches_a_series_as_something_else(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    store = HistoryStore(tmp_path)
+    store.add(make_run(tmp_path, 1))
+    good = pq.read_table(next(store.folder.iterdir()))
+    words = good.set_column(good.schema.get_field_index("value"), "value", pa.array(["fast"] * len(good)))
+    pq.write_table(words, store.folder / "words.parquet")
+    pq.write_table(pa.table({"x": [1]}), store.folder / "other.parquet")
+    rows, problems = store.rows()
+    assert len(rows) == 3 and all(isinstance(row.value, float) for row in rows)
+    assert sorted(line.split()[0] for line in problems) == ["other.parquet", "words.parquet"]
+
+
 def test_a_file_beyond_all_reason_is_not_opened(tmp_path, monkeypatch):
     store = HistoryStore(tmp_path)
     store.add(make_run(tmp_path, 1))
