@@ -114,7 +114,7 @@ def clean_scalene(study: Study, say: Say) -> list[Bar]:
     wrong: list[str] = []
     done = 0
     for number in range(CLEAN_RUNS):
-        table, problem = attempt(lambda: scalene_on_gateway(study, "", 3.0, mixed=True))
+        table, problem = attempt(lambda: scalene_on_gateway(study, "", 4.0, mixed=True))
         if table:
             done += 1
             shares = table.by_function(instrument="scalene", view="cpu", attribution="own")

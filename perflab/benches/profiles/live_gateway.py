@@ -14,6 +14,7 @@ from perflab.errors import InstrumentFailure
 from perflab.experiments.profile import source_root
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
+from perflab.instrument.gates import REJECT_SAMPLES
 from perflab.instrument.interface import Target
 from perflab.instrument.pyspy import PySpy
 from perflab.instrument.scalene import Scalene
@@ -21,6 +22,7 @@ from perflab.instrument.table import ProfileTable
 from perflab.system.launch import RunningSystem
 
 SETTLE_S = 5.0
+SHORT_SETTLE_S = 1.5  # of a gateway that is launched for one capture: start-up is taken out of it anyway
 USERS = 20
 LONGEST_S = 290.0
 Key = tuple[str, str]
@@ -78,11 +80,11 @@ def scalene_on_gateway(
     study: Study, plant: str, seconds: float, variant: str = "baseline", mixed: bool = False
 ) -> ProfileTable:
     """Launch a fresh gateway under scalene, load it, and return its table; raises InstrumentFailure."""
-    scalene, root, tables = Scalene(), source_root(study), []
+    scalene, root, tables = Scalene(min_samples=REJECT_SAMPLES), source_root(study), []
     folder = study.run.folder("profiles")
 
     def during(running: RunningSystem) -> bool:
-        time.sleep(SETTLE_S / 2)
+        time.sleep(SHORT_SETTLE_S)
         process = running.processes["gateway"]
         target = Target(root, pid=process.pid, log_path=process.log_path, cores=study.cores.others)
         tables.append(scalene.parse(scalene.capture(target, seconds, folder), root))
