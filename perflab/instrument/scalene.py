@@ -39,7 +39,7 @@ HANDLER_LIMIT_S = 15.0
 SWITCH_ON = signal.SIGILL  # what `scalene.profile --on` sends, without a second of CPU for importing scalene
 SAMPLING_S = 0.001  # CPU timers fire on kernel ticks (4 ms): a longer interval misses short bursts of paced work,
 # measured at 10 ms: 13 samples instead of 490, and 7 % for a function that takes 58 %. It costs little: CPU per turn
-# of the reference system x 1.18 at 1 ms, x 1.16 at 4 ms, with or without stacks
+# of the reference system x 1.18 to 1.25 at 1 ms, x 1.16 at 4 ms, with or without stacks
 ALLOCATION_WINDOW = "1048576"  # bytes; must equal the environment variable, or scalene starts a child
 
 

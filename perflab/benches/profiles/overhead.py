@@ -77,7 +77,7 @@ def bars(say: Say) -> list[Bar]:
 
 
 def _ratio(group: Group, name: str) -> Bar:
-    limit = LIMITS.get(name, LIMITS[name.split("-")[0]])
+    limit = LIMITS[name if name in LIMITS else name.split("-")[0]]
     value = group.cost[name] / group.base if name in group.captures else None
     detail: dict[str, Any] = {"cpu_ms_per_turn": group.cost, "problem": group.problems.get(name, "")}
     if capture := group.captures.get(name):
