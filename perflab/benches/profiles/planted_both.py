@@ -54,7 +54,7 @@ def _attached(live: Live) -> ProfileTable:
 def _standalone(study: Study, ranks: dict[str, list[int]], say: Say) -> None:
     chosen: Program = program(study)
     for _ in range(RUNS):
-        take = partial(chosen.profiled, "blend", Scalene(), 2.0)
+        take = partial(chosen.profiled, "blend", Scalene(min_samples=100), 3.0)
         ranks["scalene"].append(_rank(take, "scalene", "cpu", "cpu_percent", IN_PROGRAM))
     say(f"  scalene: {ranks['scalene']}")
 

@@ -52,7 +52,7 @@ def take(shaped: np.ndarray) -> float:
 def blend() -> int:
     """Work in fresh memory."""
     total = 0
-    for _ in range(6):
+    for _ in range(60):
         block = bytearray(65_536)
         for low in block[:400]:
             total += low
