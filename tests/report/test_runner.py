@@ -135,8 +135,9 @@ def test_no_orphan_after_the_caller_ends(tmp_path: Path, signum: int) -> None:
         "run_notebook(Path(sys.argv[1]), {}, Path(sys.argv[2]), timeout_s=120)"
     )
     before, files = kernels(), left_behind(tmp_path)
-    caller = subprocess.Popen([sys.executable, "-c", code, str(NOTEBOOKS / "endless.ipynb"), str(tmp_path / "x.ipynb")],
-                              cwd=tmp_path, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    command = [sys.executable, "-c", code, str(NOTEBOOKS / "endless.ipynb"), str(tmp_path / "x.ipynb")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    caller = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, env=environment)
     deadline = time.monotonic() + 60
     while len(kernels() - before) < 3 and time.monotonic() < deadline:  # caller, runner, kernel
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""One client for the life of the gateway, in a library with httpx's interface: connections are kept alive and shared."""
+"""One client for the life of the gateway, in a library with httpx's interface: kept-alive connections, shared."""
 
 from __future__ import annotations
 
