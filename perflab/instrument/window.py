@@ -14,6 +14,7 @@ from pathlib import Path
 from perflab.instrument import proc
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.failures import failure
+from perflab.system.process import child_setup
 
 TAIL_LINES = 20
 URGENT_NICE = -10
@@ -76,17 +77,17 @@ def free_cores(pid: int, wished: tuple[int, ...] = ()) -> tuple[int, ...]:
     return tuple(sorted(set(range(os.cpu_count() or 1)) - taken))
 
 
-def on_cores(cores: tuple[int, ...], urgent: bool = False) -> Callable[[], None] | None:
-    """Return what a child does to stay on `cores`, `urgent`ly where it may; None where nothing is asked for."""
+def on_cores(cores: tuple[int, ...], urgent: bool = False) -> Callable[[], None]:
+    """Return what a child does to end with its parent and to stay on `cores`, if any, `urgent`ly where it may."""
+    first = child_setup(cores)
 
     def settle() -> None:
-        if cores:
-            os.sched_setaffinity(0, cores)
+        first()
         if urgent:
             with contextlib.suppress(PermissionError):  # a higher priority takes root: without it the pause is longer
                 os.setpriority(os.PRIO_PROCESS, 0, URGENT_NICE)
 
-    return settle if cores or urgent else None
+    return settle
 
 
 def run_watched(

@@ -19,6 +19,7 @@ from perflab.errors import InstrumentFailure
 from perflab.instrument import proc
 from perflab.instrument.interface import Target
 from perflab.instrument.window import kill_group
+from perflab.system.process import child_setup
 
 MARK = "PERFLAB_FAULT"
 PROGRAM = "fault_target.py"
@@ -79,7 +80,7 @@ class Yard:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, [core]),
+                preexec_fn=child_setup((core,)),
             )
         self.running.append(popen)
         deadline = time.monotonic() + 20

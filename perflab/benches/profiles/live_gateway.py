@@ -20,6 +20,7 @@ from perflab.instrument.pyspy import PySpy
 from perflab.instrument.scalene import Scalene
 from perflab.instrument.table import ProfileTable
 from perflab.system.launch import RunningSystem
+from perflab.system.process import child_setup
 
 SETTLE_S = 5.0
 SHORT_SETTLE_S = 1.5  # of a gateway that is launched for one capture: start-up is taken out of it anyway
@@ -111,14 +112,10 @@ def _spec(study: Study, plant: str, variant: str, length: float, mixed: bool) ->
 @contextmanager
 def hog(core: int, duty: float) -> Iterator[None]:
     """Burn a share of one core beside the target, in stretches of 20 ms."""
-    import os
-
     if duty <= 0:
         yield
         return
-    popen = subprocess.Popen(
-        [sys.executable, "-c", _HOG.format(duty=duty)], preexec_fn=lambda: os.sched_setaffinity(0, (core,))
-    )
+    popen = subprocess.Popen([sys.executable, "-c", _HOG.format(duty=duty)], preexec_fn=child_setup((core,)))
     try:
         time.sleep(0.2)
         yield
