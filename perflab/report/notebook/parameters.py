@@ -109,19 +109,19 @@ def checked(parameter: Parameter, value: object, where: str) -> Value:
         value = float(value)
     if type(value) is not wanted:  # not isinstance: True is an int, and that is never what was meant
         raise UsageError(
-            f"{where}: parameter `{parameter.name}` was given {value!r} ({type(value).__name__})",
+            f"N102 {where}: parameter `{parameter.name}` was given {value!r} ({type(value).__name__})",
             f"it must be {parameter.type} ({parameter.help or 'no help'})",
         )
     assert isinstance(value, int | float | str | bool)
     if parameter.choices and str(value) not in parameter.choices:
         raise UsageError(
-            f"{where}: parameter `{parameter.name}` was given {value!r}",
+            f"N102 {where}: parameter `{parameter.name}` was given {value!r}",
             f"it must be one of {', '.join(parameter.choices)}",
         )
     low, high = parameter.low, parameter.high
     if low is not None and high is not None and not isinstance(value, str) and not low <= value <= high:
         raise UsageError(
-            f"{where}: parameter `{parameter.name}` was given {value!r}",
+            f"N102 {where}: parameter `{parameter.name}` was given {value!r}",
             f"it must lie in {parameter.low:g}..{parameter.high:g}",
         )
     return value
@@ -135,7 +135,7 @@ def check_parameters(path: Path, given: Mapping[str, object]) -> dict[str, Value
             close = difflib.get_close_matches(name, declared, n=1)
             hint = f"did you mean `{close[0]}`? " if close else ""
             names = ", ".join(declared) or "none"
-            raise UsageError(f"{path.name}: unknown parameter `{name}`", f"{hint}(declared: {names})")
+            raise UsageError(f"N101 {path.name}: unknown parameter `{name}`", f"{hint}(declared: {names})")
     return {name: checked(declared[name], value, path.name) for name, value in given.items()}
 
 
