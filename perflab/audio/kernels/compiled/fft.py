@@ -1,0 +1,108 @@
+"""The compiled half of the batched Fourier transform: radix four in place, one lane per transform."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from perflab.audio.kernels.compiled.simd import add, fma, load, mul, splat, store, sub
+from perflab.audio.kernels.lanes import LANES
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _butterfly(re: Any, im: Any, at: Any, apart: Any) -> Any:
+    """Return the four-point transform of the rows at `at`, `apart` apart."""
+    ar, ai, br, bi = load(re, at), load(im, at), load(re, at + apart), load(im, at + apart)
+    at += 2 * apart
+    cr, ci, dr, di = load(re, at), load(im, at), load(re, at + apart), load(im, at + apart)
+    er, ei, fr, fi = add(ar, cr), add(ai, ci), sub(ar, cr), sub(ai, ci)
+    gr, gi, hr, hi = add(br, dr), add(bi, di), sub(br, dr), sub(bi, di)
+    return (add(er, gr), add(ei, gi), add(fr, hi), sub(fi, hr), sub(er, gr), sub(ei, gi), sub(fr, hi), add(fi, hr))
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _turn(re: Any, im: Any, at: Any, xr: Any, xi: Any, twiddle: Any, t: Any) -> None:
+    """Write (xr + i xi) times the twiddle at `t` (cosine, sine, -sine)."""
+    c, s, n = splat(twiddle, t), splat(twiddle, t + 1), splat(twiddle, t + 2)
+    store(re, at, fma(xr, c, mul(xi, n)))
+    store(im, at, fma(xr, s, mul(xi, c)))
+
+
+@njit(cache=True, nogil=True)
+def _pass(re: Any, im: Any, to_re: Any, to_im: Any, points: int, length: int, twiddle: Any) -> None:
+    """One pass over blocks of `length` points, in place or into other planes; the first point needs no twiddle.
+
+    `twiddle`: flat [length / 4, 9], for k = 1, 2, 3 cosine, sine and -sine of -2 pi k p / length.
+    """
+    apart = length // 4 * LANES
+    for p in range(length // 4):
+        for at in range(p * LANES, points * LANES, length * LANES):
+            ar, ai, br, bi, cr, ci, dr, di = _butterfly(re, im, at, apart)
+            store(to_re, at, ar)
+            store(to_im, at, ai)
+            if p == 0:
+                store(to_re, at + apart, br)
+                store(to_im, at + apart, bi)
+                store(to_re, at + 2 * apart, cr)
+                store(to_im, at + 2 * apart, ci)
+                store(to_re, at + 3 * apart, dr)
+                store(to_im, at + 3 * apart, di)
+            else:
+                _turn(to_re, to_im, at + apart, br, bi, twiddle, 9 * p)
+                _turn(to_re, to_im, at + 2 * apart, cr, ci, twiddle, 9 * p + 3)
+                _turn(to_re, to_im, at + 3 * apart, dr, di, twiddle, 9 * p + 6)
+
+
+@njit(cache=True, nogil=True)
+def _last4(re: Any, im: Any, to_re: Any, to_im: Any, points: int, order: Any) -> None:
+    """The last pass: blocks of four points, written where their frequencies belong."""
+    for row in range(0, points, 4):
+        ar, ai, br, bi, cr, ci, dr, di = _butterfly(re, im, row * LANES, LANES)
+        to = order[row] * LANES
+        store(to_re, to, ar)
+        store(to_im, to, ai)
+        to += points // 4 * LANES
+        store(to_re, to, br)
+        store(to_im, to, bi)
+        to += points // 4 * LANES
+        store(to_re, to, cr)
+        store(to_im, to, ci)
+        to += points // 4 * LANES
+        store(to_re, to, dr)
+        store(to_im, to, di)
+
+
+@njit(cache=True, nogil=True)
+def _last2(re: Any, im: Any, to_re: Any, to_im: Any, points: int, order: Any) -> None:
+    """The last pass of an odd power of two: blocks of two points."""
+    for row in range(0, points, 2):
+        at, to = row * LANES, order[row] * LANES
+        ar, ai, br, bi = load(re, at), load(im, at), load(re, at + LANES), load(im, at + LANES)
+        store(to_re, to, add(ar, br))
+        store(to_im, to, add(ai, bi))
+        store(to_re, to + points // 2 * LANES, sub(ar, br))
+        store(to_im, to + points // 2 * LANES, sub(ai, bi))
+
+
+@njit(cache=True, nogil=True)
+def transform(re: Any, im: Any, to_re: Any, to_im: Any, held_re: Any, held_im: Any, twiddle: Any, order: Any) -> None:
+    """Transform all groups: planes [groups, points, LANES]; `held_*` [points * LANES] is scratch.
+
+    `order`: int64 [points], the frequency of each place after the passes in place. The scratch is all that the inner
+    passes touch, so that they stay in the nearest cache.
+    """
+    points, size = order.size, order.size * LANES
+    for group in range(re.shape[0]):
+        from_re, from_im = re[group].reshape(size), im[group].reshape(size)
+        last_re, last_im = to_re[group].reshape(size), to_im[group].reshape(size)
+        length, at = points, 0
+        while length > 4:
+            _pass(from_re, from_im, held_re, held_im, points, length, twiddle[at:])
+            from_re, from_im = held_re, held_im
+            at += 9 * (length // 4)
+            length //= 4
+        if length == 4:
+            _last4(from_re, from_im, last_re, last_im, points, order)
+        else:
+            _last2(from_re, from_im, last_re, last_im, points, order)

@@ -1,0 +1,51 @@
+"""Integers of a stated width inside numba, which widens every sum to 64 bits: half as many fit a register then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+
+from perflab.audio.kernels.compiled.untyped import intrinsic, types
+
+_BITS32, _FLOAT = ir.IntType(32), ir.FloatType()
+
+
+def _binary32(operation: str, name: str) -> Any:
+    def typed(_typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return getattr(builder, operation)(*arguments)
+
+        return types.int32(types.int32, types.int32), generate
+
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
+
+
+add32, sub32, mul32 = _binary32("add", "add32"), _binary32("sub", "sub32"), _binary32("mul", "mul32")
+and32, or32, xor32 = _binary32("and_", "and32"), _binary32("or_", "or32"), _binary32("xor", "xor32")
+shl32, shr32 = _binary32("shl", "shl32"), _binary32("ashr", "shr32")
+
+
+def _chosen(sign: str, name: str) -> Any:
+    def typed(_typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.select(builder.icmp_signed(sign, *arguments), *arguments)
+
+        return types.int32(types.int32, types.int32), generate
+
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
+
+
+min32, max32 = _chosen("<", "min32"), _chosen(">", "max32")
+
+
+@intrinsic
+def float_bits(_typing: Any, value: Any) -> Any:
+    """Return the 32 bits of a non-negative int32 as float32: exponent and leading bits, without a count of zeros."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(builder.sitofp(arguments[0], _FLOAT), _BITS32)
+
+    return types.int32(types.int32), generate

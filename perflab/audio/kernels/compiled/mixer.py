@@ -1,0 +1,64 @@
+"""The compiled half of the mixer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from perflab.audio.kernels.compiled.integers import add32, max32, min32, sub32
+
+SLICE = 2048  # samples summed at once: the sums stay in the nearest cache while all parties are read
+
+
+@njit(cache=True, nogil=True)
+def _sum(pcm: Any, begin: int, end: int, active: Any, total: Any) -> None:
+    """Sum the samples from `begin` to `end` of all active rows of `pcm`, four rows for each access to the sums."""
+    total[:] = 0
+    rows = np.flatnonzero(active)
+    fours = rows.size // 4 * 4
+    for at in range(0, fours, 4):
+        a, b = pcm[rows[at], begin:end], pcm[rows[at + 1], begin:end]
+        c, d = pcm[rows[at + 2], begin:end], pcm[rows[at + 3], begin:end]
+        for k in range(end - begin):
+            left, right = add32(np.int32(a[k]), np.int32(b[k])), add32(np.int32(c[k]), np.int32(d[k]))
+            total[k] = add32(total[k], add32(left, right))
+    for at in range(fours, rows.size):
+        row = pcm[rows[at], begin:end]
+        for k in range(end - begin):
+            total[k] = add32(total[k], np.int32(row[k]))
+
+
+@njit(cache=True, nogil=True)
+def _saturated(value: Any) -> Any:
+    return np.int16(max32(min32(value, np.int32(32767)), np.int32(-32768)))
+
+
+@njit(cache=True, nogil=True)
+def mix_minus(pcm: Any, out: Any, active: Any) -> None:
+    """Write into each active row of `out` the sum of the other active rows of `pcm`, saturated; else zeros."""
+    sums = np.empty(SLICE, dtype=np.int32)
+    for begin in range(0, pcm.shape[1], SLICE):
+        end = min(begin + SLICE, pcm.shape[1])
+        total = sums[: end - begin]
+        _sum(pcm, begin, end, active, total)
+        for party in range(active.size):
+            own, heard = pcm[party, begin:end], out[party, begin:end]
+            if not active[party]:
+                heard[:] = 0
+                continue
+            for k in range(end - begin):
+                heard[k] = _saturated(sub32(total[k], np.int32(own[k])))
+
+
+@njit(cache=True, nogil=True)
+def mix(pcm: Any, out: Any, active: Any) -> None:
+    """Write the sum of the active rows of `pcm` into `out` int16 [n], saturated."""
+    sums = np.empty(SLICE, dtype=np.int32)
+    for begin in range(0, out.size, SLICE):
+        end = min(begin + SLICE, out.size)
+        total = sums[: end - begin]
+        _sum(pcm, begin, end, active, total)
+        for k in range(end - begin):
+            out[begin + k] = _saturated(total[k])

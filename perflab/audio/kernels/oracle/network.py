@@ -1,0 +1,36 @@
+"""Loss and jitter buffer for one session, step by step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def lost_packets(drawn: Sequence[float], enter: float, leave: float, loss: float) -> list[bool]:
+    """Return which packets are lost, from one uniform number for the start and one after each packet."""
+    bad, lost = drawn[0] < loss, []
+    for number in drawn[1:]:
+        lost.append(bad)
+        bad = not number < leave if bad else number < enter
+    return lost
+
+
+def playout(delays_ms: Sequence[float], memory: float, spread: float, spurt: int) -> tuple[int, int, float]:
+    """Return packets lost, packets late, and the mean delay of those played in ms (NaN when none was)."""
+    known = [delay for delay in delays_ms if not math.isnan(delay)]
+    if not known:
+        return len(delays_ms), 0, math.nan
+    mean, deviation = known[0], known[0] / 2
+    wait, late, waits = mean + spread * deviation, 0, []
+    for packet, delay in enumerate(delays_ms):
+        if packet % spurt == 0:
+            wait = mean + spread * deviation
+        if math.isnan(delay):
+            continue
+        if delay > wait:
+            late += 1
+        else:
+            waits.append(wait)
+        deviation = memory * deviation + (1 - memory) * abs(delay - mean)
+        mean = memory * mean + (1 - memory) * delay
+    return len(delays_ms) - len(known), late, sum(waits) / len(waits) if waits else math.nan

@@ -1,0 +1,75 @@
+"""Compile, or load from the cache, everything before the first caller waits for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from perflab.audio.kernels import g711
+from perflab.audio.kernels.dtmf import DtmfDetector
+from perflab.audio.kernels.fft import BatchFFT
+from perflab.audio.kernels.gilbert import lost_packets
+from perflab.audio.kernels.jitter import simulate
+from perflab.audio.kernels.level import level
+from perflab.audio.kernels.mixer import mix, mix_minus
+from perflab.audio.kernels.resampler import Resampler
+
+Say = Callable[[str], None]
+
+
+def warm_up(say: Say) -> float:
+    """Call every kernel once on silence and return the seconds that it took; `say` gets one line per kernel.
+
+    The first call of any compiled function costs most of a second, cached or not, and compiling takes seconds more:
+    a server does this before it accepts traffic, or its first callers wait.
+    """
+    began = time.perf_counter()
+    for number, (name, call) in enumerate(STEPS.items(), 1):
+        start = time.perf_counter()
+        call()
+        say(f"kernels {number}/{len(STEPS)}: {name} ready after {time.perf_counter() - start:.2f} s")
+    return time.perf_counter() - began
+
+
+def _resampler() -> None:
+    kernel = Resampler(48_000, 16_000, 1)
+    kernel.process(np.zeros((1, kernel.frame_in), np.int16), np.zeros((1, kernel.frame_out), np.int16))
+
+
+def _g711() -> None:
+    pcm, codes = np.zeros((1, 160), np.int16), np.zeros((1, 160), np.uint8)
+    for law in g711.LAWS:
+        g711.decode(g711.encode(pcm, codes, law), pcm, law)  # type: ignore[arg-type]
+
+
+def _level() -> None:
+    level(np.zeros((1, 160), np.int16), np.zeros((1, 2), np.float32))
+
+
+def _mixer() -> None:
+    pcm = np.zeros((2, 160), np.int16)
+    mix(pcm, np.zeros(160, np.int16))
+    mix_minus(pcm, np.zeros_like(pcm))
+
+
+def _fft() -> None:
+    kernel = BatchFFT(256, 1)
+    kernel.forward(*kernel.planes(), *kernel.planes())
+
+
+def _network() -> None:
+    lost_packets(1, 10, 0.1, 2.0, seed=0)
+    simulate(np.zeros((1, 10)))
+
+
+STEPS: dict[str, Callable[[], object]] = {
+    "resampler": _resampler,
+    "G.711": _g711,
+    "level": _level,
+    "mixer": _mixer,
+    "FFT": _fft,
+    "DTMF": lambda: DtmfDetector(8_000, 160).keys(np.zeros((1, 160), np.int16)),
+    "loss and jitter": _network,
+}

@@ -1,0 +1,89 @@
+"""Loss in bursts and the jitter buffer: against plain walks, against known truth, and for what is refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from perflab.audio.kernels.gilbert import lost_packets, transition
+from perflab.audio.kernels.jitter import simulate
+from perflab.audio.kernels.lanes import lanes_of
+from perflab.audio.kernels.oracle import network as plain
+from perflab.audio.kernels.warm_up import STEPS, warm_up
+from perflab.errors import UsageError
+
+
+def test_the_walk_is_that_of_the_oracle() -> None:
+    drawn = np.random.default_rng(4).random((3, 501))
+    lost = lost_packets(3, 500, 0.2, 3.0, seed=4)
+    assert lost.tolist() == [plain.lost_packets(row.tolist(), *transition(0.2, 3.0), 0.2) for row in drawn]
+
+
+@pytest.mark.parametrize(("loss", "burst"), [(0.05, 1.0 / 0.95), (0.1, 2.0), (0.2, 5.0)])
+def test_loss_and_bursts_are_those_asked_for(loss: float, burst: float) -> None:
+    lost = lost_packets(200, 5_000, loss, burst, seed=1)
+    starts = lost & ~np.pad(lost, ((0, 0), (1, 0)))[:, :-1]
+    assert lost.mean() == pytest.approx(loss, rel=0.03)
+    assert lost.sum() / starts.sum() == pytest.approx(burst, rel=0.03)
+    assert not lost_packets(2, 50, 0.0, 1.0, seed=1).any()
+
+
+def test_playout_is_that_of_the_oracle() -> None:
+    rng = np.random.default_rng(2)
+    delays = 30 + rng.gamma(2, 8, (12, 400))
+    delays[rng.random(delays.shape) < 0.1] = np.nan
+    delays[5], delays[6, :60] = np.nan, np.nan
+    made = simulate(delays, memory=0.99)
+    wanted = [plain.playout(row.tolist(), 0.99, 4.0, 50) for row in delays]
+    assert made.lost.tolist() == [row[0] for row in wanted]
+    assert made.late.tolist() == [row[1] for row in wanted]
+    assert made.delay_ms == pytest.approx([row[2] for row in wanted], nan_ok=True)
+    assert math.isnan(made.delay_ms[5])
+
+
+def test_more_spread_means_fewer_late_packets_and_more_delay() -> None:
+    delays = 30 + np.random.default_rng(3).gamma(2, 8, (50, 1_000))
+    few, many = simulate(delays, spread=1.0), simulate(delays, spread=6.0)
+    assert few.late.sum() > 10 * many.late.sum()
+    assert few.delay_ms.mean() < many.delay_ms.mean()
+
+
+def test_one_session_changes_no_other() -> None:
+    delays = 30 + np.random.default_rng(3).gamma(2, 8, (8, 300))
+    spoilt = delays.copy()
+    spoilt[3] = np.nan
+    first, second = simulate(delays), simulate(spoilt)
+    assert np.array_equal(np.delete(first.delay_ms, 3), np.delete(second.delay_ms, 3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "burst", "said"), [(1.0, 2.0, "loss of 1"), (-0.1, 2, "loss of -0.1"), (0.5, 0.5, "Bursts"),
+                                (0.9, 2, "long enough"), (math.nan, 2, "loss of nan"), (0.1, math.nan, "Bursts of nan")]
+)  # fmt: skip
+def test_chains_that_cannot_be_are_refused(loss: float, burst: float, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        lost_packets(1, 10, loss, burst, seed=1)
+
+
+def test_bad_delays_are_refused() -> None:
+    for wrong, said in ((np.zeros(5), "float64"), (np.zeros((0, 5)), "float64"), (np.full((1, 2), -1.0), "negative"),
+                        (np.full((1, 2), np.inf), "infinite")):  # fmt: skip
+        with pytest.raises(UsageError, match=said):
+            simulate(wrong)
+    with pytest.raises(UsageError, match="Memory 1"):
+        simulate(np.zeros((1, 2)), memory=1.0)
+    with pytest.raises(UsageError, match="0 sessions"):
+        lost_packets(0, 10, 0.1, 2, seed=1)
+
+
+def test_lanes_follow_the_processor() -> None:
+    assert [lanes_of(found) for found in ({}, {"avx": True}, {"avx": True, "avx512f": True})] == [4, 8, 16]
+
+
+def test_warming_up_says_a_line_per_kernel() -> None:
+    lines: list[str] = []
+    assert warm_up(lines.append) > 0
+    assert len(lines) == len(STEPS)
+    assert lines[0].startswith(f"kernels 1/{len(STEPS)}: resampler ready after")
