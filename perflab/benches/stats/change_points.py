@@ -126,7 +126,7 @@ def bars(say: Say) -> list[Bar]:
 
 def _speed(seconds: list[float]) -> Bar:
     worst, typical = 1e3 * max(seconds), 1e3 * float(np.median(seconds))
-    return Bar("9-speed", "change points of 1,000 runs with five steps, the slowest series", worst, "<=", 100.0, "ms",
+    return Bar("9-speed", "change points of 1,000 runs with five steps, CPU time, slowest series", worst, "<=", 100.0, "ms",
                n=len(seconds), detail={"median_ms": typical})  # fmt: skip
 
 
@@ -142,9 +142,9 @@ def _false_alarms(kind: str) -> Bar:
 def _score(places: list[list[int]], made: list[FloatArray]) -> Score:
     score = Score()
     for at, x in zip(places, made, strict=True):
-        began = time.perf_counter()
+        began = time.thread_time()  # one thread of pure work: its CPU time is its time on a machine that is free
         found = [point.index for point in change_points(x)]
-        score.seconds.append(time.perf_counter() - began)
+        score.seconds.append(time.thread_time() - began)
         score.add(found, at)
     return score
 
