@@ -24,6 +24,8 @@ def spike(
         [sys.executable, "-m", "perflab", "spike", "--system", str(root / system), "--time-scale", "0.2", *args],
         cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell starts background jobs with SIGINT ignored, and children inherit that: here it must arrive.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
