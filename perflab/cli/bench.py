@@ -17,6 +17,7 @@ FAMILIES = {
     "plants": "perflab.benches.plants",
     "stats": "perflab.benches.stats",
     "profiles": "perflab.benches.profiles",
+    "audio": "perflab.benches.audio",
 }
 
 

@@ -56,7 +56,7 @@ def _mixer() -> None:
 
 def _fft() -> None:
     kernel = BatchFFT(256, 1)
-    kernel.forward(*kernel.planes(), *kernel.planes())
+    kernel.forward(kernel.planes(), kernel.planes())
 
 
 def _network() -> None:

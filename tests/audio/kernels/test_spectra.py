@@ -19,9 +19,9 @@ def drawn(sessions: int, points: int) -> np.ndarray:
 
 def transformed(values: np.ndarray, kernel: BatchFFT) -> np.ndarray:
     into, out = kernel.planes(), kernel.planes()
-    kernel.enter(values, *into)
-    kernel.forward(*into, *out)
-    return kernel.leave(*out)
+    kernel.enter(values, into)
+    kernel.forward(into, out)
+    return kernel.leave(out)
 
 
 @pytest.mark.parametrize("points", [4, 8, 16, 32, 64, 128, 256, 512, 1024])
@@ -35,12 +35,12 @@ def test_a_lane_of_nan_spoils_itself_alone() -> None:
     kernel, values = BatchFFT(64, 20), drawn(20, 64)
     clean = transformed(values, kernel)
     into, out = kernel.planes(), kernel.planes()
-    kernel.enter(values, *into)
+    kernel.enter(values, into)
     spoilt = into[0].transpose(0, 2, 1).reshape(-1, 64)
     spoilt[3] = np.nan
     into[0][:] = spoilt.reshape(kernel.groups, -1, 64).transpose(0, 2, 1)
-    kernel.forward(*into, *out)
-    made = kernel.leave(*out)
+    kernel.forward(into, out)
+    made = kernel.leave(out)
     assert np.isnan(made[3]).all()
     assert np.array_equal(np.delete(made, 3, 0), np.delete(clean, 3, 0))
 
@@ -54,9 +54,9 @@ def test_bad_transforms_are_refused() -> None:
     kernel, values = BatchFFT(64, 2), drawn(2, 64)
     values[1, 5] = np.nan
     with pytest.raises(UsageError, match=r"rows \[1\]"):
-        kernel.enter(values, *kernel.planes())
-    with pytest.raises(UsageError, match="`out_im`"):
-        kernel.forward(*kernel.planes(), kernel.planes()[0], np.zeros((1, 3), np.float32))
+        kernel.enter(values, kernel.planes())
+    with pytest.raises(UsageError, match="`out`"):
+        kernel.forward(kernel.planes(), np.zeros((1, 3), np.float32))
 
 
 def keys_pcm(rate: int, samples: int, level: float = 6_000) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import njit
 
-from perflab.audio.kernels.compiled.simd import add, fma, load, mul, splat, store, sub
+from perflab.audio.kernels.compiled.simd import add, fma, fnma, load, mul, splat, store, sub
 from perflab.audio.kernels.lanes import LANES
 
 
@@ -23,9 +23,9 @@ def _butterfly(re: Any, im: Any, at: Any, apart: Any) -> Any:
 
 @njit(cache=True, nogil=True, inline="always")
 def _turn(re: Any, im: Any, at: Any, xr: Any, xi: Any, twiddle: Any, t: Any) -> None:
-    """Write (xr + i xi) times the twiddle at `t` (cosine, sine, -sine)."""
-    c, s, n = splat(twiddle, t), splat(twiddle, t + 1), splat(twiddle, t + 2)
-    store(re, at, fma(xr, c, mul(xi, n)))
+    """Write (xr + i xi) times the twiddle at `t` (cosine, sine)."""
+    c, s = splat(twiddle, t), splat(twiddle, t + 1)
+    store(re, at, fnma(xi, s, mul(xr, c)))
     store(im, at, fma(xr, s, mul(xi, c)))
 
 
@@ -33,7 +33,7 @@ def _turn(re: Any, im: Any, at: Any, xr: Any, xi: Any, twiddle: Any, t: Any) -> 
 def _pass(re: Any, im: Any, to_re: Any, to_im: Any, points: int, length: int, twiddle: Any) -> None:
     """One pass over blocks of `length` points, in place or into other planes; the first point needs no twiddle.
 
-    `twiddle`: flat [length / 4, 9], for k = 1, 2, 3 cosine, sine and -sine of -2 pi k p / length.
+    `twiddle`: flat [length / 4, 6], for k = 1, 2, 3 cosine and sine of -2 pi k p / length.
     """
     apart = length // 4 * LANES
     for p in range(length // 4):
@@ -49,9 +49,9 @@ def _pass(re: Any, im: Any, to_re: Any, to_im: Any, points: int, length: int, tw
                 store(to_re, at + 3 * apart, dr)
                 store(to_im, at + 3 * apart, di)
             else:
-                _turn(to_re, to_im, at + apart, br, bi, twiddle, 9 * p)
-                _turn(to_re, to_im, at + 2 * apart, cr, ci, twiddle, 9 * p + 3)
-                _turn(to_re, to_im, at + 3 * apart, dr, di, twiddle, 9 * p + 6)
+                _turn(to_re, to_im, at + apart, br, bi, twiddle, 6 * p)
+                _turn(to_re, to_im, at + 2 * apart, cr, ci, twiddle, 6 * p + 2)
+                _turn(to_re, to_im, at + 3 * apart, dr, di, twiddle, 6 * p + 4)
 
 
 @njit(cache=True, nogil=True)
@@ -86,21 +86,22 @@ def _last2(re: Any, im: Any, to_re: Any, to_im: Any, points: int, order: Any) ->
 
 
 @njit(cache=True, nogil=True)
-def transform(re: Any, im: Any, to_re: Any, to_im: Any, held_re: Any, held_im: Any, twiddle: Any, order: Any) -> None:
-    """Transform all groups: planes [groups, points, LANES]; `held_*` [points * LANES] is scratch.
+def transform(planes: Any, out: Any, held: Any, twiddle: Any, order: Any) -> None:
+    """Transform all groups: `planes` and `out` [2, groups, points, LANES]; `held` is scratch for two planes of one.
 
     `order`: int64 [points], the frequency of each place after the passes in place. The scratch is all that the inner
     passes touch, so that they stay in the nearest cache.
     """
     points, size = order.size, order.size * LANES
-    for group in range(re.shape[0]):
-        from_re, from_im = re[group].reshape(size), im[group].reshape(size)
-        last_re, last_im = to_re[group].reshape(size), to_im[group].reshape(size)
+    held_re, held_im = held[:size], held[held.size - size :]
+    for group in range(planes.shape[1]):
+        from_re, from_im = planes[0, group].reshape(size), planes[1, group].reshape(size)
+        last_re, last_im = out[0, group].reshape(size), out[1, group].reshape(size)
         length, at = points, 0
         while length > 4:
             _pass(from_re, from_im, held_re, held_im, points, length, twiddle[at:])
             from_re, from_im = held_re, held_im
-            at += 9 * (length // 4)
+            at += 6 * (length // 4)
             length //= 4
         if length == 4:
             _last4(from_re, from_im, last_re, last_im, points, order)

@@ -26,13 +26,13 @@ class VectorType(types.Type):  # type: ignore[misc]
         super().__init__(name=f"float32x{LANES}")
 
 
-VECTOR: Any = VectorType()  # type: ignore[no-untyped-call]
+VECTOR: Any = VectorType()
 
 
 @register_model(VectorType)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -90,13 +90,28 @@ def zero(_typing: Any) -> Any:
     return VECTOR(), generate
 
 
+def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, _FMA), [a, b, c])
+
+
 @intrinsic
 def fma(_typing: Any, a: Any, b: Any, c: Any) -> Any:
     """Return a * b + c, rounded once."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, _FMA), arguments)
+        return _fused(builder, *arguments)
+
+    return VECTOR(VECTOR, VECTOR, VECTOR), generate
+
+
+@intrinsic
+def fnma(_typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return c - a * b, rounded once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, b, c = arguments
+        return _fused(builder, builder.fneg(a), b, c)
 
     return VECTOR(VECTOR, VECTOR, VECTOR), generate
 

@@ -1,0 +1,48 @@
+"""Bar 7: the batched transform beside scipy.fft on the same complex numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perflab.audio.kernels.fft import BatchFFT
+from perflab.audio.kernels.oracle.fft import dft
+from perflab.benches.audio.contest import Contest, Work, hold
+from perflab.benches.bar import Bar
+from perflab.benches.parts import Say
+
+ORDER = 40
+POINTS, SESSIONS = 256, 64
+
+
+def bars(say: Say) -> list[Bar]:
+    """Measure 256 complex points of 64 sessions, data where each side wants them, and the error against float64."""
+    kernel, values = BatchFFT(POINTS, SESSIONS), _values()
+    into, out = kernel.planes(), kernel.planes()
+    kernel.enter(values, into)
+    kernel.forward(into, out)
+    wanted = dft(values)
+    error = float(np.abs(kernel.leave(out) - wanted).max() / np.abs(wanted).max())
+    return [
+        *(hold(contest).bar(layout="ours: planes with sessions as lanes; scipy: rows") for contest in contests()),
+        Bar("fft-error", "largest error against float64, relative to the largest value", error, "<=", 1e-6, "",
+            values.size),
+    ]  # fmt: skip
+
+
+def contests() -> list[Contest]:
+    """Return our transform against scipy.fft with one worker."""
+    import scipy.fft
+
+    kernel, values = BatchFFT(POINTS, SESSIONS), _values()
+    into, out = kernel.planes(), kernel.planes()
+    kernel.enter(values, into)
+    kept = values.copy()  # in place and unitary: its values stay bounded, and no time goes into fresh memory
+    theirs: Work = lambda: scipy.fft.fft(kept, axis=1, norm="ortho", overwrite_x=True, workers=1)  # noqa: E731
+    return [Contest("fft", f"{POINTS} complex points, {SESSIONS} sessions: scipy.fft batched over ours",
+                    lambda: kernel.forward(into, out), theirs, SESSIONS, 3)]  # fmt: skip
+
+
+def _values() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    parts = rng.normal(size=(2, SESSIONS, POINTS))
+    return np.asarray(parts[0] + 1j * parts[1], dtype=np.complex64)

@@ -1,0 +1,121 @@
+"""Bars 1 to 4: the streaming resampler beside soxr, with response, delay and exactness in the same run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from perflab.audio.kernels.lanes import LANES
+from perflab.audio.kernels.oracle.resampler import resample
+from perflab.audio.kernels.resampler import Resampler
+from perflab.benches.audio.contest import Contest, Work, circumstances, hold, missing
+from perflab.benches.audio.material import endless, frames, speech_like
+from perflab.benches.bar import Bar
+from perflab.benches.parts import Say
+
+ORDER = 20
+SESSIONS, OUT_HZ, QUALITY = 64, 16_000, "HQ"
+CHECKED = 50  # frames of 20 ms
+
+
+def bars(say: Say) -> list[Bar]:
+    """Measure the contests, then response, delay, count and rounding."""
+    return _contests() + _quality() + _lag()
+
+
+def contests(soxr: Any) -> list[Contest]:
+    """Return our resampler against soxr's streams: 64 of them, one with 64 channels, at 120 dB, from 44.1 kHz."""
+    wide = LANES >= 16
+    return [
+        Contest("rs48", "48 to 16 kHz, 64 sessions, 100 dB: 64 soxr HQ streams over ours",
+                our_resampler(48_000, SESSIONS, 100.0)[1], _streams(soxr, 48_000, SESSIONS), SESSIONS,
+                2.0 if wide else 1.2),
+        Contest("rs48-wide", "the same: one soxr stream of 64 channels over ours",
+                our_resampler(48_000, SESSIONS, 100.0)[1], _wide_stream(soxr, 48_000, SESSIONS), SESSIONS, 1.25),
+        Contest("rs48-120", "the same at 120 dB: 64 soxr HQ streams over ours",
+                our_resampler(48_000, SESSIONS, 120.0)[1], _streams(soxr, 48_000, SESSIONS), SESSIONS, 1.6),
+        Contest("rs44", "44.1 to 16 kHz, 16 sessions, int16 and transposition counted: 16 soxr HQ streams over ours",
+                our_resampler(44_100, 16, 100.0)[1], _streams(soxr, 44_100, 16), 16, 1.2),
+    ]  # fmt: skip
+
+
+def our_resampler(rate: int, sessions: int, attenuation_db: float) -> tuple[Resampler, Work]:
+    """Return a resampler to 16 kHz and the work of filtering its next frame."""
+    kernel = Resampler(rate, OUT_HZ, sessions, attenuation_db=attenuation_db)
+    fresh, out = endless(frames(sessions, kernel.frame_in)), np.zeros((sessions, kernel.frame_out), np.int16)
+    return kernel, lambda: kernel.process(next(fresh), out)
+
+
+def _streams(soxr: Any, rate: int, sessions: int) -> Work:
+    streams = [soxr.ResampleStream(rate, OUT_HZ, 1, dtype="int16", quality=QUALITY) for _ in range(sessions)]
+    fresh = endless(frames(sessions, rate // 50))
+
+    def work() -> None:
+        for stream, row in zip(streams, next(fresh), strict=True):
+            stream.resample_chunk(row)
+
+    return work
+
+
+def _wide_stream(soxr: Any, rate: int, sessions: int) -> Work:
+    stream = soxr.ResampleStream(rate, OUT_HZ, sessions, dtype="int16", quality=QUALITY)
+    fresh = endless([np.ascontiguousarray(frame.T) for frame in frames(sessions, rate // 50)])
+    return lambda: stream.resample_chunk(next(fresh))
+
+
+def _contests() -> list[Bar]:
+    try:
+        import soxr
+    except ImportError:
+        return [missing("rs48", "48 to 16 kHz beside soxr", ">=", 1.2, "soxr is not installed: pip install soxr")]
+    return [hold(contest).bar(soxr_quality=QUALITY) for contest in contests(soxr)]
+
+
+def _quality() -> list[Bar]:
+    """Sweep the response of both designs, and hold a second of frames to a float64 reference."""
+    found = []
+    for asked in (100.0, 120.0):
+        kernel = Resampler(48_000, OUT_HZ, 1, attenuation_db=asked)
+        ripple = float(np.abs(kernel.response_db(np.linspace(0, 7_300, 7_301))).max())
+        worst = float(kernel.response_db(np.linspace(8_010, 24_000, 63_961)).max())
+        name = f"rs-{asked:.0f}"
+        found += [
+            Bar(f"{name}-flat", f"largest deviation to 7.3 kHz, {asked:g} dB design", ripple, "<=", 0.1, "dB", 7_301),
+            Bar(
+                f"{name}-stop", f"highest gain from 8.01 kHz on, {asked:g} dB design", worst, "<=", -asked, "dB", 63_961
+            ),
+        ]
+    return found
+
+
+def _lag() -> list[Bar]:
+    kernel = Resampler(48_000, OUT_HZ, SESSIONS)
+    pcm = speech_like(SESSIONS, CHECKED * kernel.frame_in)
+    made = [kernel.process(np.ascontiguousarray(part), np.zeros((SESSIONS, 320), np.int16))
+            for part in np.split(pcm, CHECKED, axis=1)]  # fmt: skip
+    wanted = np.clip(resample(pcm, 48_000, OUT_HZ), -32768, 32767)
+    apart = float(np.abs(np.concatenate(made, axis=1) - wanted).max())
+    wrong = sum(part.shape[1] != 320 for part in made)
+    lag = _largest_lag_ms(pcm[0])
+    return [
+        Bar("rs-count", "frames without exactly 320 samples", float(wrong), "==", 0, "frames", CHECKED),
+        Bar("rs-delay", "delay, the same at every frequency", kernel.delay_ms, "<=", 5, "ms"),
+        Bar("rs-exact", "largest distance from a float64 reference", apart, "<=", 1, "LSB", pcm.shape[0] * 16_000),
+        Bar("rs-lag", "soxr HQ's largest lag over our delay", None if lag is None else lag / kernel.delay_ms, ">=", 6,
+            "x", CHECKED, detail={"soxr_lag_ms": lag, "our_delay_ms": kernel.delay_ms, **circumstances()}),
+    ]  # fmt: skip
+
+
+def _largest_lag_ms(pcm: np.ndarray) -> float | None:
+    """Return how far soxr's output is behind its input at worst, after any frame, in ms; None without soxr."""
+    try:
+        import soxr
+    except ImportError:
+        return None
+    lags: list[float] = []
+    stream, given = soxr.ResampleStream(48_000, OUT_HZ, 1, dtype="int16", quality=QUALITY), 0
+    for number, part in enumerate(np.split(pcm, CHECKED), 1):
+        given += stream.resample_chunk(part).size
+        lags.append(20.0 * number - 1e3 * given / OUT_HZ)
+    return max(lags)
