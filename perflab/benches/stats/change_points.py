@@ -126,7 +126,7 @@ def bars(say: Say) -> list[Bar]:
 
 def _speed(seconds: list[float]) -> Bar:
     worst, typical = 1e3 * max(seconds), 1e3 * float(np.median(seconds))
-    return Bar("9-speed", "change points of 1,000 runs with five steps, CPU time, slowest series", worst, "<=", 100.0, "ms",
+    return Bar("9-speed", "change points of 1,000 runs, CPU time of the slowest series", worst, "<=", 100.0, "ms",
                n=len(seconds), detail={"median_ms": typical})  # fmt: skip
 
 
