@@ -24,7 +24,7 @@ def bars(say: Say) -> list[Bar]:
     peer = audioop()
     held = ([hold(contest).bar() for contest in contests(peer)] if peer
             else [missing("g711", "G.711 beside audioop", ">=", 20, WHY)])  # fmt: skip
-    return held + [_wrong(law) for law in NAMES]
+    return [*held, *(exactness(law) for law in NAMES)]
 
 
 def contests(peer: Any) -> list[Contest]:
@@ -47,7 +47,7 @@ def _of_law(law: g711.Law, peer: Any) -> list[Contest]:
     ]  # fmt: skip
 
 
-def _wrong(law: g711.Law) -> Bar:
+def exactness(law: g711.Law) -> Bar:
     """Count the codes, of 65,536 and 256, that differ from the definition."""
     pcm, codes = np.arange(-32768, 32768).astype(np.int16)[None], np.arange(256, dtype=np.uint8)[None]
     encode, decode = (oracle.encode_mu, oracle.decode_mu) if law == "mu" else (oracle.encode_a, oracle.decode_a)

@@ -55,7 +55,7 @@ def hold(contest: Contest, blocks: int = BLOCKS, seed: int = 7) -> Outcome:
     """Time both arms in every block and return the median of the paired ratios with its exact 95 % interval.
 
     Process CPU time, so that threads of a library count: for the same reason nothing in this family may call BLAS,
-    whose threads go on spinning on a later contest's account. Each trial repeats its arm for about 4 ms of the slower one.
+    whose threads go on spinning on a later contest's account. A trial lasts about 4 ms for the slower arm.
     """
     for work in (contest.ours, contest.theirs):
         work()

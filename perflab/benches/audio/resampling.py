@@ -21,7 +21,7 @@ CHECKED = 50  # frames of 20 ms
 
 def bars(say: Say) -> list[Bar]:
     """Measure the contests, then response, delay, count and rounding."""
-    return _contests() + _quality() + _lag()
+    return _contests() + quality() + delays()
 
 
 def contests(soxr: Any) -> list[Contest]:
@@ -72,7 +72,7 @@ def _contests() -> list[Bar]:
     return [hold(contest).bar(soxr_quality=QUALITY) for contest in contests(soxr)]
 
 
-def _quality() -> list[Bar]:
+def quality() -> list[Bar]:
     """Sweep the response of both designs, and hold a second of frames to a float64 reference."""
     found = []
     for asked in (100.0, 120.0):
@@ -89,7 +89,8 @@ def _quality() -> list[Bar]:
     return found
 
 
-def _lag() -> list[Bar]:
+def delays() -> list[Bar]:
+    """Count, delay and rounding of a second of frames, and how far soxr falls behind on the same."""
     kernel = Resampler(48_000, OUT_HZ, SESSIONS)
     pcm = speech_like(SESSIONS, CHECKED * kernel.frame_in)
     made = [kernel.process(np.ascontiguousarray(part), np.zeros((SESSIONS, 320), np.int16))

@@ -6,9 +6,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from perflab.audio.kernels.compiled.untyped import intrinsic, types
+from perflab.audio.kernels.compiled.untyped import cgutils, intrinsic, types
 
-_BITS32, _FLOAT = ir.IntType(32), ir.FloatType()
+_BITS16, _BITS32, _FLOAT = ir.IntType(16), ir.IntType(32), ir.FloatType()
 
 
 def _binary32(operation: str, name: str) -> Any:
@@ -39,6 +39,22 @@ def _chosen(sign: str, name: str) -> Any:
 
 
 min32, max32 = _chosen("<", "min32"), _chosen(">", "max32")
+
+
+def _saturating(operation: str, name: str) -> Any:
+    def typed(_typing: Any, a: Any, b: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind = ir.FunctionType(_BITS16, [_BITS16, _BITS16])
+            called = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{operation}.sat.i16")
+            return builder.call(called, arguments)
+
+        return types.int16(types.int16, types.int16), generate
+
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
+
+
+add16, sub16 = _saturating("sadd", "add16"), _saturating("ssub", "sub16")
 
 
 @intrinsic

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from perflab.audio.kernels.compiled.integers import add32, max32, min32, sub32
+from perflab.audio.kernels.compiled.integers import add16, add32, max32, min32, sub16, sub32
 
 SLICE = 2048  # samples summed at once: the sums stay in the nearest cache while all parties are read
 
@@ -37,19 +37,27 @@ def _saturated(value: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def mix_minus(pcm: Any, out: Any, active: Any) -> None:
-    """Write into each active row of `out` the sum of the other active rows of `pcm`, saturated; else zeros."""
+    """Write into each active row of `out` the sum of the other active rows of `pcm`, saturated; else zeros.
+
+    The sum is split into what fits 16 bits and the saturated rest, which has the same sign: the first less the own
+    sample, plus the rest, both saturating, is then exactly the saturated difference, at 16 bits a sample.
+    """
     sums = np.empty(SLICE, dtype=np.int32)
+    parts = np.empty((2, SLICE), dtype=np.int16)
     for begin in range(0, pcm.shape[1], SLICE):
         end = min(begin + SLICE, pcm.shape[1])
-        total = sums[: end - begin]
+        total, near, rest = sums[: end - begin], parts[0, : end - begin], parts[1, : end - begin]
         _sum(pcm, begin, end, active, total)
+        for k in range(end - begin):
+            near[k] = _saturated(total[k])
+            rest[k] = _saturated(sub32(total[k], np.int32(near[k])))
         for party in range(active.size):
             own, heard = pcm[party, begin:end], out[party, begin:end]
             if not active[party]:
                 heard[:] = 0
                 continue
             for k in range(end - begin):
-                heard[k] = _saturated(sub32(total[k], np.int32(own[k])))
+                heard[k] = add16(sub16(near[k], own[k]), rest[k])
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,284 @@
+"""What compiling buys, and whether it is right: the kernels of audio, raced, checked, called, started, threaded."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perflab.audio.kernels import g711
+from perflab.audio.kernels.ceiling import Ceiling, measure_ceiling
+from perflab.audio.kernels.level import level
+from perflab.audio.kernels.warm_up import warm_up
+from perflab.benches.audio import companding, fourier, mixing, resampling
+from perflab.benches.audio.contest import Contest, Outcome, hold
+from perflab.benches.audio.material import speech_like
+from perflab.benches.audio.peers import audioop
+from perflab.benches.bar import Bar
+from perflab.errors import InstrumentFailure
+from perflab.experiments.conclude.parts import effect_of, evidence, finding
+from perflab.experiments.study import Study
+from perflab.findings.finding import Evidence, Finding, TrustCheck
+from perflab.stats.interval import Interval
+from perflab.stats.latency import order_statistic_intervals
+from perflab.system.cores import stay_on
+
+QUICK_BLOCKS, FULL_BLOCKS = 11, 41
+BATCHES = (1, 4, 16, 64, 256)
+STARTS = {"cached": False, "nothing cached": True}
+_START = "from perflab.audio.kernels.warm_up import warm_up; print('took', warm_up(lambda line: None))"
+
+
+@dataclass(frozen=True)
+class Race:
+    """All contests: `outcomes` in order; `left_out`: which peers are missing here, and why."""
+
+    outcomes: tuple[Outcome, ...]
+    left_out: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per contest for the figure."""
+        return [{"label": o.contest.title, "value": o.ratio.value, "low": o.ratio.low, "high": o.ratio.high,
+                 "limit": o.contest.limit} for o in self.outcomes]  # fmt: skip
+
+    @property
+    def slowest(self) -> Outcome:
+        """The contest that is won by least."""
+        return min(self.outcomes, key=lambda o: o.ratio.value)
+
+    @property
+    def sentence(self) -> str:
+        """What it shows, with its figures."""
+        ratios = sorted(o.ratio.value for o in self.outcomes)
+        short = [o.contest.title for o in self.outcomes if o.ratio.value < o.contest.limit]
+        bars = f"below what was asked: {'; '.join(short)}" if short else "all reach what was asked"
+        missing = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""
+        return (
+            f"The compiled kernels take {ratios[0]:.1f} to {ratios[-1]:.0f} times less CPU than their native peers on "
+            f"the same work ({self.outcomes[0].ratio.n} paired trials each); {bars}.{missing}"
+        )
+
+
+@dataclass(frozen=True)
+class CallCost:
+    """CPU time per session and frame by the sessions of one call: rows of kernel, sessions, us."""
+
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def sentence(self) -> str:
+        """What it shows, with its figures."""
+        parts = []
+        for row in self.rows:
+            first, last = row[_column(BATCHES[0])], row[_column(BATCHES[-1])]
+            parts.append(f"{row['kernel']} {first / last:.0f} times")
+        return f"With one session per call a session costs more than with {BATCHES[-1]}: {', '.join(parts)}."
+
+
+@dataclass(frozen=True)
+class ThreadGain:
+    """Two threads against one: `speed` by wall time; `cpu`, CPU time for the same work, 1 when they do not disturb."""
+
+    speed: Interval
+    cpu: float
+
+
+def check_kernels() -> list[TrustCheck]:
+    """Hold every kernel that is raced to its plain oracle, in this run."""
+    bars = [*(companding.exactness(law) for law in companding.NAMES), fourier.exactness(), mixing.mixed_exactly(),
+            mixing.levels_exactly(), *resampling.quality(), *resampling.delays()]  # fmt: skip
+    return [_check(bar) for bar in bars if bar.value is not None]
+
+
+def _check(bar: Bar) -> TrustCheck:
+    return TrustCheck(name=bar.title, passed=bar.holds, observed=f"{bar.value:.4g} {bar.unit}".strip(),
+                      limit=f"{bar.operator} {bar.limit:g} {bar.unit}".strip())  # fmt: skip
+
+
+def ceiling_of(study: Study) -> tuple[Ceiling, float]:
+    """Warm all kernels up, then return the ceiling and the share of it that the resampler uses, in percent."""
+    warm_up(lambda line: study.progress(line, 0, 1))
+    ceiling = measure_ceiling()
+    kernel, work = resampling.our_resampler(48_000, resampling.SESSIONS, 100.0)
+    taken_us = hold(Contest("", "", work, work, resampling.SESSIONS, 0.0), blocks=7, seed=study.seed).ours_us
+    return ceiling, 100 * kernel.taps.size * kernel.frame_out / (taken_us / 1e6) / ceiling.macs_per_s
+
+
+def ceiling_sentence(ceiling: Ceiling, share: float) -> str:
+    """Say what the machine can do and how much of it is used."""
+    return (
+        f"One core does {ceiling.macs_per_s / 1e9:.0f} G multiply-adds per second with {ceiling.lanes} lanes at "
+        f"{ceiling.clock_hz / 1e9:.2f} GHz, that is {ceiling.fma_per_cycle:.2f} instructions per cycle of 2 possible; "
+        f"the resampler, conversion of its samples included, uses {share:.0f} % of that."
+    )
+
+
+def race(study: Study) -> Race:
+    """Hold every contest whose peer is installed, in interleaved pairs."""
+    contests, left_out = [*fourier.contests(), *mixing.contests()], []
+    peer = audioop()
+    contests += mixing.level_contests(peer)
+    if peer is not None:
+        contests = companding.contests(peer) + contests
+    else:
+        left_out.append("audioop (gone since Python 3.13)")
+    try:
+        import soxr
+
+        contests = resampling.contests(soxr) + contests
+    except ImportError:
+        left_out.append("soxr (pip install soxr)")
+    blocks, outcomes = QUICK_BLOCKS if study.quick else FULL_BLOCKS, []
+    for number, contest in enumerate(contests, 1):
+        outcomes.append(hold(contest, blocks, study.seed))
+        study.progress("race", number, len(contests), contest.title)
+    return Race(tuple(outcomes), tuple(left_out))
+
+
+def call_cost() -> CallCost:
+    """Time one call with 1 to 256 sessions, 20 ms at 16 kHz each, and divide by the sessions."""
+    makers: dict[str, Callable[[int], Callable[[], object]]] = {
+        "resampler 48 to 16 kHz": lambda n: resampling.our_resampler(48_000, n, 100.0)[1],
+        "G.711 coding": _coding,
+        "level": _level,
+    }
+    return CallCost(tuple({"kernel": name, **{_column(n): round(_us(make(n)) / n, 3) for n in BATCHES}}
+                          for name, make in makers.items()))  # fmt: skip
+
+
+def _column(sessions: int) -> str:
+    return f"{sessions} session{'s' if sessions > 1 else ''} (us each)"
+
+
+def _coding(sessions: int) -> Callable[[], object]:
+    pcm, out = speech_like(sessions, 320), np.zeros((sessions, 320), np.uint8)
+    return lambda: g711.encode(pcm, out)
+
+
+def _level(sessions: int) -> Callable[[], object]:
+    pcm, out = speech_like(sessions, 320), np.zeros((sessions, 2), np.float32)
+    return lambda: level(pcm, out)
+
+
+def _us(work: Callable[[], object], repeats: int = 30, trials: int = 9) -> float:
+    """Return the median CPU time of a call in microseconds."""
+    work()
+    times = []
+    for _ in range(trials):
+        began = time.process_time_ns()
+        for _ in range(repeats):
+            work()
+        times.append((time.process_time_ns() - began) / repeats / 1e3)
+    return float(np.median(times))
+
+
+def start_cost() -> list[dict[str, Any]]:
+    """Warm everything up in two fresh processes, with the compiled code cached and with an empty cache."""
+    return [_started(name, empty) for name, empty in STARTS.items()]
+
+
+def _started(name: str, empty: bool) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, **({"NUMBA_CACHE_DIR": folder} if empty else {})}
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", _START], env=environment, capture_output=True, text=True,
+                              timeout=120, check=False)  # fmt: skip
+        whole = time.perf_counter() - began
+    took = re.search(r"took ([\d.]+)", done.stdout)
+    if took is None:
+        raise InstrumentFailure("P101", "A fresh process did not warm up", "the kernels compile", done.stderr[-200:])
+    return {"start": name, "warm-up (s)": round(float(took[1]), 2), "process (s)": round(whole, 2)}
+
+
+def start_sentence(rows: list[dict[str, Any]]) -> str:
+    """Say what a start costs with and without the cache."""
+    cached, empty = (row["warm-up (s)"] for row in rows)
+    return (
+        f"The first calls of a process cost {cached:.1f} s with everything cached and {empty:.1f} s with nothing "
+        "cached, most of the former imports and the design of the filter: warm up before accepting traffic."
+    )
+
+
+def thread_scaling(study: Study) -> ThreadGain:
+    """Measure two threads on all cores of the study, then go back to the cores of the measuring side."""
+    stay_on(tuple({*study.cores.system, *study.cores.others}))
+    try:
+        return two_threads()
+    finally:
+        stay_on(study.cores.others)
+
+
+def two_threads(pairs: int = 15) -> ThreadGain:
+    """Return how much faster two threads do the work of two than one after the other: wall time, paired, median."""
+    works = [resampling.our_resampler(48_000, resampling.SESSIONS, 100.0)[1] for _ in range(2)]
+
+    def repeated(work: Callable[[], object]) -> None:
+        for _ in range(60):
+            work()
+
+    def together() -> None:
+        threads = [threading.Thread(target=repeated, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def in_turn() -> None:
+        for work in works:
+            repeated(work)
+
+    turns, both = np.array([(_clocks(in_turn), _clocks(together)) for _ in range(pairs)]).transpose(1, 2, 0)
+    speed = order_statistic_intervals(turns[0] / both[0], (0.5,))[0]
+    return ThreadGain(speed, float(np.median(both[1] / turns[1])))
+
+
+def _clocks(work: Callable[[], object]) -> tuple[float, float]:
+    """Return wall and process CPU time of one call in seconds."""
+    began, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - began, time.process_time() - cpu
+
+
+def thread_sentence(study: Study, gain: ThreadGain) -> str:
+    """Say what a second thread gains, or that this machine has no second core."""
+    if study.cores.shared:
+        return "There is one core here: what a second thread gains cannot be measured."
+    extra = 100 * (gain.cpu - 1)
+    why = "what is missing to 2 was spent waiting for a core" if extra < 10 else "they slow each other down"
+    return (
+        f"Two threads resample {gain.speed.value:.2f} times as fast as one (n = {gain.speed.n}, {_bounds(gain.speed)}) "
+        f"and take {extra:+.0f} % of CPU time for the same work: {why}."
+    )
+
+
+def _bounds(interval: Interval) -> str:
+    low, high = (f"{bound:.2f}" if bound is not None else "?" for bound in (interval.low, interval.high))
+    return f"95 % interval {low} to {high}"
+
+
+def conclude(study: Study, raced: Race, checks: list[TrustCheck], ceiling: str, calls: CallCost, starts: str,
+             threads: ThreadGain, figure: Evidence) -> list[Finding]:  # fmt: skip
+    """Return what a reader takes away, the race with the checks of this run as its trust."""
+    trust, least = tuple(checks), raced.slowest
+    told = {"2": ("How near is that to what the machine can do?", ceiling),
+            "3": ("What does a call cost?", calls.sentence), "4": ("What does a start cost?", starts)}  # fmt: skip
+    return [
+        finding(study, "1", question="What does compiling buy?", kind="observation", verdict="reported",
+                claim=raced.sentence, evidence=evidence(figure), trust=trust,
+                effect=effect_of(f"smallest ratio: {least.contest.title}", least.ratio, "x", "pairs"),
+                details={"ratios": raced.rows()}),
+        *(finding(study, ordinal, question=question, kind="observation", verdict="reported", claim=claim)
+          for ordinal, (question, claim) in told.items()),
+        finding(study, "5", question="What does a second thread gain?", kind="observation", verdict="reported",
+                claim=thread_sentence(study, threads),
+                effect=effect_of("speed of two threads over one", threads.speed, "x", "pairs")),
+    ]  # fmt: skip
