@@ -23,6 +23,8 @@ def collect(
     pressure: float,
 ) -> Trial:
     """Read the logs of load and stand-ins, join them by (user, seq), mark segments, and write the tables."""
+    import numpy as np
+
     from perflab.load.collect import read_lateness, read_rows
     from perflab.samples.join import join_marks
     from perflab.samples.store import SampleStore
@@ -43,7 +45,7 @@ def collect(
         cpu_s,
         result.generator.as_dict(),
         study.cores.shared,
-        max(shares, default=0.0),
+        float(np.max(shares)) if shares else float("nan"),  # Python's max would hide a NaN that is not the first
         dict(result.notes),
         pressure,
     )
@@ -55,10 +57,10 @@ def collect(
 
 
 def run_delay_share(resources: pd.DataFrame, process: str, start_ns: int, end_ns: int) -> float:
-    """Return how much of its runnable time a process waited for a core during the load, in 0..1."""
+    """Return how much of its runnable time a process waited for a core during the load, 0..1; NaN with no two rows."""
     rows = resources[(resources["process"] == process) & resources["t_ns"].between(start_ns, end_ns)]
     if len(rows) < 2:
-        return 0.0
+        return float("nan")
     ran, waited = (float(rows[name].iloc[-1] - rows[name].iloc[0]) for name in ("cpu_s", "run_delay_s"))
     return waited / (ran + waited) if ran + waited > 0 else 0.0
 

@@ -96,11 +96,15 @@ def system_cpu_in_window(trial: Trial, system: System, span: Window) -> float:
 
 
 def peak_memory_mb(trial: Trial, system: System, span: Window | None = None) -> float:
-    """Return the largest sum of the system's resident sets, 10^6 bytes."""
+    """Return the largest sum of the system's resident sets at one reading, 10^6 bytes.
+
+    The sensor stamps all processes of a reading with one time. Buckets of time would add two readings of one process
+    wherever jitter, or the last reading when the sensor stops, puts both into one of them.
+    """
     names = {p.name for p in system.system_processes}
     rows = trial.resources[trial.resources["process"].isin(names)]
     if span:
         rows = rows[(rows["t_ns"] >= span.start_ns) & (rows["t_ns"] <= span.end_ns)]
     if rows.empty:
         return 0.0
-    return float(rows.groupby(rows["t_ns"] // (NS // 5))["rss_bytes"].sum().max()) / 1e6
+    return float(rows.groupby("t_ns")["rss_bytes"].sum().max()) / 1e6

@@ -27,7 +27,7 @@ def generator_late(p99_ms: float, frames: int) -> TrustCheck:
     """The load generator kept its schedule; frames that leave late make the system look slow. `p99_ms` NaN fails."""
     return TrustCheck(
         name="load generator on time", passed=p99_ms <= LATE_MS, limit=f"p99 at most {LATE_MS:g} ms",
-        observed=f"p99 {number_text(p99_ms)} ms over {frames:,} frames",
+        observed=_seen(p99_ms, f"p99 {number_text(p99_ms)} ms over {frames:,} frames"),
         next_step="" if p99_ms <= LATE_MS else "Use fewer users for each worker: --workers 2, or a core of its own",
     )  # fmt: skip
 
@@ -37,7 +37,7 @@ def generator_cpu(share: float) -> TrustCheck:
     passed = share <= GENERATOR_WARN
     return TrustCheck(
         name="load generator not saturated", passed=passed, veto=not share <= GENERATOR_VETO,
-        observed=f"{percent_text(share)} of a core",
+        observed=_seen(share, f"{percent_text(share)} of a core"),
         limit=f"warning above {GENERATOR_WARN:.0%}, veto above {GENERATOR_VETO:.0%}",
         next_step="" if passed else "Spread the users over more workers: --workers 2",
     )  # fmt: skip
@@ -58,12 +58,14 @@ def cpu_wait(run_delay_share: float, *, self_inflicted: bool = False, veto: bool
 
     Steal is blind to neighbours inside the same machine; run delay tracks slowdown at a rank correlation of 0.98.
     `self_inflicted`: the system itself kept its cores busy, so that it waited for itself: then it is no veto.
+    NaN = the sensor has no two readings: that fails, because nobody knows that it did not wait.
     """
+    waited = f"{percent_text(run_delay_share)} of its runnable time" + (", of its own making" * self_inflicted)
     passed = run_delay_share <= RUN_DELAY
     return TrustCheck(
         name="system not waiting for a core", passed=passed, veto=veto and not self_inflicted,
-        observed=f"{percent_text(run_delay_share)} of its runnable time" + (", of its own making" * self_inflicted),
-        limit=f"at most {RUN_DELAY:.0%}", next_step="" if passed else "Stop what else runs here, then measure again",
+        observed=_seen(run_delay_share, waited), limit=f"at most {RUN_DELAY:.0%}",
+        next_step="" if passed else "Stop what else runs here, then measure again",
     )  # fmt: skip
 
 
@@ -72,7 +74,7 @@ def cpu_pressure(share: float) -> TrustCheck:
     passed = share <= PRESSURE
     return TrustCheck(
         name="machine quiet before the load", passed=passed, veto=False, limit=f"at most {PRESSURE:.0%}",
-        observed=f"tasks waited {percent_text(share)} of the time",
+        observed=_seen(share, f"tasks waited {percent_text(share)} of the time"),
         next_step="" if passed else "Stop what else runs here: perflab doctor lists it",
     )  # fmt: skip
 
@@ -107,11 +109,11 @@ def enough_samples(n: int, needed: int, what: str = "samples") -> TrustCheck:
     )  # fmt: skip
 
 
-def nothing_lost(lost: int, total: int, what: str = "rows", *, limit: float = 0.0) -> TrustCheck:
+def nothing_lost(lost: float, total: int, what: str = "rows", *, limit: float = 0.0) -> TrustCheck:
     """What was sent was accounted for: no row missing (limit 0), at most 0.1 % of frames (limit LOST_FRAMES)."""
     passed = total > 0 and lost <= limit * total
     return TrustCheck(
-        name=f"no {what} lost", passed=passed, observed=f"{lost:,} of {total:,} {what}",
+        name=f"no {what} lost", passed=passed, observed=_seen(lost, f"{lost:,.0f} of {total:,} {what}"),
         limit="none" if limit == 0 else f"at most {percent_text(limit)}",
         next_step="" if passed else "See the load generator's log in the trial's folder",
     )  # fmt: skip
@@ -145,6 +147,10 @@ def vetoes(checks: Sequence[TrustCheck]) -> list[TrustCheck]:
 def warnings(checks: Sequence[TrustCheck]) -> list[TrustCheck]:
     """Return the failed checks that are shown beside a verdict."""
     return [check for check in checks if not check.veto and not check.passed]
+
+
+def _seen(reading: float, text: str) -> str:
+    return "not measured" if math.isnan(reading) else text
 
 
 def _cores(cores: set[int]) -> str:

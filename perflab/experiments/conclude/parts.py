@@ -66,19 +66,26 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[Tr
     if not facts:
         return ()
     frames = [int(f.generator["asked_frame_rate"] * f.generator["wall_s"]) for f in facts]
-    late = max(f.generator["late_p99_ms"] for f in facts)
+    late = _worst(f.generator["late_p99_ms"] for f in facts)
     cores = default_cores()  # the same choice as the trials made: it depends on the machine alone
     own, others = set(cores.system), set(cores.system if any(f.shared_core for f in facts) else cores.others)
     return (
         trust.generator_late(late, sum(frames)),
-        trust.generator_cpu(max(f.generator["cpu_percent"] for f in facts) / 100),
+        trust.generator_cpu(_worst(f.generator["cpu_percent"] for f in facts) / 100),
         trust.nothing_lost(
-            int(sum(f.generator["lost_frames"] for f in facts)), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
+            sum(f.generator["lost_frames"] for f in facts), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
         ),
         trust.own_core(own, others, veto=True),
-        trust.cpu_wait(max(f.run_delay_share for f in facts), veto=not side_by_side),
-        trust.cpu_pressure(max(f.pressure_before for f in facts)),
+        trust.cpu_wait(_worst(f.run_delay_share for f in facts), veto=not side_by_side),
+        trust.cpu_pressure(_worst(f.pressure_before for f in facts)),
     )
+
+
+def _worst(values: Iterable[float]) -> float:
+    """Return the largest reading, NaN where one is missing: Python's max would hide it, depending on the order."""
+    import numpy as np
+
+    return float(np.max(list(values)))
 
 
 def vetoed(checks: Iterable[TrustCheck]) -> bool:

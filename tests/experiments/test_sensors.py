@@ -1,0 +1,60 @@
+"""What the sensors of a trial say: peak memory by reading, and a reading that is missing fails its check."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from perflab.experiments.collect_trial import run_delay_share
+from perflab.experiments.conclude.parts import trust_of, vetoed
+from perflab.experiments.units_of_work import Window, peak_memory_mb
+from tests.experiments.test_null_arm import trial_of
+
+MS = 1_000_000
+
+
+def memory_trial(study, times_ns, rss=100_000_000):
+    names = [p.name for p in study.system.system_processes]
+    rows = [{"process": n, "role": "system", "t_ns": t, "rss_bytes": rss} for t in times_ns for n in names]
+    return replace(trial_of(), resources=pd.DataFrame(rows)), len(names) * rss / 1e6
+
+
+def test_peak_memory_is_that_of_one_reading(study):
+    """A period of 200 ms with jitter, and a last reading right after the one before it, as the sensor stops."""
+    rng = np.random.default_rng(1)
+    jittered = [int(i * 200 * MS + rng.integers(-30, 30) * MS + 10**12) for i in range(40)]
+    trial, truth = memory_trial(study, [*jittered, jittered[-1] + 2 * MS])
+    assert peak_memory_mb(trial, study.system) == truth
+    assert peak_memory_mb(trial, study.system, Window(jittered[3], jittered[20])) == truth
+    assert peak_memory_mb(trial, study.system, Window(0, 1)) == 0.0
+
+
+def readings(*rows):
+    return pd.DataFrame(
+        [{"process": "p", "t_ns": t, "cpu_s": c, "run_delay_s": d} for t, c, d in rows],
+        columns=["process", "t_ns", "cpu_s", "run_delay_s"],
+    )
+
+
+def test_run_delay_needs_two_readings():
+    assert run_delay_share(readings((1, 0.0, 0.0), (9, 3.0, 1.0)), "p", 0, 10) == 0.25
+    assert run_delay_share(readings((1, 0.0, 0.0), (9, 0.0, 0.0)), "p", 0, 10) == 0.0
+    assert math.isnan(run_delay_share(readings((1, 0.0, 0.0)), "p", 0, 10))
+    assert math.isnan(run_delay_share(readings(), "p", 0, 10))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("name", ["late_p99_ms", "cpu_percent", "lost_frames", "run_delay_share"])
+def test_a_reading_that_is_missing_in_one_trial_is_a_veto(name, place):
+    trials = [trial_of(str(i)) for i in range(3)]
+    facts = trials[place].facts
+    lacking = {"generator": {**facts.generator, name: math.nan}}
+    changed = replace(facts, **({name: math.nan} if name == "run_delay_share" else lacking))
+    trials[place] = replace(trials[place], facts=changed)
+    checks = trust_of(trials)
+    assert vetoed(checks) and [c.observed for c in checks if not c.passed and c.veto] == ["not measured"]
+    assert not vetoed(trust_of([trial_of()]))
