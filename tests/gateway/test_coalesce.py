@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.gateway.flags.coalesce import ms40, ms100, off
-from perflab.gateway.flags.coalesce._gather import DECIDING_BYTES, SILENCE, Gather
+from perflab.gateway.flags.coalesce._gather import DECIDING_BYTES, ONSET_BYTES, SILENCE, Gather
+from perflab.standins.live.detector import TurnDetector
 
 SOUND = b"\x01\x02" * 320
+LOUD = b"\x00\x20\x00\xe0" * 160
 FRAME = st.sampled_from([SILENCE, SOUND, b"\x03\x04" * 7])
 SETTLED = DECIDING_BYTES // len(SILENCE)  # frames of silence after which nothing waits for a decision
 
@@ -17,6 +19,8 @@ SETTLED = DECIDING_BYTES // len(SILENCE)  # frames of silence after which nothin
 def in_speech() -> Gather:
     gather = ms100.build()
     assert gather.push(SOUND, False) == SOUND
+    for _ in range(ONSET_BYTES // len(SOUND) - 1):
+        assert gather.push(SOUND, False) == SOUND
     return gather
 
 
@@ -55,4 +59,35 @@ def test_the_first_sound_after_silence_is_not_held() -> None:
     gather = ms100.build()
     assert gather.push(SILENCE, False) is None
     assert gather.push(SOUND, False) == SILENCE + SOUND
-    assert gather.push(SOUND, False) is None
+
+
+def test_silence_is_silence_whatever_the_length_of_the_frame() -> None:
+    gather = ms100.build()
+    assert gather.push(SILENCE[:320], False) is None
+    assert gather.push(SOUND[:320], False) == SILENCE[:320] + SOUND[:320]
+
+
+@pytest.mark.parametrize("build", [ms40.build, ms100.build])
+@pytest.mark.parametrize("pauses", [(30,), (14, 30), (5, 14, 30), (2, 30)])
+@pytest.mark.parametrize("hint", [True, False])
+def test_lives_detector_hears_begin_and_end_as_early_as_without(build, pauses, hint) -> None:  # type: ignore[no-untyped-def]
+    """Speech with pauses after a long silence, then a barge-in: every start and end at the same frame as they come."""
+    frames = [SILENCE] * 50
+    for pause in pauses:
+        frames += [LOUD] * 9 + [SILENCE] * pause
+    frames += [SILENCE] * 10 + [LOUD] * 12 + [SILENCE] * 30
+    lasts = {i for i, pcm in enumerate(frames) if hint and pcm is LOUD and frames[i + 1] is SILENCE}
+    assert decisions(build(), frames, lasts) == decisions(off.build(), frames, lasts)
+
+
+def decisions(policy, frames: list[bytes], lasts: set[int]) -> list[tuple[int, str]]:  # type: ignore[no-untyped-def]
+    """Return what Live's detector decided, with the number of the client's frame at which it did."""
+    detector, found = TurnDetector(silence_ms=300), []
+    for i, pcm in enumerate(frames):
+        message = policy.push(pcm, i in lasts) or b""
+        for at in range(0, len(message), len(SILENCE)):
+            heard = detector.feed(message[at : at + len(SILENCE)])
+            if heard.name in ("STARTED", "ENDED"):
+                found.append((i, heard.name))
+    assert len(found) >= 4
+    return found

@@ -48,6 +48,8 @@ class LiveLine:
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._renewals = 0
+        self._losses = 0
+        self._renewing = asyncio.Lock()
         self._there = asyncio.Event()
         self.speech = Speech.NONE
         self.handle = ""
@@ -97,23 +99,28 @@ class LiveLine:
 
     async def renew(self) -> None:
         """Close the connection and resume it with the newest handle; raises LiveRefused after the last attempt."""
-        old = self._link
-        self.lost()
-        self._renewals += 1
-        if old is not None:
-            await old.close()  # first: Live refuses to resume a session whose old connection is still open
-        link = await self._connect()
-        await self._repeat(link)
-        self._use(link)
-        self.leaving = False
-        log.info("Live connection resumed")
+        async with self._renewing:  # a connection may break while it is being told what it missed
+            old = self._link
+            self.lost()
+            losses = self._losses
+            self._renewals += 1
+            if old is not None:
+                await old.close()  # first: Live refuses to resume a session whose old connection is still open
+            link = await self._connect()
+            await self._repeat(link, losses)
+            if losses != self._losses:  # broken again: the renewal that waits behind this one goes on
+                await link.close()
+                return
+            self._use(link)
+            self.leaving = False
+            log.info("Live connection resumed")
 
     def lost(self) -> None:
         """The connection is gone: from here on speech is kept for the next one."""
-        held = self._coalescer.drain()  # kept with the turn already, or to be kept now: Live has not heard it
-        if self._link is not None and self._resume == "stream":
-            self._kept = [held] if held and self.speech is Speech.UNANSWERED else []
-            self._kept_bytes = len(held) if self._kept else 0
+        self._losses += 1
+        held = self._coalescer.drain()  # Live has not heard it: it goes first on the next connection
+        if self._link is not None and (self.knows_the_turn or self.speech is ANSWERED):
+            self._kept, self._kept_bytes = [held] if held else [], len(held)
         self._link = None
         self._there.clear()
 
@@ -136,6 +143,7 @@ class LiveLine:
 
     def _use(self, link: LiveLink) -> None:
         self._link = link
+        self._coalescer.decide()  # the end of speech may have come during the break
         self._there.set()
 
     def _keep(self, pcm: bytes) -> None:
@@ -149,11 +157,13 @@ class LiveLine:
             log.warning("over %d bytes of speech without an answer: no longer kept", self._limit)
             self._forget(Speech.ANSWERED)
 
-    async def _repeat(self, link: LiveLink) -> None:
+    async def _repeat(self, link: LiveLink, losses: int) -> None:
+        """Send what is kept; a session that knows what it heard must not hear it twice, should this break as well."""
         sent = 0
-        while sent < len(self._kept):  # grows while this waits: the client goes on speaking
-            pending = link.send_audio(self._kept[sent])
-            sent += 1
+        while sent < len(self._kept) and losses == self._losses:  # grows while this waits: the client goes on speaking
+            pcm = self._kept.pop(0) if self.knows_the_turn else self._kept[sent]
+            sent += not self.knows_the_turn
+            pending = link.send_audio(pcm)
             if pending is not None:
                 await pending
 

@@ -13,5 +13,8 @@ class Coalescer(Protocol):
     def push(self, pcm: bytes, last: bool) -> bytes | None:
         """Return what goes up now, or None while more is gathered; `last`: nothing that matters follows soon."""
 
+    def decide(self) -> None:
+        """What follows now may end a turn: it must not wait."""
+
     def drain(self) -> bytes:
         """Return what has not gone up, and forget it."""

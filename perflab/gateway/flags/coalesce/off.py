@@ -10,6 +10,9 @@ class EveryFrame:
         """Return the frame."""
         return pcm
 
+    def decide(self) -> None:
+        """Nothing ever waits."""
+
     def drain(self) -> bytes:
         """Return nothing: nothing is ever held."""
         return b""
