@@ -43,7 +43,7 @@ def _sections(found: Bottlenecks, stages: list[dict[str, Any]], stage_words: str
         Section("Where the time goes", found.sentence(), _drawn(ranking, found.share_rows(), "Share of CPU by place")),
         Section("The ranking", found.slow_sentence(), rows=found.rows()),
         Section("Which lines", shown=line_table(found.line_rows(), "Hot lines")),
-        Section("Where the memory goes", _memory_sentence(found), rows=found.memory),
+        Section("Where the memory goes", found.memory_sentence(), rows=found.memory),
         Section("Memory over time", shown=_drawn(allocation_timeline, found.timeline_rows(), "Memory under memray")),
         Section("What waits", found.waiting_sentence(), rows=found.waiting_rows()),
         Section("Which of these can be believed", _gates_sentence(found), rows=found.gate_rows()),
@@ -63,13 +63,6 @@ def _sections(found: Bottlenecks, stages: list[dict[str, Any]], stage_words: str
 
 def _drawn(draw: Callable[..., Figure], rows: list[dict[str, Any]], title: str) -> Figure | None:
     return draw(rows, title) if rows else None
-
-
-def _memory_sentence(found: Bottlenecks) -> str:
-    if not found.memory:
-        return "No allocation was captured."
-    top = found.memory[0]
-    return f"{top['where']} allocated most: {top['allocated (MB)']:.1f} MB while memray watched."
 
 
 def _gates_sentence(found: Bottlenecks) -> str:

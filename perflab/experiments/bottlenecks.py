@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perflab.experiments.profile import ProfilePass, cpu_ms_per_unit, source_root, unwatched_rows
-from perflab.experiments.profile_tables import SHOWN, library_rows, memory_rows
+from perflab.experiments.profile_tables import SHOWN, library_rows, memory_rows, startup_mb
 from perflab.experiments.profile_views import (
     agreement_rows,
     gate_rows,
@@ -21,7 +21,6 @@ from perflab.experiments.profile_views import (
 )
 from perflab.experiments.slow_turns import SlowTurns, slow_turns
 from perflab.experiments.study import Study
-from perflab.experiments.units_of_work import units_done
 from perflab.instrument.failures import CODES
 from perflab.instrument.interface import Capture
 from perflab.instrument.overhead import Overheads, judge_overheads
@@ -45,10 +44,11 @@ class Bottlenecks:
     cpu_ms: float  # per unit of work, unwatched; NaN where there is no unit
     captures: tuple[Capture, ...] = ()
     root: Path = Path()
-    units: float = 0.0  # done in memray's window
+    units: float = 0.0  # done while memray tracked, from its start to its end
     slow: SlowTurns | None = None
     rendered: tuple[Path, ...] = ()
     unit: str = "unit"
+    startup_mb: float = 0.0  # allocated by imports while memray tracked; in no figure per unit
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the ranking as flat rows, without the columns of which nothing is known."""
@@ -63,6 +63,17 @@ class Bottlenecks:
     def memory_table(self) -> pd.DataFrame:
         """Return the places that allocate most, by memray."""
         return _frame(self.memory)
+
+    def memory_sentence(self) -> str:
+        """Say who allocated most and what it held, with start-up apart."""
+        if not self.memory:
+            return "No allocation of the system's own functions was captured."
+        top = self.memory[0]
+        return (
+            f"{top['where']} allocated most, {top['allocated (MB)']:.1f} MB while memray watched; it held "
+            f"{top['held at the end (MB)']:.2f} MB at the end. Imports at start-up allocated {self.startup_mb:.1f} MB, "
+            f"which are in no figure per {self.unit}."
+        )
 
     def waiting_rows(self) -> list[dict[str, Any]]:
         """Return the places that hold a thread without CPU, by py-spy's wall view less its CPU."""
@@ -204,7 +215,8 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
     assert sampled.trial is not None
     base = cpu_ms_per_unit(study, sampled.trial, sampled.unwatched)
     slow = slow_turns(study, unwatched_rows(study, sampled))
-    units = _memray_units(study, passes)
+    units = _memray_units(passes)
+    seen = [capture for each in passes for capture in each.captures.values()]
     context = Context(
         units=units,
         cpu_us_per_unit=1e3 * base if np.isfinite(base) else 0.0,
@@ -216,7 +228,7 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
         rank(list(tables), context),
         tables,
         overheads(study, passes),
-        tuple(memory_rows([capture for each in passes for capture in each.captures.values()])),
+        tuple(memory_rows(seen)),
         tuple(_libraries_of(tables)),
         tuple(p for each in passes for p in each.problems),
         base,
@@ -226,6 +238,7 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
         slow,
         tuple(path for each in passes for path in each.rendered),
         study.system.unit,
+        startup_mb(seen),
     )
 
 
@@ -251,6 +264,7 @@ def of_command(
         root,
         rendered=tuple(rendered),
         unit=unit,
+        startup_mb=startup_mb(seen),
     )
 
 
@@ -259,12 +273,9 @@ def _libraries_of(tables: Sequence[ProfileTable]) -> list[dict[str, Any]]:
     return library_rows(gil) if gil else []
 
 
-def _memray_units(study: Study, passes: Sequence[ProfilePass]) -> float:
-    for each in passes:
-        if each.trial is not None and each.name.startswith("memray"):
-            rows = each.trial.units[each.trial.units["kind"] == study.system.load.unit_kind]
-            return sum(units_done(rows, span) for span in each.watched.values())
-    return 0.0
+def _memray_units(passes: Sequence[ProfilePass]) -> float:
+    captures = [capture for each in passes for capture, _ in each.captures.values()]
+    return next((capture.work_units for capture in captures if capture.instrument == "memray"), 0.0)
 
 
 def candidate_strategies(study: Study) -> dict[str, tuple[str, ...]]:

@@ -121,10 +121,9 @@ def _capture(
 ) -> None:
     """Capture, parse and render; what fails is a problem with its code, never an empty table."""
     key = f"{instrument.name}-{instrument.view}"
-    start = time.monotonic_ns()
     try:
         capture = instrument.capture(target, length, folder)
-        done.watched[key] = Window(start, min(time.monotonic_ns(), start + int(length * NS)))
+        done.watched[key] = _watched(capture, length)
         table, capture = keep_table(instrument, capture, root)
         done.captures[key] = capture, table
         done.rendered += instrument.render(capture, folder)
@@ -133,11 +132,33 @@ def _capture(
 
 
 def _count_units(study: Study, done: ProfilePass) -> None:
-    """Write into each saved capture how many units of work were done in its window: known only after the load."""
+    """Write into each saved capture how many units of work were done in its span: known only after the load."""
     assert done.trial is not None
+    go_ns = done.trial.facts.go_ns
     rows = done.trial.units[done.trial.units["kind"] == study.system.load.unit_kind]
     for key, (capture, table) in done.captures.items():
-        done.captures[key] = capture.counted(units_done(rows, done.watched[key]), study.system.load.unit_kind), table
+        span = _span(capture, done.watched[key], go_ns)
+        done.captures[key] = capture.counted(units_done(rows, span), study.system.load.unit_kind), table
+
+
+def _watched(capture: Capture, length: float) -> Window:
+    """Return when an instrument looked, preflight left out; under a launched memray, when its process was held."""
+    seconds = min(capture.window_s, length) if _tracks_from_start(capture) else capture.window_s
+    return Window(capture.started_ns, capture.started_ns + int(seconds * NS))
+
+
+def _span(capture: Capture, watched: Window, go_ns: int) -> Window:
+    """Return the span of what a capture counted: a launched memray tracks from the start of its process.
+
+    Its bytes then hold the settling time too, so the units of that time belong to them; before GO there are none.
+    """
+    if not _tracks_from_start(capture):
+        return watched
+    return Window(min(go_ns, watched.end_ns - int(capture.window_s * NS)), watched.end_ns)
+
+
+def _tracks_from_start(capture: Capture) -> bool:
+    return capture.instrument == "memray" and capture.settings.get("mode") == "launch"
 
 
 def _stretch(work: Callable[[], None]) -> Window:

@@ -7,22 +7,33 @@ from typing import Any
 
 from perflab.instrument.interface import Capture
 from perflab.instrument.libraries import by_library
+from perflab.instrument.source_tree import MODULE
+from perflab.instrument.stacks import LIBRARY
 from perflab.instrument.table import ProfileTable
+from perflab.instrument.votes import is_place
 
 SHOWN = 10
 
 
 def memory_rows(seen: Sequence[tuple[Capture, ProfileTable]]) -> list[dict[str, Any]]:
-    """Return the own functions that allocated most and those that held most at the end, by memray."""
+    """Return the own functions that allocated most, by memray; imports are start-up and told by `startup_mb`."""
     return next((_memory_of(table) for capture, table in seen if capture.instrument == "memray"), [])
+
+
+def startup_mb(seen: Sequence[tuple[Capture, ProfileTable]]) -> float:
+    """Return what imports and module level allocated under memray, 10^6 bytes; 0 without a capture of it."""
+    table = next((table for capture, table in seen if capture.instrument == "memray"), None)
+    rows = table.select(instrument="memray", view="alloc", attribution="own", metric="bytes") if table else ()
+    return sum(row.value for row in rows if row.function == MODULE) / 1e6
 
 
 def _memory_of(table: ProfileTable) -> list[dict[str, Any]]:
     sums: dict[tuple[str, str], dict[str, float]] = {}
     for view in ("alloc", "peak", "leak"):
         for row in table.select(instrument="memray", view=view, attribution="own", metric="bytes"):
-            sums.setdefault((row.file, row.function), {}).setdefault(view, 0.0)
-            sums[row.file, row.function][view] += row.value
+            if row.file != LIBRARY and is_place((row.file, row.function)):
+                sums.setdefault((row.file, row.function), {}).setdefault(view, 0.0)
+                sums[row.file, row.function][view] += row.value
     order = sorted(sums.items(), key=lambda item: -item[1].get("alloc", 0.0))[:SHOWN]
     return [
         {

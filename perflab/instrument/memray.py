@@ -25,14 +25,15 @@ from perflab.instrument.interface import Capture, Target
 from perflab.instrument.launched import check_artefact, check_wrapped, split_command, stop_and_check
 from perflab.instrument.pauses import LIMIT_S, Pauses
 from perflab.instrument.quick_gdb import quick_gdb
-from perflab.instrument.source_tree import NATIVE, SourceTree
-from perflab.instrument.stacks import Frame, Stack, attribute
+from perflab.instrument.source_tree import MODULE, NATIVE, SourceTree
+from perflab.instrument.stacks import Attribution, Frame, Stack, after_loop, attribute
 from perflab.instrument.table import Health, Measure, ProfileRow, ProfileTable, rows_from
 from perflab.instrument.window import Watch, hold, run_watched
 
 DETACH_LIMIT_S = 15.0
 UNSET_S = 0.005  # memray writes the time of the end at the end; before, it stands within a millisecond of the start
 VIEWS = ("peak", "leak", "alloc")
+IMPORTING = "<frozen importlib"  # file of the frames that run an import, whoever asked for it
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,10 @@ class Memray:
         return replace(capture, window_s=seconds if clean else window.seconds, codes=tuple(codes)).save()
 
     def parse(self, capture: Capture, source_root: Path) -> ProfileTable:
-        """Sum bytes per place for everything allocated, the peak, and what was still held at the end."""
+        """Sum bytes per place for everything allocated, the peak, and what was still held at the end.
+
+        What an import allocates is charged to the module level of who imports: it is start-up, not work.
+        """
         tree = SourceTree(source_root)
         rows: list[ProfileRow] = []
         most = 0
@@ -166,7 +170,7 @@ class Memray:
             sizes, counts = self.stacks(capture, view)
             n = sum(counts.values())
             most = max(most, n)
-            charged = [(stack, attribute(stack, tree)) for stack in sizes]
+            charged = [(stack, _charged(stack, tree)) for stack in sizes]
             for metric, unit, weights in (("bytes", "bytes", sizes), ("allocations", "count", counts)):
                 measure = Measure("memray", view, metric, unit)
                 rows += rows_from(((whom, weights[stack]) for stack, whom in charged), measure, n)
@@ -212,6 +216,13 @@ class Memray:
             flame_svg(self.stacks(capture, "alloc")[0], "memray: bytes allocated", "bytes"), encoding="utf-8"
         )
         return [page, graph]
+
+
+def _charged(stack: Stack, tree: SourceTree) -> Attribution:
+    found = attribute(stack, tree)
+    if any(frame.file.startswith(IMPORTING) for frame in after_loop(stack)):
+        return found._replace(own=found.own._replace(function=MODULE))
+    return found
 
 
 def memory_series(capture: Capture) -> list[tuple[float, int, int]]:

@@ -83,7 +83,7 @@ class Ranking:
 class Context:
     """What is known beside the profiles; every field may be empty.
 
-    `units`: work done in memray's window; `cpu_us_per_unit` of the unprofiled system; `turn_busy`: share of a slow
+    `units`: work done while memray tracked; `cpu_us_per_unit` of the unprofiled system; `turn_busy`: share of a slow
     turn in which the system's own stages ran, `turn_ms` its length; `strategies`: candidate ids by "file:function",
     file, or library package.
     """

@@ -90,7 +90,6 @@ def conclude(
     )
     results = [first_finding(study, passes[0], stages, figures.get("stages")), hot]
     if found.memory:
-        top = found.memory[0]
         results.append(
             finding(
                 study,
@@ -99,10 +98,9 @@ def conclude(
                 kind="observation",
                 variant="baseline",
                 verdict="reported",
-                claim=f"{top['where']} allocated most, {top['allocated (MB)']:.1f} MB while memray watched; it held "
-                f"{top['held at the end (MB)']:.2f} MB at the end.",
+                claim=found.memory_sentence(),
                 evidence=evidence(figures.get("memory")),
-                details={"memory": list(found.memory)},
+                details={"memory": list(found.memory), "startup_mb": found.startup_mb},
                 caveats=("held at the end of a short window is not yet a leak: two windows decide",),
             )
         )
