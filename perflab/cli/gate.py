@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.history.store import HistoryStore
 from perflab.history.timeline import Suspect, timelines
 from perflab.runs import exclusive, write_atomic
+from perflab.strict_json import json_text
 from perflab.system.checkout import at_ref, repository_of, with_sources, with_world_of
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
@@ -83,7 +83,7 @@ def run_gate(
     if json_file:
         body = {**found.as_dict(), "last_good": good.name, "suspects": [asdict(s) for s in suspects], "run": run.id,
                 "next": next_step(system, chosen)}  # fmt: skip
-        write_atomic(Path(json_file), json.dumps(body, indent=1))
+        write_atomic(Path(json_file), json_text(body, indent=1))
     return found.exit_code
 
 
@@ -101,7 +101,7 @@ def _no_suspect(json_file: str) -> int:
     said = "No suspect in the history of this system on this machine; nothing was measured (--always measures anyway)"
     typer.echo(said)
     if json_file:
-        write_atomic(Path(json_file), json.dumps({"outcome": "no suspect", "exit_code": EXIT_OK, "figures": []}))
+        write_atomic(Path(json_file), json_text({"outcome": "no suspect", "exit_code": EXIT_OK, "figures": []}))
     return EXIT_OK
 
 
@@ -174,6 +174,8 @@ def parse_sizes(words: Sequence[str]) -> dict[str, float]:
         parser.add_argument(f"--{name}", type=kind)
     given = {name: value for name, value in vars(parser.parse_args(list(words))).items() if value is not None}
     for name, value in given.items():
+        if name == "margin" and value >= 1:
+            raise UsageError(f"After --: margin is {value:g}", "a share below 1: 0.05 = 5 %")
         most = 10_000 if name in ("users", "blocks", "units") else 2**31
         if not (0 < value <= most or (name == "seed" and value == 0)):
             raise UsageError(f"After --: {name} is {value:g}", f"above 0 and at most {most:,}")
@@ -198,9 +200,10 @@ def _print(found: Any, system: System, variant: str, good: LastGood) -> None:
 
 
 def _what(found: Any) -> str:
-    """Name the confirmed figures with their change, and say whether it is CPU, latency or memory."""
+    """Name what is confirmed with its change: CPU, latency, memory, or that more units fail."""
     kinds = {"cpu_ms_per_unit": "CPU", "memory_mb": "memory"}
-    return "; ".join(f"{kinds.get(f.column, 'latency')} ({f.name}) {f.moved}" for f in found.figures if f.confirmed)
+    moved = [f"{kinds.get(f.column, 'latency')} ({f.name}) {f.moved}" for f in found.figures if f.confirmed]
+    return "; ".join([*moved, *([found.fails_more] if found.fails_more else [])])
 
 
 def next_step(system: System, variant: str) -> str:

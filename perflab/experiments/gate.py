@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from perflab.errors import EXIT_OK, EXIT_TARGET_MISSED, EXIT_UNTRUSTED, StatisticError, UsageError
 from perflab.experiments.blocks import BlockPlan, BlockResult, run_blocks
 from perflab.experiments.conclude.parts import trust_of
-from perflab.experiments.null_arm import FIGURES, NULL, Judged
+from perflab.experiments.null_arm import FIGURES, NULL, Judged, failed_null, null_check
 from perflab.experiments.study import Study
 from perflab.experiments.trial import read_trial
 from perflab.findings.finding import TrustCheck
 from perflab.runs import write_atomic
-from perflab.stats.compare import Comparison
+from perflab.stats.compare import Comparison, Verdict
 from perflab.stats.multiple import holm
+from perflab.stats.proportion import more_often
+from perflab.strict_json import json_text, without_nan
 from perflab.system.spec import System
+from perflab.system.variant import equivalence, variant
 from perflab.units import change_text, number_text
 
 SUSPECT = "suspect"
 LEVEL = 0.05  # of all judged figures together
+FAILURES_LEVEL = 0.01  # of the exact test on failed units
 USUAL = ("cpu_ms_per_unit", "p50_ms", "memory_mb")  # what is judged when nobody names a figure
 RESPONSE = ("p50_ms", "p95_ms", "added_p50_ms")
 # A late or saturated generator falsifies response times; CPU time and memory are charged to the process itself.
@@ -58,13 +61,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the gate found, and why it refused where it did."""
+    """What the gate found, and why it refused where it did; `fails_more` says so where the suspect does."""
 
     outcome: Outcome
     figures: tuple[Figure, ...]
     blocks: int
     refusal: str
     warnings: tuple[str, ...]
+    fails_more: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -72,8 +76,12 @@ class GateResult:
         return EXIT[self.outcome]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as JSON."""
-        return {**asdict(self), "exit_code": self.exit_code}
+        """Return the result as JSON: what is not finite is None, and what is only shown carries no verdict."""
+        body = {**asdict(self), "exit_code": self.exit_code}
+        for figure in body["figures"]:
+            if figure["comparison"] and not figure["decides"]:
+                figure["comparison"] |= {"verdict": None, "explanation": ""}
+        return dict(without_nan(body))
 
 
 def gate_plan(study: Study, sizes: dict[str, float]) -> BlockPlan:
@@ -103,33 +111,95 @@ def run_gate(
 
     `variants`: of the last good and of the suspect. `judged`: columns of the figures that decide. A regression is
     confirmed when a judged figure is worse, its estimate lies beyond its margin, and its signed-rank p-value passes
-    Holm's correction over all judged figures at 5 %. A null arm that fails in any figure refuses everything.
+    Holm's correction over all judged figures at 5 %; or when more units of the suspect fail (`conclude`). A null arm
+    that fails in any figure refuses everything, and so do unequal answers where both variants are of class exact.
     """
     arms = {"baseline": variants[0], NULL: variants[0], SUSPECT: variants[1]}
     result = run_blocks(study, arms, plan, "gate", systems={"baseline": good, NULL: good})
     trust = trust_of([read_trial(study, name) for name in result.trials], side_by_side=True)
-    found = conclude(result, trust, judged, margin)
-    write_atomic(study.run.path / "gate.json", json.dumps(found.as_dict(), indent=1))
+    classes = {
+        equivalence(of, variant(of, name).flags) for of, name in zip((good, study.system), variants, strict=True)
+    }
+    found = conclude(result, trust, judged, margin, exact=classes == {"exact"})
+    write_atomic(study.run.path / "gate.json", json_text(found.as_dict(), indent=1))
     return found
 
 
 def conclude(
-    result: BlockResult, trust: Sequence[TrustCheck], judged: Sequence[str], margin: float | None
+    result: BlockResult, trust: Sequence[TrustCheck], judged: Sequence[str], margin: float | None, *, exact: bool = True
 ) -> GateResult:
-    """Return the gate's result from its blocks; pure, so that it can be tested on planted blocks."""
+    """Return the gate's result from its blocks; pure, so that it can be tested on planted blocks.
+
+    The null arm is held to the smaller of the user's margin and the usual one, and what it gets wrong voids every
+    figure. Failed units decide by themselves: the suspect fails more often when Fisher's exact one-sided test against
+    the last good gives at most 1 %. Weakness: units of one outage do not fail independently, and the test takes them
+    as if they did. `exact`: whether the two must give equal answers; where they must and do not, nothing is judged.
+    """
     failed = [check for check in trust if check.veto and not check.passed]
-    figures = [_figure(result, figure, judged, failed, margin) for figure in FIGURES if _has(result, figure, judged)]
-    figures = _confirmed(figures)
+    null = _failed_null(result, margin)
+    void = "; ".join(filter(None, (null, _unequal(result) if exact else "")))
+    shown = [figure for figure in FIGURES if _has(result, figure, judged)]
+    figures = _confirmed([_figure(result, figure, judged, failed, margin, void) for figure in shown])
     decides = [figure for figure in figures if figure.decides]
     refused = [f for f in decides if f.comparison is None or f.comparison.verdict == "untrusted"]
-    reason = result.failed_null or "; ".join(f"{f.name}: {f.problem}" for f in refused)
+    reason = void or "; ".join(f"{f.name}: {_reason(f)}" for f in refused)
+    fails_more = _fails_more(result)
     outcome: Outcome = "no regression"
-    if any(figure.confirmed for figure in decides) and not result.failed_null:
+    if not void and (fails_more or any(figure.confirmed for figure in decides)):
         outcome = "regression"
-    elif result.failed_null or refused:
+    elif void or refused:
         outcome = "refused"
     blocks = len({f.block for f in result.figures})
-    return GateResult(outcome, tuple(figures), blocks, reason if outcome == "refused" else "", _warnings(result, trust))
+    said = (*_warnings(result, trust), *(f"{f.name} was not judged: {_reason(f)}" for f in refused if not void))
+    return GateResult(outcome, tuple(figures), blocks, reason if outcome == "refused" else "", said, fails_more)
+
+
+def _failed_null(result: BlockResult, margin: float | None) -> str:
+    """Say what the identical arms got wrong in any figure at the gate's margins; "" when they measured alike."""
+    checks = []
+    for figure in FIGURES:
+        limit = figure.margin if margin is None or figure.in_ms else min(margin, figure.margin)
+        checks += _null_checks(result, figure, limit)
+    return failed_null(checks)
+
+
+def _null_checks(result: BlockResult, figure: Judged, limit: float) -> list[TrustCheck]:
+    """Return the check of one figure; none where it cannot be computed, or both arms show it alike in every block."""
+    from perflab.stats.compare import compare_differences, compare_paired
+
+    before, again = (result.column(arm, figure.column) for arm in ("baseline", NULL))
+    try:
+        found = (compare_differences(before, again, lower_is_better=True, margin=limit, unit="ms") if figure.in_ms
+                 else compare_paired(before, again, lower_is_better=True, margin=limit))  # fmt: skip
+    except StatisticError:
+        return []
+    return [null_check(found, figure.name)]
+
+
+def _unequal(result: BlockResult) -> str:
+    """Say that answers changed which must not; "" when all that were compared are equal."""
+    equal, compared = result.equivalence.get(SUSPECT, (0, 0))
+    return "" if equal == compared else f"the answers changed: {equal} of {compared} equal the last good's"
+
+
+def _failed_units(result: BlockResult, arm: str) -> tuple[int, int]:
+    rows = [f for f in result.figures if f.arm == arm]
+    return sum(f.failed for f in rows), sum(f.units for f in rows)
+
+
+def _fails_more(result: BlockResult) -> str:
+    """Say that more units of the suspect fail than chance explains; "" when they do not."""
+    good, suspect = _failed_units(result, "baseline"), _failed_units(result, SUSPECT)
+    p = more_often(*good, *suspect)
+    if p > FAILURES_LEVEL:
+        return ""
+    return (f"fails more often: {suspect[0]} of {suspect[1]} units failed against {good[0]} of {good[1]} "
+            f"(exact test, p = {p:.2g})")  # fmt: skip
+
+
+def _reason(figure: Figure) -> str:
+    """Return why a figure has no verdict."""
+    return figure.problem or (figure.comparison.caveat if figure.comparison else "")
 
 
 def _has(result: BlockResult, figure: Judged, judged: Sequence[str]) -> bool:
@@ -139,8 +209,9 @@ def _has(result: BlockResult, figure: Judged, judged: Sequence[str]) -> bool:
 
 
 def _figure(
-    result: BlockResult, figure: Judged, judged: Sequence[str], failed: Sequence[TrustCheck], margin: float | None
-) -> Figure:
+    result: BlockResult, figure: Judged, judged: Sequence[str], failed: Sequence[TrustCheck], margin: float | None,
+    void: str,
+) -> Figure:  # fmt: skip
     import numpy as np
 
     limit = figure.margin if margin is None or figure.in_ms else margin
@@ -153,30 +224,49 @@ def _figure(
     except StatisticError as error:
         problem = f"cannot be computed, because {str(error).rstrip('.')}"
     if comparison is not None and problem:
-        comparison = comparison.judged_anew("untrusted", problem)
+        comparison = _without_verdict(comparison, "untrusted", problem)
+    if comparison is not None and void and comparison.verdict != "untrusted":
+        comparison = _without_verdict(comparison, "untrusted", void)
     unit = "MB" if figure.column == "memory_mb" else "ms"
     return Figure(figure.column, figure.name, unit, figure.column in judged, before, after, comparison, None, False,
                   problem)  # fmt: skip
 
 
 def _confirmed(figures: list[Figure]) -> list[Figure]:
-    """Mark the judged figures that are worse beyond their margin and stand Holm's correction."""
-    from dataclasses import replace
+    """Mark the judged figures that are worse beyond their margin and stand Holm's correction over ALL judged ones.
 
-    tested = [f for f in figures if f.decides and f.comparison is not None]
-    if not tested:
+    One that cannot be computed or trusted counts as p = 1. What the correction rejects keeps no better or worse.
+    """
+    decides = [f for f in figures if f.decides]
+    if not decides:
         return figures
-    adjusted = dict(zip((f.column for f in tested), holm([_p(f) for f in tested]).p, strict=True))
-    marked = []
-    for figure in figures:
-        p = adjusted.get(figure.column)
-        marked.append(replace(figure, adjusted_p=p, confirmed=p is not None and p <= LEVEL and _worse(figure)))
-    return marked
+    adjusted = dict(zip((f.column for f in decides), holm([_p(f) for f in decides]).p, strict=True))
+    return [_marked(f, adjusted[f.column]) if f.decides and f.comparison else f for f in figures]
 
 
 def _p(figure: Figure) -> float:
-    assert figure.comparison is not None
-    return figure.comparison.p_value
+    c = figure.comparison
+    return 1.0 if c is None or c.verdict == "untrusted" else c.p_value
+
+
+def _marked(figure: Figure, p: float) -> Figure:
+    c = figure.comparison
+    assert c is not None
+    confirmed = p <= LEVEL and _worse(figure)
+    if c.verdict in ("better", "worse") and p > LEVEL:
+        c = _without_verdict(
+            c, "inconclusive", f"not passed by the correction for several figures (adjusted p = {p:.2g})"
+        )
+    elif c.verdict == "worse" and not confirmed:
+        c = _without_verdict(c, "inconclusive", "the estimate lies inside the margin")
+    return replace(figure, comparison=c, adjusted_p=p, confirmed=confirmed)
+
+
+def _without_verdict(comparison: Comparison, verdict: Verdict, why: str) -> Comparison:
+    """Return the comparison under a verdict that decides nothing, its sentence ending in the reason."""
+    anew = comparison.judged_anew(verdict, why)
+    measured, _, _ = anew.explanation.partition("): ")
+    return replace(anew, explanation=f"{measured}): {verdict}, {why}.")
 
 
 def _worse(figure: Figure) -> bool:
@@ -188,21 +278,18 @@ def _worse(figure: Figure) -> bool:
 
 def _warnings(result: BlockResult, trust: Sequence[TrustCheck]) -> tuple[str, ...]:
     told = [f"{check.name}: {check.observed} (limit: {check.limit})" for check in trust if not check.passed]
-    equal, compared = result.equivalence.get(SUSPECT, (0, 0))
-    if equal != compared:
-        told.append(f"the answers changed: {equal} of {compared} equal the last good's")
-    failed = {arm: sum(f.failed for f in result.figures if f.arm == arm) for arm in ("baseline", SUSPECT)}
-    if any(failed.values()):
-        told.append(f"failed units: {failed['baseline']} of the last good, {failed[SUSPECT]} of the suspect")
+    told += [text for text in (_unequal(result),) if text]
+    good, suspect = _failed_units(result, "baseline")[0], _failed_units(result, SUSPECT)[0]
+    if good or suspect:
+        told.append(f"failed units: {good} of the last good, {suspect} of the suspect")
     return tuple(told)
 
 
 def figure_line(figure: Figure, unit_name: str) -> str:
-    """Return a figure as one line of text; what was voided carries no better or worse."""
+    """Return a figure as one line of text; what was voided or is only shown carries no better or worse."""
     name = f"{figure.name} per {unit_name}" if figure.column == "cpu_ms_per_unit" else figure.name
     c = figure.comparison
     if c is None:
         return f"{name}: {figure.problem}"
     values = f"{number_text(figure.before)} to {number_text(figure.after)} {figure.unit}"
-    verdict = c.verdict if figure.decides else f"{c.verdict}, shown only"
-    return f"{name}: {values}, {figure.moved}, {c.n} pairs: {verdict}"
+    return f"{name}: {values}, {figure.moved}, {c.n} pairs: {c.verdict if figure.decides else 'shown only'}"

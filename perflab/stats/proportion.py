@@ -36,3 +36,20 @@ def trials_without_event(limit: float, confidence: float = 0.95) -> int:
     """Return how many trials without one event show that the rate is below `limit` (about 3 / limit at 95 %)."""
     limit = level("limit", limit)
     return math.ceil(math.log(1.0 - level("confidence", confidence)) / math.log1p(-limit))
+
+
+def more_often(events_a: int, n_a: int, events_b: int, n_b: int) -> float:
+    """Return the one-sided p-value of "B has events no more often than A": Fisher's exact test.
+
+    Given `events_a` + `events_b` events among all trials, the number that falls to B is hypergeometric. Exact for
+    every n, also with no event in A. Weakness: it takes trials as independent, and errors of one outage are not;
+    conservative for few events. Raises StatisticError as `clopper_pearson` does. Source: Fisher 1935.
+    """
+    for events, n in ((events_a, n_a), (events_b, n_b)):
+        if n < 1:
+            raise StatisticError(f"`n` is {n}", "a rate needs at least one trial")
+        if not 0 <= events <= n:
+            raise StatisticError(f"`events` is {events} of {n}", "it must lie between 0 and `n`")
+    from scipy.stats import hypergeom
+
+    return float(hypergeom.sf(events_b - 1, n_a + n_b, events_a + events_b, n_b))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,11 +91,88 @@ def test_few_blocks_that_could_confirm_nothing_are_refused_before_they_are_measu
         check_blocks(6, JUDGED)
 
 
-def test_changed_answers_and_failed_units_are_noted():
+def failing(suspect: int, good: int = 0) -> BlockResult:
+    """Return blocks of 20 units in which as many units of an arm fail in every block."""
+    failed = {SUSPECT: suspect, "baseline": good, NULL: good}
     result = blocks()
-    rows = tuple(ArmFigures(**{**asdict(f), "failed": 2 if f.arm == SUSPECT else 0}) for f in result.figures)
-    found = conclude(BlockResult(rows, (), {SUSPECT: (3, 20)}), (), JUDGED, None)
-    assert any("3 of 20" in text for text in found.warnings) and any("20 of the suspect" in t for t in found.warnings)
+    rows = tuple(ArmFigures(**{**asdict(f), "failed": failed[f.arm]}) for f in result.figures)
+    return BlockResult(rows, (), {SUSPECT: (20, 20)})
+
+
+def test_failing_more_often_is_a_regression_by_itself_and_failing_alike_is_none():
+    found = conclude(failing(2), (), JUDGED, None)
+    assert (found.outcome, found.exit_code) == ("regression", 1) and not any(f.confirmed for f in found.figures)
+    assert "fails more often: 20 of 200 units failed against 0 of 200" in found.fails_more
+    assert any("20 of the suspect" in text for text in found.warnings)
+    for result in (failing(2, 2), failing(0, 2)):
+        assert conclude(result, (), JUDGED, None).outcome == "no regression"
+
+
+def test_unequal_answers_are_refused_where_the_class_is_exact_and_noted_elsewhere():
+    result = BlockResult(blocks(cpu_ms_per_unit=1.5).figures, (), {SUSPECT: (0, 40)})
+    found = conclude(result, (), JUDGED, None)
+    assert (found.outcome, found.refusal) == ("refused", "the answers changed: 0 of 40 equal the last good's")
+    assert "worse" not in str(found.as_dict())
+    loss = conclude(result, (), JUDGED, None, exact=False)
+    assert loss.exit_code == 1 and any("0 of 40" in text for text in loss.warnings)
+
+
+def shifted(column: str, factor: float, n: int = 20, **suspect: float) -> BlockResult:
+    """Return quiet blocks whose null arm differs in one figure."""
+    result = blocks(n=n, noise=0.002, **suspect)
+    rows = [
+        replace(f, **{column: getattr(f, column) * factor}) if f.arm == NULL else f  # type: ignore[arg-type]
+        for f in result.figures
+    ]
+    return BlockResult(tuple(rows), (), result.equivalence)
+
+
+@pytest.mark.parametrize("margin", [0.01, 0.02])
+@pytest.mark.parametrize("column", ["p50_ms", "cpu_ms_per_unit"])
+def test_the_null_arm_is_held_to_the_users_margin_and_voids_every_figure(column, margin):
+    found = conclude(shifted(column, 1.03, cpu_ms_per_unit=1.2, p95_ms=1.5), (), JUDGED, margin)
+    assert found.outcome == "refused" and "identical arms" in found.refusal
+    assert {f.comparison.verdict for f in found.figures if f.comparison} == {"untrusted"}
+    said = " ".join([*(figure_line(f, "turn") for f in found.figures), found.refusal, str(found.as_dict())])
+    assert "worse" not in said and "better" not in said
+    assert conclude(shifted(column, 1.03, cpu_ms_per_unit=1.2), (), JUDGED, None).outcome == "regression"
+
+
+def test_a_wide_margin_of_the_user_does_not_loosen_the_null_arm():
+    assert conclude(shifted("p50_ms", 1.08), (), JUDGED, 0.25).outcome == "refused"
+
+
+def test_what_is_only_shown_has_no_verdict_in_text_and_json():
+    found = conclude(blocks(p95_ms=2.0), (), JUDGED, None)
+    shown = next(f for f in found.figures if f.column == "p95_ms")
+    assert figure_line(shown, "turn").endswith("pairs: shown only")
+    body = next(f for f in found.as_dict()["figures"] if f["column"] == "p95_ms")
+    assert body["comparison"]["verdict"] is None and "worse" not in str(body)
+
+
+def test_a_figure_that_the_correction_rejects_is_inconclusive():
+    result = blocks(n=7, noise=0.001)  # one pair of seven against it: p = 0.031 alone, 0.094 among three
+    rows = [replace(f, cpu_ms_per_unit=f.cpu_ms_per_unit * (1.07 + 0.01 * f.block if f.block else 0.98))
+            if f.arm == SUSPECT else f for f in result.figures]  # fmt: skip
+    found = conclude(BlockResult(tuple(rows), (), {}), (), JUDGED, None)
+    cpu = next(f for f in found.figures if f.column == "cpu_ms_per_unit")
+    assert cpu.comparison is not None and cpu.comparison.p_value <= 0.05 < (cpu.adjusted_p or 0)
+    assert found.outcome == "no regression" and figure_line(cpu, "turn").endswith("inconclusive")
+    assert "not passed by the correction" in cpu.comparison.explanation and "worse" not in cpu.comparison.explanation
+
+
+def test_a_judged_figure_that_cannot_be_computed_counts_in_the_correction_and_is_named():
+    alone = conclude(blocks(n=7, cpu_ms_per_unit=1.2), (), ("cpu_ms_per_unit",), None)
+    beside = conclude(blocks(n=7, cpu_ms_per_unit=1.2), (), ("cpu_ms_per_unit", "added_p50_ms"), None)
+    ps = [next(f.adjusted_p for f in r.figures if f.column == "cpu_ms_per_unit") for r in (alone, beside)]
+    assert ps[1] == 2 * (ps[0] or 1) and beside.exit_code == 1
+    assert any("time added was not judged: cannot be computed" in text for text in beside.warnings)
+
+
+def test_the_json_of_a_figure_that_this_system_lacks_is_strict():
+    found = conclude(blocks(), (), (*JUDGED, "added_p50_ms"), None)
+    body = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert next(f["before"] for f in body["figures"] if f["column"] == "added_p50_ms") is None
 
 
 def test_sizes_after_the_dashes():
@@ -103,7 +181,15 @@ def test_sizes_after_the_dashes():
         "blocks": 6,
         "margin": 0.1,
     }
-    for words in (["--blok", "3"], ["--users", "many"], ["--users", "0"], ["--margin", "nan"], ["stray"]):
+    for words in (
+        ["--blok", "3"],
+        ["--users", "many"],
+        ["--users", "0"],
+        ["--margin", "nan"],
+        ["--margin", "5"],
+        ["--margin", "1"],
+        ["stray"],
+    ):
         with pytest.raises(UsageError, match="After --"):
             parse_sizes(words)
 

@@ -13,7 +13,7 @@ from perflab.errors import StatisticError
 from perflab.stats.describe import describe
 from perflab.stats.distribution import ks_distance, ks_distance_to
 from perflab.stats.multiple import benjamini_hochberg, holm
-from perflab.stats.proportion import clopper_pearson, trials_without_event
+from perflab.stats.proportion import clopper_pearson, more_often, trials_without_event
 from perflab.stats.schedule import balanced_blocks, block_seed
 from perflab.stats.stability import drift
 
@@ -135,3 +135,14 @@ def test_change_finder_plugs_in():
 def test_stationary_runs_rarely_count_as_drifting():
     rng = np.random.default_rng(14)
     assert sum(not drift(np.exp(rng.normal(0, 0.2, 400))).stable for _ in range(300)) <= 15
+
+
+def test_fishers_test_is_scipys_and_one_sided():
+    from scipy.stats import fisher_exact
+
+    for a, n, b, m in ((0, 200, 20, 200), (5, 40, 9, 30), (9, 30, 5, 40), (0, 5, 0, 5), (630, 700, 0, 700)):
+        table = [[b, m - b], [a, n - a]]
+        assert more_often(a, n, b, m) == pytest.approx(fisher_exact(table, alternative="greater").pvalue, rel=1e-9)
+    for bad in ((0, 0, 1, 2), (3, 2, 0, 2), (0, 2, -1, 2)):
+        with pytest.raises(StatisticError):
+            more_often(*bad)
