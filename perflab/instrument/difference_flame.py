@@ -21,6 +21,10 @@ from perflab.stats.profile_difference import share_error
 LEVELS = (0.01, 0.05)  # share of the larger total at which the colour deepens
 CHANCE = 2.0  # standard errors of sampling below which a frame stays grey
 TOP = 60.0
+POLICY = (  # nothing runs on this page and nothing is fetched
+    '<meta http-equiv="Content-Security-Policy" '
+    "content=\"default-src 'none'; script-src 'none'; style-src 'unsafe-inline'\">"
+)
 STYLE = """
 svg { font: 11px ui-monospace, Menlo, Consolas, monospace; background: #fff }
 svg text { fill: #1c2430; pointer-events: none } svg .h { font: 600 14px system-ui, sans-serif }
@@ -158,7 +162,7 @@ def difference_page(pair: FlamePair, tables: Sequence[ProfileDifference]) -> str
         parts.append(f'<div class="scroll">{difference_svg(pair, mirrored)}</div>')
     parts += [_table(found, f"Changes {words[found.kind]}", pair.unit) for found in tables]
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{POLICY}<title>{escape(title)}</title>'
         f"<style>{PAGE_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
 

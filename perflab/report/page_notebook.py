@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import escape
 
 from perflab import __version__
+from perflab.report.neutral import CONTENT_POLICY, neutral
 from perflab.report.notebook.light_imports import nbformat
 from perflab.report.pages import TEMPLATES, style_sheet
 from perflab.runs import write_atomic
@@ -22,7 +23,6 @@ WORTH_SAYING_S = 0.1  # a line under every cell would bury the reading; the tabl
 ERROR_MARK = "papermill-error-cell-tag"  # papermill's own red banners: the page says it in its own way
 _MATH = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|(?<![\\$\w])\$([^\s$][^$\n]*?)\$(?![\w$])|\\\((.+?)\\\)", re.S)
 _VERBATIM = re.compile(r"(<(pre|code|svg|math)\b.*?</\2>)", re.S)
-_SCRIPT = re.compile(r"<script\b.*?</script>", re.S | re.I)
 _HEADING = re.compile(r"<h([1-6])\b([^>]*)>(.*?)</h\1>", re.S)
 
 
@@ -40,6 +40,7 @@ def build_notebook_page(notebook: Path, out: Path) -> Path:
         "problem": outcome.get("reason", ""),
         "cells": costly_cells(node),
         "version": __version__,
+        "policy": CONTENT_POLICY,
     }
     text, _ = _exporter().from_notebook_node(node, resources={"perflab": facts})
     write_atomic(out, text)
@@ -66,7 +67,7 @@ def _exporter() -> Any:
         "markdown_page": page.markdown,
         "mathml": mathml,
         "strip_ansi": strip_ansi,
-        "inert": inert,
+        "neutral": neutral,
         "named_svg": named_svg,
         "alt_text": alt_text,
         "cell_label": cell_label,
@@ -106,11 +107,11 @@ class _HeadingIds:
         self._used: set[str] = {"main"}
 
     def markdown(self, source: str) -> str:
-        """Return Markdown as HTML with MathML and linkable headings."""
-        from nbconvert.filters import markdown2html
+        """Return Markdown as HTML with MathML and linkable headings; HTML in it is shown as text."""
+        from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-        html = mathml(markdown2html(source))
-        return _HEADING.sub(self._heading, inert(html))
+        html = MarkdownWithMath(renderer=IPythonRenderer(escape=True)).render(source)
+        return _HEADING.sub(self._heading, neutral(mathml(html)))
 
     def _heading(self, found: re.Match[str]) -> str:
         from perflab.report.pages import slug
@@ -146,11 +147,6 @@ def _formula(found: re.Match[str]) -> str:
     except Exception:
         # latex2mathml raises its own and built-in types for TeX that it does not know; the reader then gets the TeX
         return f"<code>{escape(tex)}</code>"
-
-
-def inert(html: str) -> str:
-    """Return HTML without scripts: a page is only read."""
-    return _SCRIPT.sub("", html)
 
 
 def named_svg(svg: str, output: Any) -> str:

@@ -125,7 +125,8 @@ def test_the_page_is_offline_and_says_in_words_what_colours_say():
     before, after = arms()
     pair = flame_pair(before, after, ("baseline", "optimised"), "turn")
     page = difference_page(pair, [difference(before, after, TREE)])
-    assert "http" not in page.replace("http://www.w3.org/2000/svg", "") and "<script" not in page
+    assert "script-src 'none'" in page
+    assert "://" not in page.replace("http://www.w3.org/2000/svg", "") and "<script" not in page
     assert page.count("<svg") == 2 and "within chance" in page and "▼" in page and "▲" in page
     assert "disappeared" in page
     assert "decode -" in described(pair) and "optimised" in described(pair)
