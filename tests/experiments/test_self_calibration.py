@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,10 @@ def test_rates_are_those_of_the_noise_that_was_planted() -> None:
 def test_a_twin_that_is_slower_voids_the_machine() -> None:
     found = planted(20, 0.01, twin=1.10)
     assert not null_check(found).passed and not false_alarm_check(found).passed
+    assert re.fullmatch(r"\+1\d\.\d % \[\+\d.* to \+\d.* %\] in 300 pairs", null_check(found).observed)
+    assert "no verdict: two identical arms differed" in found.floor_sentence
+    said = " ".join([null_check(found).observed, found.floor_sentence, str(table_rows(found))])
+    assert "better" not in said and "worse" not in said
 
 
 def test_more_noise_makes_the_smallest_visible_effect_larger() -> None:

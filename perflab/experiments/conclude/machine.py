@@ -58,10 +58,12 @@ def _noise(
 
 def null_check(found: SelfCalibration) -> TrustCheck:
     """All pairs together must not make a difference out of identical work that is large enough to matter."""
+    floor = found.floor
     return TrustCheck(
         name="A/A comparison",
-        passed=found.floor.verdict not in ("better", "worse"),
-        observed=found.floor.explanation,
+        passed=not found.floor_differs,
+        observed=f"{100 * (floor.effect - 1):+.1f} % [{100 * (floor.low - 1):+.1f} to {100 * (floor.high - 1):+.1f} %] "
+        f"in {floor.n} pairs",
         limit="identical work must not differ beyond the margin",
         next_step="Stop other work on this machine and run again",
     )
