@@ -67,7 +67,7 @@ def _print(found: Any, captures: list[Capture], unit: str, as_json: bool) -> Non
     typer.echo(found.sentence())
     typer.echo(found.table().to_string(index=False))
     typer.echo("\nMemory, by memray:\n" + found.memory_table().to_string(index=False))
-    _print_costs(costs, unit)
+    _print_costs(costs, unit, "the unwatched stretches at both ends of py-spy's process")
     for name, problem in found.problems:
         typer.echo(f"{name}: {problem}")
 
@@ -115,7 +115,7 @@ def _print_series(series: Series, as_json: bool) -> None:
     if not ranking.first:
         reasons = "; ".join(f"{flag}: {CODES[flag][0]}" for flag in ranking.flags if flag in CODES)
         typer.echo(f"The instruments cannot name one first place ({reasons or 'none may vote'}).")
-    _print_costs(costs, series.unit)
+    _print_costs(costs, series.unit, "unprofiled runs before and after all of them")
     for problem in series.problems:
         typer.echo(f"perflab: {problem}", err=True)
 
@@ -141,14 +141,12 @@ def cost_rows(overheads: Overheads | None, captures: Iterable[Capture]) -> list[
     return rows
 
 
-def _print_costs(costs: list[dict[str, Any]], unit: str) -> None:
+def _print_costs(costs: list[dict[str, Any]], unit: str, against: str) -> None:
     if not unit or all(row["ratio"] is None for row in costs):
         typer.echo("\nOverhead of the instruments: not known, as no unit of work was counted long enough.")
         return
     drift = next(row["drift"] for row in costs if row["drift"] is not None)
-    typer.echo(
-        f"\nCPU per {unit} under each instrument, over unprofiled runs before and after (drift {100 * drift:.1f} %)"
-    )
+    typer.echo(f"\nCPU per {unit} under each instrument, over {against} (drift {100 * drift:.1f} %)")
     for row in costs:
         if row["ratio"] is None:
             continue

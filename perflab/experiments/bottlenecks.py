@@ -136,9 +136,8 @@ class Bottlenecks:
             )
         alone = " Only one instrument may vote here: provisional." if "P310" in self.ranking.flags else ""
         return (
-            f"{first.function} ({first.file}, line {first.line}) takes {100 * first.cpu_share:.0f} % "
-            f"[{100 * first.low:.0f}, {100 * first.high:.0f}] of CPU, {_spent(first)}; removing it could save at most "
-            f"that much (bound x {first.amdahl_bound:.2f}).{alone}"
+            f"{_named(first)} takes {100 * first.cpu_share:.0f} % [{100 * first.low:.0f}, {100 * first.high:.0f}] of "
+            f"CPU{_spent(first)}; removing it could save at most that much (bound x {first.amdahl_bound:.2f}).{alone}"
         )
 
     def waiting_sentence(self) -> str:
@@ -181,18 +180,26 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([dict(row) for row in rows])
 
 
+def _named(item: Bottleneck) -> str:
+    if item.library:
+        return f"Time inside {item.function} that no own function entered"
+    return f"{item.function} ({item.file}, line {item.line})"
+
+
 def _spent(item: Bottleneck) -> str:
+    if item.library:
+        return ""
     if not item.libraries:
-        return "in its own code"
+        return ", in its own code"
     name, share = item.libraries[0]
-    return f"{100 * share:.0f} points of it inside {name}"
+    return f", {100 * share:.0f} points of it inside {name}"
 
 
 def _row(item: Bottleneck) -> dict[str, Any]:
     return {
         "rank": item.rank,
         "rank interval": f"[{item.rank_low}, {item.rank_high}]",
-        "where": f"{item.function} ({item.file}:{item.line})",
+        "where": _named(item) if item.library else f"{item.function} ({item.file}:{item.line})",
         "CPU share (%)": round(100 * item.cpu_share, 1),
         "interval": f"[{100 * item.low:.0f}, {100 * item.high:.0f}]",
         "CPU (ms per unit)": None if item.cpu_us_per_unit is None else round(item.cpu_us_per_unit / 1e3, 2),
@@ -289,7 +296,10 @@ def candidate_strategies(study: Study) -> dict[str, tuple[str, ...]]:
 
 
 def overheads(study: Study, passes: Sequence[ProfilePass]) -> Overheads | None:
-    """Return what each instrument cost in CPU per unit, against the unwatched stretches before and after."""
+    """Return what each instrument cost in CPU per unit, against the unwatched stretches at both ends of py-spy's pass.
+
+    memray and scalene run in fresh processes without such stretches: what differs from start to start is in theirs.
+    """
     sampled = passes[0]
     assert sampled.trial is not None
     if len(sampled.unwatched) < 2:

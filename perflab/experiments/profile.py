@@ -1,4 +1,4 @@
-"""Profile a variant under light load, one instrument at a time, each pass beside unwatched stretches."""
+"""Profile a variant under light load, one instrument at a time; only py-spy's process has unwatched stretches."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class ProfilePass:
 
 
 def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> ProfilePass:
-    """Run the system unwatched, then under py-spy's GIL view, then under its wall view, then unwatched again."""
+    """Run the system unwatched, then under py-spy's GIL view, then under its wall view, then unwatched again.
+
+    Its two unwatched stretches are what every instrument is held against: a launched one watches from the start.
+    """
     from perflab.instrument.pyspy import PySpy
 
     done, length = ProfilePass("py-spy"), sizes.profile_window_s

@@ -1,4 +1,4 @@
-"""What an instrument costs: CPU per unit of work under it, against unprofiled runs before and after."""
+"""What an instrument costs: CPU per unit of work under it, against unprofiled work before and after."""
 
 from __future__ import annotations
 

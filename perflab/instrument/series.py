@@ -161,7 +161,12 @@ def _overheads(series: Series, before: Bare, after: Bare) -> Overheads | None:
         if series.unit == "call" and units < MIN_UNITS:
             series.problems.append(str(failure("P216", f"{units:.0f} calls in the window of {capture.name}")))
         else:
-            costs[capture.name] = capture.cpu_s / units
+            costs[capture.name] = _cpu_s(capture, whole=series.unit == "run") / units
     if not costs or min(before.units, after.units) <= 0 or min(before.cpu_s, after.cpu_s) < MIN_CPU_S:
         return None
     return judge_overheads(before.cpu_s / before.units, after.cpu_s / after.units, costs)
+
+
+def _cpu_s(capture: Capture, whole: bool) -> float:
+    """Return a capture's CPU seconds; of a `whole` run with what it had used before the instrument came: imports."""
+    return capture.cpu_s + (capture.schedstat_before[0] if whole else 0.0)

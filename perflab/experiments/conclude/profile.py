@@ -9,7 +9,7 @@ from perflab.experiments.bottlenecks import Bottlenecks, stage_sentence
 from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
 from perflab.experiments.profile import ProfilePass
 from perflab.experiments.study import Study
-from perflab.findings.finding import Effect, Evidence, Finding
+from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck, Verdict
 
 
 def first_finding(study: Study, sampled: ProfilePass, stages: list[dict[str, Any]], figure: Evidence | None) -> Finding:
@@ -20,7 +20,7 @@ def first_finding(study: Study, sampled: ProfilePass, stages: list[dict[str, Any
         "1",
         question=f"Where does a {study.system.unit} spend its time?",
         kind="observation",
-        verdict="untrusted" if vetoed(trust) else "reported",
+        verdict=_verdict(trust),
         variant="baseline",
         trust=trust,
         headline=6,
@@ -53,7 +53,7 @@ def conclude(
             unit="%",
             low=100 * first.low,
             high=100 * first.high,
-            n=max((gate.n_samples for gate in found.ranking.gates), default=0),
+            n=sum(vote.n for vote in found.ranking.votes if vote.hears((first.file, first.function))),
             n_unit="samples",
             method="votes of gated instruments",
         )
@@ -90,6 +90,7 @@ def conclude(
     )
     results = [first_finding(study, passes[0], stages, figures.get("stages")), hot]
     if found.memory:
+        memory_trust = _trust_of(passes, "memray")
         results.append(
             finding(
                 study,
@@ -97,17 +98,27 @@ def conclude(
                 question="Where does memory go?",
                 kind="observation",
                 variant="baseline",
-                verdict="reported",
+                verdict=_verdict(memory_trust),
+                trust=memory_trust,
                 claim=found.memory_sentence(),
                 evidence=evidence(figures.get("memory")),
                 details={"memory": list(found.memory), "startup_mb": found.startup_mb},
                 caveats=("held at the end of a short window is not yet a leak: two windows decide",),
             )
         )
-    return [*results, _waiting(study, found), _cost(study, found, figures), *_failures(study, found)]
+    results.append(_waiting(study, found, _trust_of(passes, "py-spy")))
+    return [*results, _cost(study, found, figures, trust), *_failures(study, found)]
 
 
-def _waiting(study: Study, found: Bottlenecks) -> Finding:
+def _trust_of(passes: Sequence[ProfilePass], name: str) -> tuple[TrustCheck, ...]:
+    return trust_of([each.trial for each in passes if each.trial and each.name.startswith(name)])
+
+
+def _verdict(trust: tuple[TrustCheck, ...]) -> Verdict:
+    return "untrusted" if vetoed(trust) else "reported"
+
+
+def _waiting(study: Study, found: Bottlenecks, trust: tuple[TrustCheck, ...]) -> Finding:
     """Return what holds a thread without CPU; inconclusive when the wall-clock view may not speak."""
     rows = found.waiting_rows()
     gate = next((g for g in found.ranking.gates if g.view == "wall"), None)
@@ -117,7 +128,8 @@ def _waiting(study: Study, found: Bottlenecks) -> Finding:
         question="What waits while it holds on?",
         kind="observation",
         variant="baseline",
-        verdict="reported" if gate and gate.verdict != "disqualified" else "inconclusive",
+        verdict="inconclusive" if gate is None or gate.verdict == "disqualified" else _verdict(trust),
+        trust=trust,
         claim=found.waiting_sentence(),
         details={"waiting": rows},
         caveats=("all threads count, parked workers left out; a busy machine reads as waiting and is gated",),
@@ -130,7 +142,7 @@ def links(study: Study, found: Bottlenecks) -> str:
     return "Flame graphs and pages: " + ", ".join(f"[{name}](../{path})" for name, path in names)
 
 
-def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence]) -> Finding:
+def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence], trust: tuple[TrustCheck, ...]) -> Finding:
     if found.overheads is None:
         return finding(
             study,
@@ -138,6 +150,7 @@ def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence]) -> Fin
             question="What do the instruments cost?",
             kind="observation",
             verdict="inconclusive",
+            trust=trust,
             claim="Too few units were done to measure what the instruments cost.",
         )
     rows = [
@@ -151,12 +164,16 @@ def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence]) -> Fin
         "4",
         question="What do the instruments cost?",
         kind="observation",
-        verdict="reported",
-        claim=f"CPU per unit under each instrument: {said}; unwatched stretches differ by "
-        f"{100 * found.overheads.drift:.1f} %.",
+        verdict=_verdict(trust),
+        trust=trust,
+        claim=f"CPU per unit under each instrument, over the unwatched stretches at both ends of py-spy's process: "
+        f"{said}; the two stretches differ by {100 * found.overheads.drift:.1f} %.",
         evidence=evidence(figures.get("overhead")),
         details={"overheads": rows, "drift": found.overheads.drift, "codes": list(found.overheads.codes)},
-        caveats=(f"above its limit: {', '.join(over)}",) if over else (),
+        caveats=(
+            "memray and scalene run in processes of their own: what differs from start to start is in their ratios",
+            *((f"above its limit: {', '.join(over)}",) if over else ()),
+        ),
     )
 
 
