@@ -10,6 +10,7 @@ import numpy as np
 from perflab.errors import StatisticError
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
+from perflab.stats.signed_rank import tied_step
 
 NULL = "null"
 CPU_MARGIN, P50_MARGIN, P95_MARGIN, MEMORY_MARGIN, ADDED_MARGIN_MS = 0.05, 0.05, 0.10, 0.05, 1.0
@@ -39,21 +40,41 @@ def null_checks(column: Column, blocks: str = "") -> tuple[TrustCheck, ...]:
     """Return one check for each figure in which the two identical arms can be compared; `blocks` names their set.
 
     A figure that cannot be computed, or that both arms show alike in every block, says nothing against the blocks.
+    One constant step between them does, where it is beyond the margin, though no interval can be made of it.
     """
     found = []
     for figure in FIGURES:
+        name = ", ".join(filter(None, (figure.name, blocks)))
         try:
-            found.append(null_check(_compared(column, figure), ", ".join(filter(None, (figure.name, blocks)))))
+            found.append(null_check(_compared(column, figure), name))
         except StatisticError:
-            continue
+            found += _constant(column, figure, name)
     return tuple(found)
+
+
+def _constant(column: Column, figure: Judged, name: str) -> list[TrustCheck]:
+    """Return the check on a constant step between the identical arms; nothing where there is none."""
+    from perflab.findings.trust import null_arm_constant
+
+    before, again = column("baseline", figure.column), column(NULL, figure.column)
+    if before.shape != again.shape or not before.size:
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = again - before if figure.in_ms else np.log(again / before)
+    step = tied_step(steps, 0.90) if np.isfinite(steps).all() else None
+    if not step:
+        return []
+    return [_named(null_arm_constant(step, steps.size, figure.margin, ratio=not figure.in_ms), name)]
 
 
 def null_check(comparison: Comparison, name: str) -> TrustCheck:
     """Return the check on one comparison of identical arms, named after its figure."""
     from perflab.findings.trust import null_arm
 
-    check = null_arm(comparison)
+    return _named(null_arm(comparison), name)
+
+
+def _named(check: TrustCheck, name: str) -> TrustCheck:
     return check.model_copy(update={"name": f"{check.name} ({name})"})
 
 

@@ -80,24 +80,32 @@ def cpu_pressure(share: float) -> TrustCheck:
 
 
 def null_arm(comparison: Comparison) -> TrustCheck:
-    """Two identical arms measured alike. `comparison`: baseline against its twin, over the same blocks."""
-    false_difference = comparison.low > 1 or comparison.high < 1
-    if comparison.scale == "difference":
-        false_difference = comparison.low > 0 or comparison.high < 0
-    centre = 1.0 if comparison.scale == "ratio" else 0.0
-    beyond = abs(_step(comparison)) > (math.log1p(comparison.margin) if centre else comparison.margin)
-    passed = not (false_difference and beyond)
-    shown = f"{(comparison.effect - 1) * 100:+.1f} %" if centre else f"{comparison.effect:+.3g}"
-    margin = percent_text(comparison.margin) if centre else number_text(comparison.margin)
+    """Two identical arms measured alike. `comparison`: baseline against its twin, over the same blocks.
+
+    It fails when the twin would be called better or worse: an interval that excludes "no change" and that does not
+    lie inside the margin.
+    """
+    ratio, c = comparison.scale == "ratio", comparison
+    shown = f"{(c.effect - 1) * 100:+.1f} %" if ratio else f"{c.effect:+.3g} {c.unit}".rstrip()
+    return _alike(not c.false_alarm, shown, percent_text(c.margin) if ratio else number_text(c.margin), c.n)
+
+
+def null_arm_constant(step: float, n: int, margin: float, *, ratio: bool) -> TrustCheck:
+    """Two identical arms that lie one constant `step` apart, of which no interval can be made.
+
+    `step`: a log-ratio where `ratio`, else a difference in the unit of `margin`. It fails beyond the margin.
+    """
+    passed = abs(step) < (math.log1p(margin) if ratio else margin)
+    shown = f"{math.expm1(step) * 100:+.1f} %" if ratio else f"{step:+.3g}"
+    return _alike(passed, f"always {shown}", percent_text(margin) if ratio else number_text(margin), n)
+
+
+def _alike(passed: bool, shown: str, margin: str, n: int) -> TrustCheck:
     return TrustCheck(
-        name="identical arms measure alike", passed=passed, observed=f"{shown} in {comparison.n} pairs",
-        limit=f"no difference beyond the margin of {margin}",
+        name="identical arms measure alike", passed=passed, observed=f"{shown} in {n} pairs",
+        limit=f"no difference that may lie beyond the margin of {margin}",
         next_step="" if passed else "The blocks are biased: measure again on a quieter machine",
     )  # fmt: skip
-
-
-def _step(comparison: Comparison) -> float:
-    return math.log(comparison.effect) if comparison.scale == "ratio" else comparison.effect
 
 
 def enough_samples(n: int, needed: int, what: str = "samples") -> TrustCheck:

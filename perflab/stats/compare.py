@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from perflab.errors import StatisticError
 from perflab.stats.inputs import FloatArray, pair
 from perflab.stats.interval import Interval
-from perflab.stats.signed_rank import hodges_lehmann, signed_rank_p
+from perflab.stats.signed_rank import hodges_lehmann, signed_rank_p, tied_step
 from perflab.stats.wording import explain
 
 Verdict = Literal["better", "worse", "equivalent", "trivial", "inconclusive", "untrusted"]
@@ -71,16 +71,18 @@ class Comparison:
 
     @property
     def false_alarm(self) -> bool:
-        """Of a comparison of two IDENTICAL arms: whether it saw a difference, beyond the margin, that does not exist.
+        """Of a comparison of two IDENTICAL arms: whether it saw a difference that does not exist, and that may matter.
 
-        The blocks that produced it are biased, and no verdict of theirs may stand.
+        That is whether its own verdict would be better or worse: the blocks that produced it are biased, and no
+        verdict of theirs may stand.
         """
-        return self.excludes_no_change and self._beyond(self.effect)
+        inside = not self._beyond(self.tost_low) and not self._beyond(self.tost_high)
+        return self.excludes_no_change and not inside
 
     def _beyond(self, effect: float) -> bool:
         if self.scale == "difference":
-            return abs(effect) > self.margin
-        return abs(math.log(effect)) > math.log1p(self.margin)
+            return abs(effect) >= self.margin
+        return abs(math.log(effect)) >= math.log1p(self.margin)
 
     @property
     def ratio(self) -> float:
@@ -116,10 +118,11 @@ def compare_paired(
         holds 0, inside the margin          equivalent
         otherwise                           inconclusive
 
-    `null_arm`: a second, identical baseline of the same blocks. When its interval against `baseline` excludes 0 and
-    its estimate is beyond the margin, the blocks saw a difference that does not exist: the verdict is untrusted.
+    `null_arm`: a second, identical baseline of the same blocks. When its own verdict against `baseline` would be
+    better or worse, the blocks saw a difference that does not exist: the verdict is untrusted.
     `margin`: the smallest change that matters, as a share (0.05 = 5 %), above 0.
-    Raises StatisticError for NaN, unequal lengths, values of zero or below, constant log-ratios, fewer than 6 pairs.
+    Raises StatisticError for NaN, unequal lengths, values of zero or below, log-ratios that are constant or tied into
+    one value, fewer than 6 pairs.
     Source: Schuirmann 1987 (two one-sided tests); Hodges and Lehmann 1963.
     """
     before, after = pair("baseline", baseline, "candidate", candidate, positive=True)
@@ -156,9 +159,9 @@ def _judge(
     """Turn per-block steps (log-ratios or differences) into a Comparison."""
     limit = math.log1p(margin) if scale == "ratio" else margin
     wide, narrow = _bounds(steps, confidence), _bounds(steps, 0.90)
-    null = None if null_steps is None or _identical(null_steps) else hodges_lehmann(null_steps, confidence)
     verdict = _verdict(wide, narrow, limit, lower_is_better)
-    if null is not None and null.excludes(0.0) and abs(null.value) > limit:
+    null_step, apart = (0.0, False) if null_steps is None else _null(null_steps, limit, confidence)
+    if apart:
         verdict = "untrusted"
     visible = _smallest_effect(wide)
     back = (lambda step: float(math.exp(step))) if scale == "ratio" else float
@@ -168,7 +171,7 @@ def _judge(
         p_value=signed_rank_p(steps), margin=margin, beyond_margin=wide.low > limit or wide.high < -limit,
         smallest_effect=math.expm1(visible) if scale == "ratio" else visible,
         pairs_needed=max(math.ceil(wide.n * (visible / limit) ** 2), 6),
-        null_effect=None if null_steps is None else back(null.value if null else 0.0),
+        null_effect=None if null_steps is None else back(null_step),
         caveat=_caveat(wide), explanation="", unit=unit,
     )  # fmt: skip
     return replace(comparison, explanation=explain(comparison, unit))
@@ -189,9 +192,17 @@ def _bounds(steps: FloatArray, confidence: float) -> _Bounds:
     return _Bounds(found.value, found.low, found.high, found.confidence, found.n)
 
 
-def _identical(steps: FloatArray) -> bool:
-    """Two identical arms that read the same in every block: no evidence against the blocks."""
-    return bool((steps == 0).all())
+def _null(steps: FloatArray, limit: float, confidence: float) -> tuple[float, bool]:
+    """Return by how much two identical arms differed, and whether that speaks against their blocks.
+
+    Arms that read the same in (nearly) every block do not; a constant step beyond the margin does, though no interval
+    can be made of it.
+    """
+    step = tied_step(steps, 0.90)
+    if step is not None:
+        return step, abs(step) >= limit
+    wide, narrow = _bounds(steps, confidence), _bounds(steps, 0.90)
+    return wide.value, _verdict(wide, narrow, limit, lower_is_better=True) in ("better", "worse")
 
 
 def _verdict(wide: _Bounds, narrow: _Bounds, limit: float, lower_is_better: bool) -> Verdict:

@@ -71,7 +71,8 @@ def hodges_lehmann(log_ratios: ArrayLike, confidence: float = 0.95) -> Interval:
     Assumes that the differences are independent and symmetric about their centre; it needs no normality and is
     hardly moved by spikes. Weakness: when one arm is much spikier than the other the differences are skewed and a
     nominal 95 % covers about 90 %.
-    `log_ratios`: (n,), n >= fewest_pairs(confidence), not all equal; raises StatisticError otherwise.
+    `log_ratios`: (n,), n >= fewest_pairs(confidence), not all equal, and not so tied that both bounds are one value:
+    such an interval shows the instrument's resolution and no certainty. Raises StatisticError otherwise.
     Source: Hodges and Lehmann 1963; Hollander, Wolfe, Chicken, Nonparametric Statistical Methods, section 3.3.
     """
     values = series("log_ratios", log_ratios, varied=True)
@@ -84,10 +85,31 @@ def hodges_lehmann(log_ratios: ArrayLike, confidence: float = 0.95) -> Interval:
                              "Give one value per trial, not one per request")  # fmt: skip
     averages = walsh_averages(values)
     k = critical_rank(values.size, confidence)
+    if _alike(averages, k):
+        raise StatisticError(f"`log_ratios` has so many ties that both bounds are {averages[k - 1]:g}",
+                             "an interval needs values that vary", "Measure with a finer resolution")  # fmt: skip
     return Interval(
         float(np.median(averages)), float(averages[k - 1]), float(averages[-k]),
         1.0 - 2.0 * tail(values.size, k - 1), int(values.size), "Hodges-Lehmann, signed rank",
     )  # fmt: skip
+
+
+def tied_step(steps: ArrayLike, confidence: float = 0.95) -> float | None:
+    """Return the one value that both bounds of the interval share, None where they differ or there are too few pairs.
+
+    A step that most pairs share has no interval, and is a step nevertheless. `steps`: (n,), finite.
+    Raises StatisticError for NaN or no values.
+    """
+    values = series("steps", steps)
+    if not fewest_pairs(confidence) <= values.size <= MOST_PAIRS:
+        return None
+    averages = walsh_averages(values)
+    return float(np.median(averages)) if _alike(averages, critical_rank(values.size, confidence)) else None
+
+
+def _alike(averages: FloatArray, k: int) -> bool:
+    """Whether the k-th smallest and the k-th largest are one value, but for rounding."""
+    return bool(np.isclose(averages[k - 1], averages[-k], rtol=1e-9, atol=1e-15))
 
 
 def signed_rank_p(log_ratios: ArrayLike) -> float:

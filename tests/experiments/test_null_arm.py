@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -94,3 +95,32 @@ def test_the_check_agrees_with_the_comparison():
         twin = [value * shift * (1 + 0.001 * i) for i, value in enumerate(base)]
         found = compare_paired(base, twin, lower_is_better=True, margin=0.05)
         assert found.false_alarm is alarm and null_check(found, "CPU").passed is not alarm
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize(("step", "passed"), [(0.0, True), (0.5, True), (3.0, False), (-3.0, False)])
+def test_a_constant_step_between_identical_arms_fails_beyond_the_margin(study, column, step, passed):
+    """`step` in margins; no interval can be made of it, and it is a difference that does not exist."""
+    figure = next(f for f in FIGURES if f.column == column)
+    blocks = case(study).blocks
+    base = {f.block: 20.0 for f in blocks.figures}
+    moved = 20.0 + step * figure.margin if figure.in_ms else 20.0 * (1 + step * figure.margin)
+    made = tuple(
+        replace(f, **{column: moved if f.arm == NULL else base[f.block]}) if f.arm in ("baseline", NULL) else f
+        for f in blocks.figures
+    )
+    said = replace(blocks, figures=made)
+    assert (not said.failed_null) is passed
+    if not passed:
+        assert figure.name in said.failed_null and "always" in said.failed_null
+        assert said.compare(study.system.judge, "memory_mb", 0.05).verdict == "untrusted"
+
+
+def test_a_null_arm_that_would_be_called_worse_fails_though_its_estimate_is_within_the_margin():
+    rng = np.random.default_rng(3)
+    base = 10 * np.exp(rng.normal(0, 0.1, 12))
+    found = compare_paired(
+        base, base * np.exp(np.abs(rng.normal(0.03, 0.02, 12)) + 0.001), lower_is_better=True, margin=0.04
+    )
+    assert found.verdict == "worse" and found.effect < 1.04
+    assert found.false_alarm and not null_check(found, "CPU").passed

@@ -65,8 +65,17 @@ def test_the_widest_arm_decides():
     assert decide(RULE, narrow, wide).half_width == decide(RULE, wide).half_width
 
 
-def test_identical_steps_are_precise_and_the_most_is_the_end():
-    assert decide(RULE, np.zeros(15)).why == "precise"
+@pytest.mark.parametrize("tied", [[0.0] * 15, [0.1] * 15, [0.0] * 14 + [0.5]])
+def test_a_width_of_zero_is_the_resolution_and_not_precise(tied):
+    said = decide(RULE, tied)
+    assert said.why == "not yet" and said.half_width == 0
+    narrow = np.random.default_rng(1).normal(0, 0.001, 15)
+    assert decide(RULE, narrow).stop and not decide(RULE, narrow, tied).stop
+    late = decide(RULE, tied, out_of_time=True)
+    assert late.why == "out of time" and "too many values are equal" in late.sentence
+
+
+def test_the_most_is_the_end():
     rule = StopRule(1e-6, first=15, most=20)
     assert decide(rule, np.random.default_rng(5).normal(size=20)).why == "most pairs"
 
