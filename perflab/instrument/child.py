@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from perflab import lifeline
 from perflab.instrument import proc
 from perflab.instrument.interface import Target
 from perflab.instrument.window import kill_group, on_cores
+
+SWEEP_S = 0.5  # what gets a signal to end by itself before it is killed
 
 
 @contextmanager
 def started(target: Target, words: list[str], environment: dict[str, str]) -> Iterator[Target]:
     """Start `words` with its output in the target's log; yield the target with its process id.
 
-    Whatever is left of its process group afterwards is killed.
+    Whatever is left of its process group afterwards is killed, and so is what it started in sessions of their own:
+    those carry a mark, one for each start, so that a command that itself profiles commands loses none.
     """
     assert target.log_path is not None
+    mark = f"PERFLAB_COMMAND_{secrets.token_hex(8)}"
     with target.log_path.open("wb") as log:
         popen = subprocess.Popen(
             words,
-            env=environment,
+            env={**environment, mark: "1"},
             cwd=target.cwd,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -35,7 +41,10 @@ def started(target: Target, words: list[str], environment: dict[str, str]) -> It
     try:
         yield replace(target, pid=popen.pid)
     finally:
-        kill_group(popen)
+        try:
+            kill_group(popen)
+        finally:
+            lifeline.sweep(mark, "1", SWEEP_S)
 
 
 def own_cores(instrument_cores: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
-import time
 
-import psutil
+from perflab import lifeline
 
 MARK = "PERFLAB_NOTEBOOK"
 _PR_SET_PDEATHSIG = 1
@@ -28,28 +26,6 @@ def die_with_parent(parent: int, signum: int) -> None:
         os.kill(os.getpid(), signum)  # the parent ended before the request was made
 
 
-def marked(mark: str) -> list[psutil.Process]:
-    """Return the living processes, other than this one, whose environment carries the mark."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
-                found.append(process)
-        except psutil.Error:
-            continue  # ended meanwhile, or not ours to read: then it is not below our notebook
-    return found
-
-
 def sweep(mark: str, grace_s: float = 2.0) -> int:
-    """End everything that carries the mark, politely first; return how many processes were found."""
-    found = marked(mark)
-    for signum in (signal.SIGTERM, signal.SIGKILL):
-        for process in marked(mark):
-            try:
-                process.send_signal(signum)
-            except psutil.NoSuchProcess:
-                continue
-        deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline and marked(mark):
-            time.sleep(0.05)
-    return len(found)
+    """End everything that carries a notebook's mark, politely first; return how many processes were found."""
+    return lifeline.sweep(MARK, mark, grace_s)
