@@ -16,7 +16,7 @@ from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
-from perflab.stats.stopping import Stop, StopRule, decide
+from perflab.stats.stopping import Stop, StopRule, decide, nothing_to_judge
 from perflab.system.spec import System
 
 SPREAD_S = 0.4  # over which the users of a block come: a step of this length bounds their jitter
@@ -151,15 +151,23 @@ def look(figures: Sequence[ArmFigures], plan: BlockPlan, elapsed_s: float) -> St
     """Ask the plan's stop rule after a block; None for a plan of a fixed number of blocks.
 
     The null arm is not asked: it needs no precision of its own, and its noise is in every other pair already.
+    A figure without logarithms (a zero, NaN) is not asked either, for more pairs would not help it: whoever compares
+    it is told why it cannot be computed. Without any figure left the blocks go on to their last, or to the cap.
     """
     if plan.stop is None:
         return None
     seen = BlockResult(tuple(figures), (), {})
     arms = {f.arm for f in figures} - {"baseline", NULL}
-    steps = [
-        np.log(seen.column(arm, name) / seen.column("baseline", name)) for arm in sorted(arms) for name in plan.watch
-    ]
-    return decide(plan.stop, *steps, out_of_time=0 < plan.cap_s <= elapsed_s)
+    late = 0 < plan.cap_s <= elapsed_s
+    pairs = [(seen.column("baseline", name), seen.column(arm, name)) for arm in sorted(arms) for name in plan.watch]
+    steps = [np.log(after / before) for before, after in pairs if _has_logarithms(before, after)]
+    if not steps:
+        return nothing_to_judge(plan.stop, len(seen.column("baseline", plan.watch[0])), out_of_time=late)
+    return decide(plan.stop, *steps, out_of_time=late)
+
+
+def _has_logarithms(*columns: np.ndarray) -> bool:
+    return all(bool((np.isfinite(column) & (column > 0)).all()) for column in columns)
 
 
 def _tell(study: Study, label: str, arm: str, plan: BlockPlan, arms: int, done: int, elapsed_s: float) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from perflab.errors import StatisticError
 from perflab.experiments import tables
 from perflab.experiments.blocks import BlockPlan, BlockResult, run_blocks
 from perflab.experiments.conclude.parts import percent_change, trust_of
@@ -95,14 +96,19 @@ def response_rows(study: Study, result: BlockResult) -> list[dict[str, Any]]:
 
 def comparison_sentence(study: Study, result: BlockResult) -> str:
     """Say in one sentence what the judged variant does to CPU, with the null arm beside it."""
-    found = result.compare(study.system.judge, "cpu_ms_per_unit", CPU_MARGIN)
-    null = result.compare(NULL, "cpu_ms_per_unit", CPU_MARGIN)
     said = (
-        f"CPU per {study.system.unit} of {study.system.judge}: {percent_change(found)} in {found.n} blocks; the "
-        f"baseline against itself: {percent_change(null)}."
+        f"CPU per {study.system.unit} of {study.system.judge}: {_cpu_change(result, study.system.judge)} in "
+        f"{len(result.column('baseline', 'block'))} blocks; the baseline against itself: {_cpu_change(result, NULL)}."
     )
     stop = f" Measuring {result.stop.sentence}." if result.stop else ""
     return said + stop + (f" No verdict: {result.failed_null}." if result.failed_null else "")
+
+
+def _cpu_change(result: BlockResult, arm: str) -> str:
+    try:
+        return percent_change(result.compare(arm, "cpu_ms_per_unit", CPU_MARGIN))
+    except StatisticError as error:
+        return f"cannot be computed, because {str(error).rstrip('.')}"
 
 
 def screen(study: Study, sizes: Effort) -> Screening | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from perflab.errors import StatisticError
 from perflab.experiments.blocks import equivalence
 from perflab.experiments.null_arm import NULL, failed_null, null_check
 from perflab.experiments.study import Study
@@ -124,4 +125,10 @@ def _spans(trial: Trial, settle: float, windows: int, window_s: float) -> list[W
 
 def _cpu_per_unit(study: Study, trial: Trial, spans: list[Window]) -> np.ndarray:
     rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
-    return np.array([system_cpu_in_window(trial, study.system, s) / units_done(rows, s) for s in spans])
+    done = [units_done(rows, span) for span in spans]
+    if not all(units > 0 for units in done):
+        missing = sum(not units > 0 for units in done)
+        raise StatisticError(f"No unit ended in this window of {trial.spec.arm} ({missing} of {len(done)} windows)",
+                             "CPU per unit needs work in every window",
+                             "Use longer windows, or look at the trial's logs")  # fmt: skip
+    return np.array([system_cpu_in_window(trial, study.system, s) / n for s, n in zip(spans, done, strict=True)])

@@ -77,7 +77,8 @@ def confirm(
 
     Null hypothesis of each: it changes nothing. Holm bounds the chance of even one false difference among all
     candidates by `alpha`; one that Holm does not reject is inconclusive (or equivalent), whatever its own interval
-    says. The interval printed is that of the candidate alone, at 95 %.
+    says. The interval printed is that of the candidate alone, at 95 %. The bound is that of ONE figure: whoever judges
+    several figures of the same candidates calls this for each, and each has its own chance of `alpha`.
     Give fresh arrays: with those of the screening the winner's curse stays in. Source: Holm 1979.
     """
     compared = {
@@ -98,7 +99,12 @@ def _some(candidates: Mapping[str, ArrayLike]) -> Mapping[str, ArrayLike]:
 
 
 def _unless_passed(comparison: Comparison, passed: bool) -> Comparison:
-    """Take back a difference that does not survive the number of comparisons."""
+    """Take back a difference that does not survive the number of comparisons.
+
+    A trivial one lay inside the margin: that it is no larger than that stands, and makes it equivalent.
+    """
     if passed or comparison.verdict not in ("better", "worse", "trivial"):
         return comparison
+    if comparison.verdict == "trivial":
+        return comparison.judged_anew("equivalent")
     return comparison.judged_anew("inconclusive", "the difference does not survive the number of comparisons")

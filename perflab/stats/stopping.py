@@ -74,6 +74,8 @@ class Stop:
         if self.why == "not yet":
             return f"going on after {self.n} pairs ({reached}, {asked})"
         limit = "the time was up" if self.why == "out of time" else "the most pairs allowed were measured"
+        if self.half_width is None and not self.pairs_needed:
+            return f"stopped at {self.n} pairs because {limit}: no figure could be computed ({reached}, {asked})"
         if self.half_width == 0:
             return f"stopped at {self.n} pairs because {limit}: too many values are equal for an interval"
         return f"stopped at {self.n} pairs because {limit} ({reached}, {asked}): about {self.pairs_needed} more needed"
@@ -103,6 +105,13 @@ def decide(rule: StopRule, *steps: ArrayLike, out_of_time: bool = False) -> Stop
     if n >= rule.most:
         return Stop(True, "most pairs", n, half, rule.target, more)
     return Stop(out_of_time, "out of time" if out_of_time else "not yet", n, half, rule.target, more)
+
+
+def nothing_to_judge(rule: StopRule, n: int, *, out_of_time: bool = False) -> Stop:
+    """Return what the rule says of `n` pairs none of whose figures can be computed: on, to the last pair or the cap."""
+    stop = out_of_time or n >= rule.most
+    why: Why = "not yet" if not stop else "out of time" if out_of_time else "most pairs"
+    return Stop(stop, why, n, None, rule.target, 0)
 
 
 def _columns(steps: tuple[ArrayLike, ...]) -> list[FloatArray]:

@@ -46,6 +46,20 @@ def test_a_noisy_null_arm_alone_does_not_prolong():
     assert look(made, STOP, 1.0).why == "precise"
 
 
+def test_a_figure_without_logarithms_neither_breaks_the_blocks_off_nor_prolongs_them(study):
+    """CPU read as 0: that figure cannot be computed, the others decide, and without any the cap does."""
+    zero = [replace(f, cpu_ms_per_unit=0.0) if f.block == 3 else f for f in figures(15, 0.005)]
+    noisy = [replace(f, p50_ms=900 + i % 7) for i, f in enumerate(zero)]
+    assert look(noisy, replace(STOP, watch=("cpu_ms_per_unit", "p50_ms")), 1.0).why == "precise"
+    assert not look(zero, STOP, 1.0).stop
+    late = look(zero, STOP, 100.0)
+    assert late.why == "out of time" and "no figure could be computed" in late.sentence
+    made = subject.BlockResult(tuple(zero), (), {}, late)
+    found = conclude_blocks(study, made, (), None)[0]
+    assert found.verdict == "inconclusive" and "cannot be computed, because" in found.claim
+    assert "cannot be computed, because" in comparison_sentence(study, made)
+
+
 class Played:
     """Stands for a trial that was measured: only what `run_blocks` hands on."""
 

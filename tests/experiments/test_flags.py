@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import pytest
 
 from perflab.benches.stats.injected import block_set
+from perflab.errors import StatisticError
 from perflab.experiments import prototype
 from perflab.experiments.conclude.flags import SCREENED, forest_rows
 from perflab.experiments.conclude.prototype import conclude
@@ -14,12 +17,15 @@ from perflab.experiments.confirm import confirmed_figures
 from perflab.experiments.effort import EFFORT
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.prototype import confirmation_sentence
+from perflab.experiments.screen import _cpu_per_unit
 from perflab.experiments.summing_up import decision, strategy_table
 from perflab.experiments.tables import block_table
+from perflab.experiments.units_of_work import Window
 from perflab.report.deliverables.build import build_deliverables
 from perflab.report.run_page import build_run_page
 from perflab.report.wording import effect_text
 from tests.experiments.planted import case
+from tests.experiments.test_null_arm import trial_of
 
 
 def concluded(study, *, confirmed):
@@ -126,3 +132,17 @@ def test_full_effort_confirms_the_chosen_on_fresh_adaptive_blocks(study, monkeyp
 def test_a_failed_screening_has_nothing_to_confirm(study):
     made = case(study, "screening")
     assert made.screening.chosen(5) == () and prototype.confirm_flags(study, study.sizes, made.screening) is None
+
+
+def test_a_window_in_which_no_unit_ended_is_an_error(study):
+    trial = trial_of("screen-x")
+    trial = replace(trial, units=pd.DataFrame({"kind": ["turn"], "start_ns": [0], "intended_ns": [0], "end_ns": [10]}),
+                    resources=pd.DataFrame({"process": [], "t_ns": [], "cpu_s": []}))  # fmt: skip
+    with pytest.raises(StatisticError, match="No unit ended in this window"):
+        _cpu_per_unit(study, trial, [Window(0, 20), Window(20, 40)])
+
+
+def test_a_confirmed_figure_says_that_holm_is_for_itself(study):
+    _, flags = concluded(study, confirmed=True)
+    told = [f.claim for f in flags if f.stage == "confirmed"]
+    assert told and all("for this figure by itself" in claim for claim in told)

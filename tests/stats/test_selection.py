@@ -56,6 +56,21 @@ def test_a_difference_that_does_not_survive_many_looks_is_taken_back():
     assert "number of comparisons" in among.comparison.explanation and "better" not in among.comparison.explanation
 
 
+def test_a_small_difference_that_does_not_pass_is_equivalent():
+    """Trivial alone: it excludes no change and lies inside the margin; the latter stands among many as well."""
+    rng = np.random.default_rng(41)
+    base = np.full(12, 100.0)
+    steps = rng.normal(0, 0.01, 12)
+    candidate = base * np.exp(steps + 0.0090 - steps.mean())
+    alone = confirm(base, {"x": candidate}, lower_is_better=True, margin=0.05)[0]
+    others = {str(i): base * np.exp(rng.normal(0, 0.1, 12)) for i in range(19)}
+    for judge in (confirm, screen):
+        found = next(x for x in judge(base, {"x": candidate, **others}, lower_is_better=True, margin=0.05)
+                     if x.name == "x")  # fmt: skip
+        assert alone.comparison.verdict == "trivial" and found.comparison.verdict == "equivalent"
+        assert "no difference beyond the margin" in found.comparison.explanation
+
+
 def test_a_failed_null_arm_chooses_and_confirms_nothing():
     base, candidates, level = arms({"a": 0.7, "b": 1.4})
     wrong = level * 1.2

@@ -74,7 +74,7 @@ def _confirmed(
     effect, said = item.effect, item.confirmed.comparison
     checks = (*trust, equal_answers(study, effect, item.equal_answers))
     metric = f"CPU per {study.system.unit}" if item.figure == "CPU" else item.figure
-    family = f"Holm over {item.confirmed.family} flags"
+    family = f"Holm over {item.confirmed.family} flags, for this figure by itself"
     why = fresh.blocks.stop
     return finding(
         study,
