@@ -9,10 +9,13 @@ import typer
 
 from perflab.cli.find import find_run
 from perflab.errors import EXIT_OK, NotComparable
-from perflab.experiments.study import Study, reports_folder
+from perflab.experiments.study import Study, commit_now, reports_folder
 from perflab.runs import Run, write_atomic
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
+
+DIRTY = "-dirty"  # as git describe marks a tree with changes
+NEXT = "Profile both on one machine with the same effort: perflab profile"
 
 
 def show_difference(first: str, second: str, variant: str, candidate: str, as_json: bool) -> int:
@@ -24,12 +27,11 @@ def show_difference(first: str, second: str, variant: str, candidate: str, as_js
     runs = [find_run(text, reports_folder()) for text in (first, second)]
     names = (variant, candidate or variant)
     studies = [_study(run) for run in runs]
-    _check_comparable(studies)
+    _check_comparable(studies, names)
     arms = [stretches_of_run(study, name) for study, name in zip(studies, names, strict=True)]
     pairs = min(len(arm) for arm in arms)
     labels = names if names[0] != names[1] else (f"{names[0]} of {runs[0].id}", f"{names[1]} of {runs[1].id}")
-    moved = runs[0].manifest.commit != runs[1].manifest.commit
-    own, leaf, flame = compared(studies[1], (arms[0][:pairs], arms[1][:pairs]), labels, names_only=moved)
+    own, leaf, flame = compared(studies[1], (arms[0][:pairs], arms[1][:pairs]), labels, names_only=_moved(runs))
     page = _page(runs, names)
     write_atomic(page, difference_page(flame, (own, leaf)))
     unit = studies[1].system.unit
@@ -51,10 +53,31 @@ def _study(run: Run) -> Study:
     return Study(run, load_system(manifest.system), "diff", manifest.effort, manifest.rng_seed, default_cores())
 
 
-def _check_comparable(studies: list[Study]) -> None:
-    names = [study.run.manifest.system_name for study in studies]
-    if names[0] != names[1]:
-        raise NotComparable(f"The runs are of {names[0]} and {names[1]}", "a unit of work must mean the same in both")
+def _moved(runs: list[Run]) -> bool:
+    """Whether the lines of a capture may not be those of the present source: only one clean commit says that they are.
+
+    Two trees with changes to one commit are called the same by git, and may differ.
+    """
+    seen = {run.manifest.commit for run in runs} | {commit_now()}
+    return len(seen) > 1 or not all(seen) or any(commit.endswith(DIRTY) for commit in seen)
+
+
+def _check_comparable(studies: list[Study], variants: tuple[str, str]) -> None:
+    """Raise NotComparable for runs of unlike systems, machines or effort, and for captures under unlike load."""
+    from perflab.experiments.profile_pairs import load_of_run
+    from perflab.history.pair import compare_runs
+
+    first, second = studies
+    if first.run.id != second.run.id:
+        try:
+            compare_runs(first.run, second.run)
+        except NotComparable as error:
+            raise NotComparable(error.given, "a unit of work must mean the same in both", NEXT) from None
+    loads = [load_of_run(study, name) for study, name in zip(studies, variants, strict=True)]
+    if loads[0] != loads[1]:
+        raise NotComparable(
+            f"Cannot compare a capture under {loads[0]} with one under {loads[1]}", "both must be under one load", NEXT
+        )
 
 
 def _page(runs: list[Run], names: tuple[str, str]) -> Path:

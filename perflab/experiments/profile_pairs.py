@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -152,6 +153,19 @@ def stretches_of_run(study: Study, variant: str) -> list[Stretch]:
     return [stretch_of(capture, [_work(study, trial, Window(start, end))])]
 
 
+def load_of_run(study: Study, variant: str) -> str:
+    """Return under which load the stretches of a variant were captured, in words, users and options of its trial."""
+    captured = _captured(study, variant)
+    number = captured[0].parent.parent.name.partition("-")[0] if captured else ""
+    name = _trial_name(int(number), variant) if captured else f"profile-{variant}-pyspy"
+    path = facts_path(study, name)
+    if not path.exists():
+        return "an unknown load"  # stretches_of_run says what is missing where nothing was captured at all
+    spec = json.loads(path.read_text(encoding="utf-8"))["spec"]
+    options = "".join(f", {key} {value:g}" for key, value in sorted(spec["options"].items()))
+    return f"{max(users for _, users in spec['steps'])} users{options}"
+
+
 def _explain(
     study: Study, names: tuple[str, str], folders: list[Path], trials: tuple[str, ...], problems: tuple[str, ...]
 ) -> Why:
@@ -195,7 +209,7 @@ def _round(study: Study, number: int, windows: int, names: tuple[str, str]) -> l
     with ThreadPoolExecutor(len(arms)) as pool:
         trials = list(pool.map(run, arms))
     for arm, trial in zip(arms, trials, strict=True):
-        rate = _units_per_s(study, trial)
+        rate = _units_per_s(study, trial, _last_end_ns(arm))
         for parts, folder in zip(arm.bare, arm.folders, strict=False):
             if (folder / CAPTURE).is_file():
                 save_work(folder, [(cpu_s, rate * seconds) for seconds, cpu_s in parts], study.system.unit)
@@ -229,10 +243,22 @@ def _unwatched(pid: int) -> tuple[float, float]:
     return time.monotonic() - began, spent
 
 
-def _units_per_s(study: Study, trial: Trial) -> float:
-    """Return units per second of the whole settled load: a single stretch is too short to count whole units in."""
+def _last_end_ns(arm: _Arm) -> int:
+    """Return when the last whole window of an arm ended; 0 when there is none."""
+    captures = [load_capture(folder / CAPTURE) for folder in arm.folders if (folder / CAPTURE).is_file()]
+    return max((capture.started_ns + int(capture.window_s * NS) for capture in captures), default=0)
+
+
+def _units_per_s(study: Study, trial: Trial, end_ns: int) -> float:
+    """Return units per second of the settled load up to the last window's end: one stretch is too short to count in.
+
+    What follows, the closing of the load, does fewer units: they would make each unit look dearer.
+    """
+    start_ns = trial.facts.go_ns + int(SETTLE_S * NS)
+    if end_ns <= start_ns:
+        return 0.0
     rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
-    span = Window(trial.facts.go_ns + int(SETTLE_S * NS), trial.facts.end_ns)
+    span = Window(start_ns, min(end_ns, trial.facts.end_ns))
     return units_done(rows, span) / span.seconds
 
 

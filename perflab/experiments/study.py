@@ -91,7 +91,7 @@ def create_run(system: System, system_path: str, effort: str, seed: int, reports
         effort="full" if effort == "full" else "quick",
         domain=system.domain,
         rng_seed=seed,
-        commit=_commit(),
+        commit=commit_now(),
         command=" ".join(sys.argv[1:]),
         fingerprint=fingerprint(),
         planted=planted,
@@ -147,7 +147,8 @@ def _system_path(text: str) -> Path:
     return beside if beside.exists() else path
 
 
-def _commit() -> str:
+def commit_now() -> str:
+    """Return the commit of the working directory, with ``-dirty`` when files differ from it; empty without git."""
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, timeout=5

@@ -135,7 +135,7 @@ def difference(
 
     `kind`: own = charged to the nearest function of the system itself, leaf = to the innermost function. The two sum
     the same CPU in two ways and are never added. `names_only` takes the instrument's names instead of those of the
-    present source (two commits: the lines of one are not those of the other).
+    present source (whose lines are not those of a capture of another commit or of a tree with changes).
     Raises StatisticError when there is no pair or a stretch holds no sample.
     """
     from perflab.stats.profile_difference import difference_per_unit
@@ -229,7 +229,7 @@ def _caveats(stretches: list[Stretch], assumed: float, names_only: bool) -> tupl
     if any(GIL_FREE in stretch.codes for stretch in stretches):
         found.append("much CPU was spent without the GIL (P305), where these samples do not look")
     if names_only:
-        found.append("the two sides are of different commits: functions are matched by name alone")
+        found.append("the source may have changed since a side was captured: functions are matched by name alone")
     return tuple(found)
 
 
