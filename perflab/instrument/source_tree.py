@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,19 +28,20 @@ class SourceTree:
     root: Path
 
     @cached_property
-    def _prefix(self) -> str:
-        return str(self.root.resolve()) + "/"
+    def _prefixes(self) -> tuple[str, ...]:
+        """The root as it was given and as it lies on the disk: a program started below a link is named by the link."""
+        return tuple(dict.fromkeys(f"{path}/" for path in (self.root.resolve(), os.path.abspath(self.root))))
 
     def is_own(self, path: str) -> bool:
         """Whether the file belongs to the system."""
-        return path.startswith(self._prefix) and not _SITE.match(path) and not _STDLIB.match(path)
+        return path.startswith(self._prefixes) and not _SITE.match(path) and not _STDLIB.match(path)
 
     def name(self, path: str) -> str:
         """Return the file's name in a table."""
         if not path or path == NATIVE:
             return NATIVE
         if self.is_own(path):
-            return path[len(self._prefix) :]
+            return next(path[len(prefix) :] for prefix in self._prefixes if path.startswith(prefix))
         for pattern, label in ((_SITE, SITE), (_STDLIB, STDLIB)):
             if match := pattern.match(path):
                 return f"{label}/{match[1]}"

@@ -99,3 +99,12 @@ def test_files_are_named_the_same_on_every_machine(tmp_path):
 def test_a_virtual_environment_below_the_root_is_no_own_code(tmp_path):
     assert not SourceTree(tmp_path).is_own(f"{tmp_path}/.venv/lib/python3.11/site-packages/x/y.py")
     assert SourceTree(tmp_path).is_own(f"{tmp_path}/x/y.py")
+
+
+def test_own_code_below_a_link_is_own_by_the_name_of_the_link_and_by_its_place(tmp_path):
+    (tmp_path / "real" / "app").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    tree = SourceTree(tmp_path / "link" / "app")
+    for path in (tmp_path / "link/app/work.py", tmp_path / "real/app/work.py"):
+        assert tree.is_own(str(path)) and tree.name(str(path)) == "work.py"
+    assert not tree.is_own(str(tmp_path / "link/application/work.py"))
