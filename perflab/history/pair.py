@@ -60,10 +60,11 @@ class Pair:
 def compare_runs(a: Run, b: Run, *, force_unlike: bool = False) -> Pair:
     """Return two runs side by side.
 
-    Raises NotComparable with every difference in environment, system, effort or unit, unless `force_unlike`: then
-    the figures are shown and nothing is said of any of them. A figure "moved" when its two 95 % intervals do not
-    overlap, which two runs of equal systems do in about 1 of 200 figures by chance alone, and far more often when
-    the machine changed between them: hence it is only a suspect.
+    Raises NotComparable with every difference in environment, system, effort or unit, and for a run that is not
+    finished, unless `force_unlike`: then the figures are shown and nothing is said of any of them.
+
+    A figure "moved" when its two 95 % intervals do not overlap, which two runs of equal systems do in about 1 of 200
+    figures by chance alone, and far more often when the machine changed between them: hence it is only a suspect.
     """
     left, right = ({_place(row): row for row in rows_of(run)} for run in (a, b))
     unlike = (*_unlike_runs(a, b), *_unlike_units(left, right))
@@ -91,6 +92,8 @@ def _unlike_runs(a: Run, b: Run) -> list[str]:
     if effort_text(one) != effort_text(two):
         found.append(f"effort differs ({effort_text(one)}, {effort_text(two)})")
     for run in (one, two):
+        if run.status != "done":
+            found.append(f"run {run.run_id} is {run.status}, and only finished runs are compared")
         if run.planted:
             found.append(f"run {run.run_id} had defects planted ({run.planted})")
     return found

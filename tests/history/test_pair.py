@@ -40,6 +40,8 @@ def test_no_word_of_better_or_worse_is_ever_said():
         ({"effort": "full"}, "effort differs"),
         ({"notes": {"time_scale": 0.3}}, "effort differs"),
         ({"planted": "late=40"}, "defects planted"),
+        ({"status": "interrupted"}, "is interrupted, and only finished runs"),
+        ({"status": "broken"}, "is broken, and only finished runs"),
         ({"findings": [target("S-1", "latency", 1.0, "s")]}, "unit of latency .* differs"),
     ],
 )
