@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +18,12 @@ from perflab.history.row import Row
 from perflab.runs import Manifest, Run
 
 ABOUT_THE_MACHINE = ("00_", "10_")  # what these notebooks find concerns the instruments, not the system's speed
-MORE_IS_BETTER = ("users", "sessions")
+HARM = {"error", "errors", "failed", "failures", "lost", "loss", "dropped", "timeouts"}
+MORE_IS_BETTER = {"users", "sessions", "request", "requests", "turns", "units", "messages", "queries", "frames"}
+GAIN = {"throughput", "success", "successful", "availability", "uptime"}
+PER_TIME = re.compile(r"(/|per_|per )(s|sec|second|min|minute|h|hour)\b")
+COSTS = {"ns", "us", "ms", "s", "bytes", "kB", "kiB", "MB", "MiB", "GB", "GiB", "% of a core"}
+COST = {"cpu", "memory", "rss", "latency", "response", "time", "delay", "wait", "late", "jitter", "overhead", "added"}
 Figure = dict[str, Any]
 
 
@@ -134,9 +140,15 @@ def _known(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _lower_is_better(metric: str, unit: str) -> bool:
-    per_time = "/" in unit and unit.split("/")[0].rstrip("s") in ("request", "turn", "unit", "message", "query")
-    return not (per_time or unit in MORE_IS_BETTER or "throughput" in metric)
+def _lower_is_better(metric: str, unit: str) -> bool | None:
+    """Return whether less is better: of failures and costs yes, of rates and capacities no, of the rest unknown."""
+    words = set(re.findall(r"[a-z]+", metric.lower()))
+    counted = re.split(r"/| per ", unit)[0].strip()
+    if words & HARM:
+        return True
+    if words & GAIN or counted in MORE_IS_BETTER or PER_TIME.search(unit) or PER_TIME.search(metric.lower()):
+        return False
+    return True if words & COST or counted in COSTS else None
 
 
 def _target_directions(manifest: Manifest) -> dict[str, bool]:

@@ -112,7 +112,7 @@ _READ = {
     "low": 'CAST("low" AS DOUBLE)',
     "high": 'CAST("high" AS DOUBLE)',
     "n": 'COALESCE(CAST("n" AS BIGINT), 0)',
-    "lower_is_better": 'COALESCE(CAST("lower_is_better" AS BOOLEAN), TRUE)',
+    "lower_is_better": 'CAST("lower_is_better" AS BOOLEAN)',
     "trusted": 'COALESCE(CAST("trusted" AS BOOLEAN), FALSE)',
 }
 

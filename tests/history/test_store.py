@@ -121,6 +121,21 @@ def test_direction_comes_from_the_target_file_else_from_the_unit(tmp_path, root)
         assert {r.metric: r.lower_is_better for r in rows} == {"note_rate": False, "held": False}
 
 
+@pytest.mark.parametrize(
+    ("metric", "unit", "lower"),
+    [
+        ("video", "frames/s", False), ("capacity", "sessions/core", False), ("done", "queries/min", False),
+        ("frames_per_s", "", False), ("audio throughput", "MB", False), ("response p95", "ms", True),
+        ("CPU per turn, against baseline", "ratio", True), ("errors", "1/s", True), ("error_rate", "%", True),
+        ("start", "s", True), ("rating", "rating", None), ("share of answers kept", "%", None), ("cost", "INR", None),
+    ],
+)  # fmt: skip
+def test_a_direction_is_known_or_said_to_be_unknown(tmp_path, metric, unit, lower):
+    store = HistoryStore(tmp_path)
+    store.add(make_run(tmp_path, 1, [target("X", metric, 5.0, unit)], system="gone.toml"))
+    assert [row.lower_is_better for row in store.rows()[0]] == [lower]
+
+
 def test_a_shortened_run_is_of_another_effort_and_untrusted_figures_are_marked(tmp_path):
     run = make_run(tmp_path, 1, [comparison([1.0] * 5 + [2.0], [1.0] * 5 + [2.0], verdict="untrusted")],
                    notes={"time_scale": 0.3})  # fmt: skip
