@@ -15,7 +15,7 @@ from perflab.environment import fingerprint, short_fingerprint
 from perflab.errors import EXIT_OK, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.history.store import HistoryStore
-from perflab.history.timeline import Suspect, timelines
+from perflab.history.timeline import Suspect, Timeline, timelines, unjudged_sentence
 from perflab.runs import exclusive, write_atomic
 from perflab.strict_json import json_text
 from perflab.system.checkout import at_ref, repository_of, with_sources, with_world_of
@@ -56,11 +56,12 @@ def run_gate(
     """Look for a suspect, measure it against the last good, print what moved; return the exit code."""
     sizes = parse_sizes(words)
     system, reports = load_system(system_path), reports_folder()
-    suspects = _suspects(system, reports)
+    series = _series(system, reports)
+    suspects = _suspects(series)
     for named in suspects:
         typer.echo(f"The history suspects {named}", err=True)
     if not (suspects or metric or always):
-        return _no_suspect(json_file)
+        return _no_suspect(series, json_file)
     from perflab.experiments.gate import USUAL, check_blocks, gate_plan
     from perflab.experiments.gate import run_gate as measure
 
@@ -87,21 +88,28 @@ def run_gate(
     return found.exit_code
 
 
-def _suspects(system: System, reports: Path) -> list[Named]:
-    """Return what the history of this system on this machine suspects."""
+def _series(system: System, reports: Path) -> list[Timeline]:
+    """Return the history of this system on this machine."""
     mine = short_fingerprint(fingerprint())
     rows, problems = HistoryStore(reports).rows("system = ? AND fingerprint = ?", (system.name, mine))
     for problem in problems:
         typer.echo(f"perflab: {problem}", err=True)
-    found = [(line, line.suspect()) for line in timelines(rows)] if rows else []
+    return timelines(rows) if rows else []
+
+
+def _suspects(series: Sequence[Timeline]) -> list[Named]:
+    """Return what looks worse."""
+    found = [(line, line.suspect()) for line in series]
     return [Named(line.key.label, line.key.metric, suspect) for line, suspect in found if suspect]
 
 
-def _no_suspect(json_file: str) -> int:
+def _no_suspect(series: Sequence[Timeline], json_file: str) -> int:
     said = "No suspect in the history of this system on this machine; nothing was measured (--always measures anyway)"
-    typer.echo(said)
+    unjudged = unjudged_sentence(series) if series else "The history of this system on this machine is empty."
+    typer.echo("\n".join(filter(None, (said, unjudged))))
     if json_file:
-        write_atomic(Path(json_file), json_text({"outcome": "no suspect", "exit_code": EXIT_OK, "figures": []}))
+        body = {"outcome": "no suspect", "exit_code": EXIT_OK, "figures": [], "unjudged": unjudged}
+        write_atomic(Path(json_file), json_text(body))
     return EXIT_OK
 
 

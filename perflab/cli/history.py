@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,8 @@ from perflab.experiments.study import reports_folder
 from perflab.history.row import Row
 from perflab.history.sketch import WIDTH, marks, spark
 from perflab.history.store import HistoryStore
-from perflab.history.timeline import Timeline, timelines
+from perflab.history.timeline import Timeline, timelines, unjudged_sentence
+from perflab.strict_json import json_text
 from perflab.units import change_text, interval_text, value_text
 
 
@@ -36,7 +36,7 @@ def show_history(metric: str, system: str, add: str, rebuild: bool, as_json: boo
         return EXIT_OK
     found = timelines(chosen(rows, metric))
     if as_json:
-        typer.echo(json.dumps([as_dict(line) for line in found]))
+        typer.echo(json_text([as_dict(line) for line in found]))
     else:
         typer.echo("\n".join(_listing(found) if not metric else _plots(found)))
     return EXIT_OK
@@ -80,10 +80,20 @@ def as_dict(line: Timeline) -> dict[str, Any]:
         "points": [{"time": row.time.isoformat(), **{k: getattr(row, k) for k in keep}} for row in line.rows],
         "untrusted": line.untrusted,
         "change_points": [
-            {"run_id": line.rows[c.index].run_id, "before": c.before, "after": c.after, "p_value": c.p_value}
+            {
+                "run_id": line.rows[c.index].run_id,
+                "before": c.before,
+                "after": c.after,
+                "p_value": c.p_value,
+                "file_change": line.file_change(c),
+            }
             for c in line.changes
         ],
-        "candidate": asdict(line.candidate) if line.candidate else None,
+        "candidate": {**asdict(line.candidate), "file_change": line.file_change(line.candidate)}
+        if line.candidate
+        else None,
+        "file_changes": [{"run_id": line.rows[at].run_id, "digest": line.rows[at].digest} for at in line.files],
+        "unjudged": line.unjudged,
         "suspect": asdict(suspect) if suspect else None,
         "problem": line.problem,
     }
@@ -109,13 +119,12 @@ def _listing(found: Sequence[Timeline]) -> list[str]:
             f"{line.key.label:{width}}  {value_text(last.value, last.unit):>10}  "
             f"{len(line.rows):3} runs  {line.key.fingerprint[:6]} {line.key.effort}{noted}"
         )
-    suspects = sum(line.suspect() is not None for line in found)
-    tail = (
-        f"Marked ? because they look worse: {suspects}. perflab gate decides."
-        if suspects
-        else "Nothing looks worse at the end."
-    )
-    return [*lines, tail]
+    suspects, unjudged = sum(line.suspect() is not None for line in found), sum(bool(line.unjudged) for line in found)
+    if suspects:
+        lines.append(f"Marked ? because they look worse: {suspects}. perflab gate decides.")
+    elif unjudged < len(found):
+        lines.append(f"Nothing looks worse at the end{' of the series that can be judged' if unjudged else ''}.")
+    return [*lines, *filter(None, [unjudged_sentence(found)])]
 
 
 def _plots(found: Sequence[Timeline]) -> list[str]:
@@ -131,7 +140,8 @@ def plot(line: Timeline) -> list[str]:
     said = [f"{line.key.label}: {line.key.system}, {line.key.effort}, environment {line.key.fingerprint}"]
     low, high = min(values), max(values)
     said.append(f"  {spark(values)}  {value_text(low, last.unit)} to {value_text(high, last.unit)}")
-    noted = marks(len(values), [c.index for c in line.changes], line.candidate.index if line.candidate else None)
+    noted = marks(len(values), [c.index for c in line.changes], line.candidate.index if line.candidate else None,
+                  files=line.files)  # fmt: skip
     said += [f"  {noted}"] if noted else []
     said.append(
         f"  {first.time:%Y-%m-%d} {first.commit[:12]} to {last.time:%Y-%m-%d} {last.commit[:12]}, {len(values)} runs"
@@ -143,14 +153,24 @@ def plot(line: Timeline) -> list[str]:
         said.append(
             f"  ^ {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {value_text(change.before, last.unit)} to "
             f"{value_text(change.after, last.unit)} ({change_text(1 + change.change)}, p = {change.p_value:.3g})"
+            f"{_noted(line.file_change(change))}"
         )
     if line.candidate:
         row = line.rows[line.candidate.index]
         said.append(
             f"  ? {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {change_text(1 + line.candidate.change)}, "
             f"z = {line.candidate.z:+.1f}: a candidate, no verdict; measure it with perflab gate"
+            f"{_noted(line.file_change(line.candidate))}"
         )
+    for at in line.files:
+        row = line.rows[at]
+        said.append(f"  # {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: the system's file changed")
+    said += [f"  not judged: {line.unjudged}"] if line.unjudged else []
     return [*said, *([f"  change points {line.problem}"] if line.problem else [])]
+
+
+def _noted(file_change: str) -> str:
+    return f"; {file_change}" if file_change else ""
 
 
 def _where(commit: str, run_id: str) -> str:

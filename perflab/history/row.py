@@ -13,6 +13,7 @@ class Row:
     `time` is the run's start in UTC without a zone; `fingerprint` is the short key of its environment; `digest` that
     of the system's file; `effort` carries the time scale when it was not 1. `trusted` is False when a trust check
     vetoed the finding that the figure comes from: such rows are kept, shown, and left out of every search.
+    `lower_is_better` is None where nothing says so: such a figure is shown and never proposes a suspect.
     """
 
     run_id: str
@@ -31,7 +32,7 @@ class Row:
     low: float | None
     high: float | None
     n: int
-    lower_is_better: bool
+    lower_is_better: bool | None
     level: str
     trusted: bool
     fingerprint: str
@@ -42,7 +43,11 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 @dataclass(frozen=True, order=True)
 class SeriesKey:
-    """What must be equal for two figures to stand in one series."""
+    """What must be equal for two figures to stand in one series.
+
+    The digest of the system's file is not among them: a comment added there would begin every series anew. A timeline
+    marks where it changed instead, and says so beside each move that it may explain.
+    """
 
     system: str
     metric: str

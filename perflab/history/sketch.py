@@ -23,11 +23,17 @@ def _bar(value: float, low: float, high: float) -> str:
     return BARS[3] if high == low else BARS[min(int((value - low) / (high - low) * len(BARS)), len(BARS) - 1)]
 
 
-def marks(count: int, changes: Sequence[int], suspect: int | None, width: int = WIDTH) -> str:
-    """Return a line with ^ below each change point and ? below a candidate, as `spark` places them; "" for none."""
+def marks(
+    count: int, changes: Sequence[int], suspect: int | None, width: int = WIDTH, files: Sequence[int] = ()
+) -> str:
+    """Return a line with ^ below each change point, ? below a candidate and # where the system's file changed.
+
+    They stand as `spark` places the bars; where two meet the move is shown. "" for none.
+    """
     first = max(count - width, 0)
     line = [" "] * (count - first)
-    for index, mark in [*((index, "^") for index in changes), *([(suspect, "?")] if suspect is not None else [])]:
+    placed = [*((index, "#") for index in files), *((index, "^") for index in changes)]
+    for index, mark in [*placed, *([(suspect, "?")] if suspect is not None else [])]:
         if index >= first:
             line[index - first] = mark
     return "".join(line).rstrip()

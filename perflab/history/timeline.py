@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 from perflab.errors import NotComparable, StatisticError
 from perflab.history.row import Row, SeriesKey, key_of
-from perflab.stats.change_points import Candidate, ChangePoint, candidate, change_points
+from perflab.stats.change_points import REFERENCE, Candidate, ChangePoint, candidate, change_points, fewest_points
 
+NEAR = 3  # runs within which a changed file may explain a move: a change point is placed no better than that
+NEEDED = REFERENCE + 1  # runs of one level, before a candidate can be looked for
 RECENT = 12  # a change point among the last so many runs is a suspect: it takes about 8 runs to be seen at all
 
 
@@ -26,7 +30,11 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Timeline:
-    """One series in order of time. `problem` says why change points cannot be computed, "" when they were."""
+    """One series in order of time.
+
+    `problem` says why change points cannot be computed, "" when they were; `unseen` why no candidate can be looked for
+    at its end. `files`: the indices of the runs whose system file is not that of the run before.
+    """
 
     key: SeriesKey
     rows: tuple[Row, ...]
@@ -34,6 +42,8 @@ class Timeline:
     changes: tuple[ChangePoint, ...]
     candidate: Candidate | None
     problem: str
+    unseen: str = ""
+    files: tuple[int, ...] = ()
 
     @property
     def last(self) -> Row:
@@ -52,8 +62,36 @@ class Timeline:
         for move in moves:
             if (move.after > move.before) == self.last.lower_is_better:
                 row, before = self.rows[move.index], self.rows[move.index - 1]
-                return Suspect(row.run_id, row.commit, before.commit, move.change, _why(move))
+                why = "; ".join(filter(None, (_why(move), self.file_change(move))))
+                return Suspect(row.run_id, row.commit, before.commit, move.change, why)
         return None
+
+    def file_change(self, move: Candidate | ChangePoint) -> str:
+        """Say that the system's file changed where a move is; "" when it did not.
+
+        A candidate is placed less well than a change point: one of RECENT runs is near enough to explain it.
+        """
+        reach = RECENT if isinstance(move, Candidate) else NEAR
+        near = [self.rows[at].run_id for at in self.files if abs(at - move.index) <= reach]
+        return f"the system's file changed there, with run {near[-1]}" if near else ""
+
+    @property
+    def unjudged(self) -> str:
+        """Why nothing can be said yet of the end of this series; "" when it was searched, or has a suspect."""
+        if self.suspect():
+            return ""
+        if self.last.lower_is_better is None:
+            return "nothing says whether less or more of it is better"
+        return self.unseen
+
+
+def unjudged_sentence(found: Sequence[Timeline]) -> str:
+    """Say how many series cannot be judged yet, and why; "" when all can."""
+    reasons = Counter(line.unjudged for line in found if line.unjudged)
+    if not reasons:
+        return ""
+    told = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
+    return f"{reasons.total()} of {len(found)} series cannot be judged yet, because {told}."
 
 
 def timelines(rows: Sequence[Row]) -> list[Timeline]:
@@ -81,10 +119,19 @@ def timeline(rows: Sequence[Row]) -> Timeline:
     kept = tuple(row for row in rows if row.trusted)
     untrusted = len(rows) - len(kept)
     if not kept:
-        return Timeline(key, tuple(rows), untrusted, (), None, "cannot be computed, because no run was trusted")
+        said = "no run was trusted"
+        return Timeline(key, tuple(rows), untrusted, (), None, f"cannot be computed, because {said}", said)
     values = [row.value for row in kept]
     changes, problem = _changes(values)
-    return Timeline(key, kept, untrusted, changes, _candidate(values, changes), problem)
+    found, unseen = _candidate(values, changes)
+    short = f"they have fewer than {fewest_points()} runs" if len(values) < fewest_points() else ""
+    return Timeline(key, kept, untrusted, changes, found, problem, unseen or short, _files(kept))
+
+
+def _files(rows: Sequence[Row]) -> tuple[int, ...]:
+    """Return where the digest of the system's file differs from the run before; an unknown one says nothing."""
+    known = [index for index, row in enumerate(rows) if row.digest]
+    return tuple(b for a, b in pairwise(known) if rows[a].digest != rows[b].digest)
 
 
 def one_key(rows: Sequence[Row]) -> SeriesKey:
@@ -111,14 +158,17 @@ def _changes(values: list[float]) -> tuple[tuple[ChangePoint, ...], str]:
         return (), f"cannot be computed, because {_lower(error)}"
 
 
-def _candidate(values: list[float], changes: tuple[ChangePoint, ...]) -> Candidate | None:
-    """Look at the last points of the present level; where a spread cannot be had, nothing is proposed."""
+def _candidate(values: list[float], changes: tuple[ChangePoint, ...]) -> tuple[Candidate | None, str]:
+    """Look at the last points of the present level; return what stands apart, and why it could not be looked for."""
     start = changes[-1].index if changes else 0
+    if len(values) - start < NEEDED:
+        return None, f"they have fewer than {NEEDED} runs{' since the last change point' if start else ''}"
     try:
         found = candidate(values[start:])
     except StatisticError:
-        return None
-    return Candidate(found.index + start, found.before, found.after, found.z) if found else None
+        finite = all(map(math.isfinite, values[start:]))
+        return None, "more than half of their earlier values are equal" if finite else "they hold what is no number"
+    return (Candidate(found.index + start, found.before, found.after, found.z) if found else None), ""
 
 
 def _lower(error: StatisticError) -> str:

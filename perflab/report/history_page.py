@@ -9,7 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from perflab.history.store import HistoryStore
-from perflab.history.timeline import Suspect, Timeline, timelines
+from perflab.history.timeline import Suspect, Timeline, timelines, unjudged_sentence
 from perflab.report.figures.timeline import timeline as draw
 from perflab.report.pages import FIGURE_BYTES, render
 from perflab.runs import write_atomic
@@ -43,6 +43,7 @@ def build_history_page(reports: Path) -> Path | None:
     suspects = [(line, suspect) for line in found if (suspect := line.suspect())]
     page = render(
         "history.html.j2", drawn=_drawn(found), series=found, suspects=suspects, problems=problems, told=_told,
+        unjudged=unjudged_sentence(found), judged=any(not line.unjudged for line in found),
         environments=len({line.key.fingerprint for line in found}), runs=len({row.run_id for row in rows}),
         last=lambda line: interval_text(line.last.value, line.last.low, line.last.high, line.last.unit),
     )  # fmt: skip
@@ -78,6 +79,7 @@ def _figure(line: Timeline) -> Drawn:
     ]
     changes = [(c.index - first, c.before, c.after) for c in line.changes if c.index > first]
     suspect = line.candidate.index - first if line.candidate and line.candidate.index >= first else None
-    made = draw(points, line.key.label, line.key.unit, changes, suspect)
+    files = [at - first for at in line.files if at > first]
+    made = draw(points, line.key.label, line.key.unit, changes, suspect, files)
     where = f"{line.key.label}: {line.key.system}, {line.key.effort}, environment {line.key.fingerprint}"
     return Drawn(line, Markup(made.svg), where)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perflab.cli.gate import _suspects, columns_of, parse_sizes
+from perflab.cli.gate import _no_suspect, _series, _suspects, columns_of, parse_sizes
 from perflab.errors import SystemFileError, UsageError
 from perflab.experiments.blocks import ArmFigures, BlockResult
 from perflab.experiments.gate import SUSPECT, check_blocks, conclude, figure_line
@@ -258,7 +258,20 @@ def test_the_history_of_this_machine_alone_names_suspects(tmp_path, root):
                 tmp_path / folder, number, cpu=50.0 if number < 17 else 60.0, system_name="notes", fingerprint=facts
             )
         HistoryStore(tmp_path / folder).rebuild()
-    found = _suspects(system, tmp_path / "here")
+    found = _suspects(_series(system, tmp_path / "here"))
     assert {named.metric for named in found} == {"CPU per turn"}
     assert "CPU per turn [baseline]: +2" in str(found[0]) and "since commit 0000000000" in str(found[0])
-    assert _suspects(system, tmp_path / "elsewhere") == []
+    assert _series(system, tmp_path / "elsewhere") == []
+
+
+def test_without_a_suspect_the_series_that_cannot_be_judged_are_counted(tmp_path, root, capsys):
+    from perflab.environment import fingerprint
+
+    system = load_system(root / "tests/systems/notes/notes.toml")
+    for number in range(5):
+        make_run(tmp_path, number, system_name="notes", fingerprint=fingerprint())
+    HistoryStore(tmp_path).rebuild()
+    assert _no_suspect(_series(system, tmp_path), str(tmp_path / "gate.json")) == 0
+    said = "3 of 3 series cannot be judged yet, because they have fewer than 9 runs (3)."
+    assert said in capsys.readouterr().out
+    assert json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))["unjudged"] == said

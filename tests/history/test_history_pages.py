@@ -100,3 +100,45 @@ def test_the_figure_says_its_moves_in_words():
         "the last 3 are a candidate."
     )
     assert figure.svg == timeline(points, "CPU per turn", "ms", [(10, 50.0, 60.0)], suspect=17).svg
+
+
+def test_pages_listing_and_json_mark_a_changed_file_and_count_what_cannot_be_judged(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PERFLAB_REPORTS", str(tmp_path))
+    for number in range(20):
+        make_run(tmp_path, number, cpu=50.0 if number < 17 else 60.0, system_digest="d" if number < 17 else "e")
+    for number in range(30, 33):
+        make_run(tmp_path, number, system_name="young")
+    HistoryStore(tmp_path).rebuild()
+    show_history("", "", "", False, False)
+    assert (
+        "4 of 6 series cannot be judged yet, because they have fewer than 9 runs (3); more than half"
+        in capsys.readouterr().out
+    )
+    show_history("", "young", "", False, False)
+    assert "Nothing looks worse" not in capsys.readouterr().out
+    show_history("CPU per turn", "shop", "", False, False)
+    out = capsys.readouterr().out
+    assert "# 2026-01-01 commit 000000000011: the system's file changed" in out and "gate; the system's file" in out
+    show_history("CPU per turn", "shop", "", False, True)
+    line = next(v for v in json.loads(capsys.readouterr().out) if v["variant"] == "baseline")
+    assert line["file_changes"][0]["digest"] == "e" and "file changed" in line["candidate"]["file_change"]
+    path = build_history_page(tmp_path)
+    assert path is not None and audit_page(path) == []
+    page = PageFacts(path)
+    assert "4 of 6 series cannot be judged yet" in page.text and "the system's file changed there" in page.text
+    assert any("The system's file changed at" in label for label in page.labels)
+
+
+def test_the_json_of_a_history_with_a_figure_that_is_no_number_is_strict(tmp_path, monkeypatch, capsys):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setenv("PERFLAB_REPORTS", str(tmp_path))
+    make_run(tmp_path, 1)
+    HistoryStore(tmp_path).rebuild()
+    file = next((tmp_path / "history/runs").iterdir())
+    rows = pq.read_table(file)
+    pq.write_table(rows.set_column(rows.schema.get_field_index("value"), "value", pa.array([float("nan")] * 3)), file)
+    show_history("", "", "", False, True)
+    out = capsys.readouterr().out
+    assert "NaN" not in out and json.loads(out)[0]["points"][0]["value"] is None

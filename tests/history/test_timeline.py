@@ -11,7 +11,7 @@ import pytest
 from perflab.errors import NotComparable, StatisticError
 from perflab.history.row import Row
 from perflab.history.sketch import BARS, marks, spark
-from perflab.history.timeline import timeline, timelines
+from perflab.history.timeline import timeline, timelines, unjudged_sentence
 
 BASE = Row(
     run_id="r", time=datetime(2026, 1, 1), commit="c", system="shop", digest="d", variant="optimised", effort="quick",
@@ -91,6 +91,49 @@ def test_what_cannot_be_computed_says_why_and_is_no_verdict(values, said):
     assert found.changes == () and found.suspect() is None
 
 
+@pytest.mark.parametrize(
+    ("values", "changes", "said"),
+    [
+        ([1.0, 2, 3], {}, "they have fewer than 9 runs"),
+        (noisy(12, 50, 1), {}, "they have fewer than 14 runs"),
+        ([5.0] * 18 + [5.1, 5.2], {}, "more than half of their earlier values are equal"),
+        (noisy(20, 50, 1), {"lower_is_better": None}, "nothing says whether less or more of it is better"),
+        ([5.0] * 20, {}, "more than half of their earlier values are equal"),
+        ([1.0, float("nan")] * 10, {}, "they hold what is no number"),
+        (noisy(20, 50, 1), {"trusted": False}, "no run was trusted"),
+    ],
+)
+def test_a_series_that_cannot_be_judged_yet_says_why(values, changes, said):
+    line = timeline(rows(values, **changes))
+    assert line.suspect() is None and said in line.unjudged
+    judged = timeline(rows(noisy(20, 50, 1), metric="memory"))
+    assert judged.unjudged == ""
+    sentence = unjudged_sentence([line, judged])
+    assert sentence.startswith("1 of 2 series cannot be judged yet, because") and said in sentence
+    assert unjudged_sentence([judged]) == ""
+
+
+def test_a_figure_of_unknown_direction_proposes_no_suspect():
+    for tail in ([56, 57, 56], [42, 41, 42]):
+        assert timeline(rows([*noisy(20, 50, 1), *tail], lower_is_better=None)).suspect() is None
+
+
+def test_a_changed_system_file_is_marked_and_named_beside_the_moves_it_may_explain():
+    values = [*noisy(20, 50, 1), 56, 57, 56]
+    one = rows(values)
+    two = [replace(row, digest="e") if i >= 20 else row for i, row in enumerate(one)]
+    plain, changed = timeline(one), timeline(two)
+    assert plain.files == () and changed.files == (20,)
+    assert plain.suspect() is not None and "file" not in plain.suspect().why
+    assert changed.suspect() is not None and "the system's file changed there, with run r20" in changed.suspect().why
+    steps = timeline([replace(r, digest="e") if i >= 30 else r
+                      for i, r in enumerate(rows([*noisy(30, 50, 1), *noisy(30, 55, 2)]))])  # fmt: skip
+    assert [steps.file_change(c) for c in steps.changes] == ["the system's file changed there, with run r30"]
+    assert timeline([replace(row, digest="") if i < 5 else row for i, row in enumerate(one)]).files == ()
+    far = timeline([replace(r, digest="e") if i >= 5 else r for i, r in enumerate(rows([*values]))])
+    assert far.files == (5,) and far.suspect() is not None and "file" not in far.suspect().why
+
+
 def test_untrusted_figures_are_counted_and_left_out():
     data = rows(noisy(20, 50, 1))
     data[5] = replace(data[5], value=500.0, trusted=False)
@@ -103,4 +146,5 @@ def test_the_sketch_places_its_marks_below_its_bars():
     assert spark([1, 2, 3, 4, 5, 6, 7, 8]) == BARS
     assert spark([3, 3]) == BARS[3] * 2 and spark([]) == "" and "·" in spark([1, float("nan"), 2])
     assert marks(8, [3], 7) == "   ^   ?" and marks(8, [], None) == ""
+    assert marks(8, [3], None, files=[3, 5]) == "   ^ #"
     assert len(spark(range(500), 72)) == 72 and marks(100, [10, 40], None, 72) == " " * 12 + "^"

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perflab.report.figures.figure import Figure, Table, finish, interval_bars, number, table
-from perflab.report.style import BLUE, ORANGE, RED, canvas
+from perflab.report.style import BLUE, MUTED, ORANGE, RED, canvas
 
 MOST_LABELS = 9
 
 
 def timeline(
-    points: Table, title: str, unit: str, changes: Sequence[tuple[int, float, float]] = (), suspect: int | None = None
-) -> Figure:
+    points: Table, title: str, unit: str, changes: Sequence[tuple[int, float, float]] = (), suspect: int | None = None,
+    files: Sequence[int] = (),
+) -> Figure:  # fmt: skip
     """Draw runs side by side in order of time (equally spaced: runs, not days, carry the information).
 
     `points` has columns label (date and commit), value, and optionally low, high; `changes` are (index of the first
-    run of the new level, median before, median after); `suspect` is the index from which the last runs stand apart.
+    run of the new level, median before, median after); `suspect` is the index from which the last runs stand apart;
+    `files` are the indices of runs before which the system's file changed.
     """
     frame = table(points, "label", "value").reset_index(drop=True)
     with canvas(2.9) as (drawn, axes):
@@ -28,13 +30,18 @@ def timeline(
             axes.annotate(
                 "candidate", (suspect - 0.4, 0.95), xycoords=axes.get_xaxis_transform(), fontsize=8, color=ORANGE
             )
+        for index in files:
+            axes.axvline(index - 0.5, color=MUTED, linewidth=1.0, linestyle=":")
+            axes.annotate("file changed", (index - 0.4, 0.88), xycoords=axes.get_xaxis_transform(), fontsize=7.5,
+                          color=MUTED)  # fmt: skip
         every = max(-(-len(frame) // MOST_LABELS), 1)
         shown = list(range(0, len(frame), every))
         axes.set_xticks(shown, [frame["label"][i] for i in shown], fontsize=7.5)
         axes.set(ylabel=f"{title.split(' [')[0]} ({unit})", xlabel="run: date and commit")
-        return finish(
-            drawn, title, _alt(title, unit, frame["value"].tolist(), frame["label"].tolist(), changes, suspect)
-        )
+        labels = frame["label"].tolist()
+        said = _alt(title, unit, frame["value"].tolist(), labels, changes, suspect)
+        changed = ", ".join(labels[i].replace(chr(10), " ") for i in files)
+        return finish(drawn, title, f"{said} The system's file changed at {changed}." if files else said)
 
 
 def _levels(axes: object, values: Sequence[float], changes: Sequence[tuple[int, float, float]]) -> None:
