@@ -14,7 +14,7 @@ from perflab.experiments.study import Study
 from perflab.experiments.trial import read_trial
 from perflab.findings.finding import TrustCheck
 from perflab.runs import write_atomic
-from perflab.stats.compare import Comparison, Verdict
+from perflab.stats.compare import Comparison, Verdict, compare_differences, compare_paired
 from perflab.stats.multiple import holm
 from perflab.stats.proportion import more_often
 from perflab.strict_json import json_text, without_nan
@@ -155,22 +155,22 @@ def conclude(
 
 
 def _failed_null(result: BlockResult, margin: float | None) -> str:
-    """Say what the identical arms got wrong in any figure at the gate's margins; "" when they measured alike."""
-    checks = []
-    for figure in FIGURES:
-        limit = figure.margin if margin is None or figure.in_ms else min(margin, figure.margin)
-        checks += _null_checks(result, figure, limit)
-    return failed_null(checks)
+    """Say what the identical arms got wrong in any figure at the gate's margins; "" when they measured alike.
+
+    Also what they got wrong at the usual margins (`BlockResult.failed_null`), where no interval can be made.
+    """
+    strict = [f if margin is None or f.in_ms else replace(f, margin=min(margin, f.margin)) for f in FIGURES]
+    return failed_null([check for figure in strict for check in _null_check(result, figure)]) or result.failed_null
 
 
-def _null_checks(result: BlockResult, figure: Judged, limit: float) -> list[TrustCheck]:
-    """Return the check of one figure; none where it cannot be computed, or both arms show it alike in every block."""
-    from perflab.stats.compare import compare_differences, compare_paired
-
+def _null_check(result: BlockResult, figure: Judged) -> list[TrustCheck]:
+    """Return the check of one figure at its margin; none where no interval can be made."""
     before, again = (result.column(arm, figure.column) for arm in ("baseline", NULL))
     try:
-        found = (compare_differences(before, again, lower_is_better=True, margin=limit, unit="ms") if figure.in_ms
-                 else compare_paired(before, again, lower_is_better=True, margin=limit))  # fmt: skip
+        if figure.in_ms:
+            found = compare_differences(before, again, lower_is_better=True, margin=figure.margin, unit="ms")
+        else:
+            found = compare_paired(before, again, lower_is_better=True, margin=figure.margin)
     except StatisticError:
         return []
     return [null_check(found, figure.name)]

@@ -142,6 +142,14 @@ def test_a_wide_margin_of_the_user_does_not_loosen_the_null_arm():
     assert conclude(shifted("p50_ms", 1.08), (), JUDGED, 0.25).outcome == "refused"
 
 
+def test_a_constant_step_of_the_null_arm_voids_every_figure_too():
+    result = blocks(cpu_ms_per_unit=1.5)
+    first = {f.block: f.memory_mb for f in result.figures if f.arm == "baseline"}
+    rows = tuple(replace(f, memory_mb=first[f.block] * 1.2) if f.arm == NULL else f for f in result.figures)
+    found = conclude(BlockResult(rows, (), {}), (), ("cpu_ms_per_unit",), None)
+    assert found.outcome == "refused" and "peak memory" in found.refusal
+
+
 def test_what_is_only_shown_has_no_verdict_in_text_and_json():
     found = conclude(blocks(p95_ms=2.0), (), JUDGED, None)
     shown = next(f for f in found.figures if f.column == "p95_ms")
