@@ -11,8 +11,9 @@ from perflab.experiments.exhibits.block_design import compare_designs
 from perflab.experiments.exhibits.coordinated_omission import StallSeen, watch_a_stall
 from perflab.experiments.exhibits.naive_interval import LOAD, SERVICE_MS, cover, response_ms
 from perflab.experiments.exhibits.noise_model import pair_noise
-from perflab.experiments.exhibits.peeking import _t_values, peek, precision_stop
+from perflab.experiments.exhibits.peeking import _looks, _t_values, peek, precision_stop
 from perflab.stats.signed_rank import hodges_lehmann
+from perflab.stats.stopping import StopRule
 
 
 def test_a_real_stall_is_seen_by_open_arrivals_and_not_by_a_closed_loop() -> None:
@@ -37,6 +38,11 @@ def test_peeking_alarms_often_and_precision_does_not() -> None:
     seen = peek(3, studies=300)
     assert seen.by_peeking[-1] > 0.20 > 0.10 > seen.by_precision[-1]
     assert (np.diff(seen.by_peeking) >= 0).all() and (np.diff(seen.by_precision) >= 0).all()
+
+
+def test_the_exhibit_looks_when_the_products_rule_looks() -> None:
+    rule = StopRule(0.01, most=100)
+    assert _looks(100) == [n for n in range(1, 101) if rule.is_look(n)] and _looks(100)[:4] == [15, 19, 24, 30]
 
 
 def test_the_precision_stop_claims_what_the_interval_at_that_moment_claims() -> None:

@@ -9,8 +9,10 @@ import numpy as np
 
 from perflab.experiments.exhibits.noise_model import pair_noise
 from perflab.stats.operating import hodges_lehmann_rows
+from perflab.stats.stopping import FIRST as FIRST_LOOK
+from perflab.stats.stopping import StopRule
 
-FIRST, MOST, LOOK_FROM, GROWTH, HALF_WIDTH = 5, 100, 15, 1.25, 0.01
+FIRST, MOST, HALF_WIDTH = 5, 100, 0.01
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,12 @@ def precision_stop(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _looks(most: int) -> list[int]:
-    looks, n = [], float(LOOK_FROM)
-    while n < most:
-        looks.append(int(n))
-        n = max(n + 1, n * GROWTH)
-    return [*looks, most]
+    """Return when the product's own rule looks, up to `most` pairs."""
+    rule = StopRule(HALF_WIDTH, first=min(FIRST_LOOK, most), most=most)
+    looks = [rule.next_look(0)]
+    while looks[-1] < most:
+        looks.append(rule.next_look(looks[-1]))
+    return looks
 
 
 def _t_values(steps: np.ndarray) -> np.ndarray:
