@@ -255,3 +255,11 @@ def test_the_interval_log_is_read_by_its_own_reader(tmp_path):
     lines = file.read_text().splitlines()
     assert lines[0] == "#a b" and lines[1] == "#[Histogram log format version 1.3]"
     assert "#2 values outside the range: 1 negative, 1 above" in lines and lines[5].startswith("0.000,1.000,0.002,")
+
+
+def test_every_bar_of_recording_is_named_where_it_cannot_be_measured():
+    from perflab.benches.stats.recording import _not_measured
+
+    bars = _not_measured("why")
+    assert [bar.id for bar in bars] == ["rec-ns", "rec-ratio", "rec-same", "rec-blob", "rec-outside"]
+    assert not any(bar.holds for bar in bars)

@@ -15,6 +15,7 @@ import numpy as np
 
 from perflab.benches.bar import Bar
 from perflab.benches.parts import Say
+from perflab.errors import StatisticError
 from perflab.instrument.hogs import hogs
 from perflab.instrument.known_work import known_work
 from perflab.instrument.paired_times import Clock, PairedTimes, Summary
@@ -27,6 +28,7 @@ COMPARISONS, PAIRS, MARGIN = 200, 20, 0.02
 INNER, ROUNDS = 30, 5_000  # repetitions of about 0.15 ms: a trial needs 4.5 ms of CPU
 HOGS, ON_S, OFF_S = 4, 2.0, 1.0  # mean stretches: neighbours come and go in seconds, a comparison takes about one
 LIMIT_S = 580.0
+TIMING_S = LIMIT_S - 20.0  # no trial may be timed after the hogs have ended
 EFFECTS = {NULL: 0.0, "+2 %": 0.02, "+5 %": 0.05}
 ESTIMATORS: tuple[tuple[Clock, Summary], ...] = (
     ("wall", "median"), ("wall", "min"), ("wall", "mean"), ("cpu", "mean"),
@@ -36,6 +38,9 @@ ESTIMATORS: tuple[tuple[Clock, Summary], ...] = (
 def bars(say: Say) -> list[Bar]:
     """Measure for about four minutes and return the bars."""
     times = measure(say, COMPARISONS)
+    done = judged(times, NULL).differs.n
+    if done != COMPARISONS:
+        raise StatisticError(f"{done} comparisons were timed while the hogs ran", f"{COMPARISONS} are asked")
     delay = float(times.wait_ns.sum() / times.length_ns.sum())
     table = [row(times, clock, summary) for clock, summary in ESTIMATORS]
     for line in table:
@@ -59,7 +64,7 @@ def measure(say: Say, comparisons: int) -> PairedTimes:
             say(f"  block {done} of {of}")
 
     with hogs(HOGS, LIMIT_S, on_s=ON_S, off_s=OFF_S):
-        return time_paired(arms, TimingPlan(total, INNER, warmups=4), tick)
+        return time_paired(arms, TimingPlan(total, INNER, warmups=4, limit_s=TIMING_S), tick)
 
 
 def judged(times: PairedTimes, arm: str, clock: Clock = "wall", summary: Summary = "median") -> Operating:

@@ -93,6 +93,12 @@ def _outside(values: NDArray[np.int64], total: int) -> Bar:
 
 
 def _not_measured(why: str) -> list[Bar]:
-    asked = (("rec-ns", "<=", 3.0, "ns"), ("rec-ratio", ">=", 150.0, "x"), ("rec-same", "==", 0.0, "counters"))
+    asked = (
+        ("rec-ns", "<=", 3.0, "ns"),
+        ("rec-ratio", ">=", 150.0, "x"),
+        ("rec-same", "==", 0.0, "counters"),
+        ("rec-blob", "==", 0.0, "counters"),
+        ("rec-outside", "==", 0.0, "values"),
+    )
     return [Bar(id_, f"recording ({why})", None, sign, limit, unit, detail={"why": why})
             for id_, sign, limit, unit in asked]  # fmt: skip
