@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.benches.stats.noises import NOISES
-from perflab.benches.stats.stopping import peeking, simulate
+from perflab.benches.stats.stopping import MIDDLE, peeking, simulate
 from perflab.errors import StatisticError
 from perflab.stats.signed_rank import hodges_lehmann
 from perflab.stats.stopping import StopRule, decide
@@ -107,3 +107,9 @@ def test_the_level_survives_the_looks(noise):
 
 def test_peeking_until_significant_does_not_keep_it():
     assert peeking(np.random.default_rng(8), NOISES["normal"], runs=150) > 0.15
+
+
+def test_the_middle_case_of_the_bench_often_goes_on_after_the_first_look():
+    for draw in NOISES.values():
+        _, pairs = simulate(np.random.default_rng(1), draw, MIDDLE, 100)
+        assert (pairs > RULE.first).mean() > 0.10 and len(set(pairs.tolist())) >= 3

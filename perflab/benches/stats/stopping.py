@@ -17,6 +17,7 @@ ORDER = 70
 RULE = StopRule(target=0.02)
 EFFECT, MOST, FIXED = math.log(1.05), 200, 30
 SPREAD, WIDE = 0.02, 0.05  # of one pair: what a machine under load shows, and one at which the rule must go on
+MIDDLE = 0.03  # at which the second to fourth look decides: there a stop by chance could cost coverage
 RUNS, WIDE_RUNS, PEEKS = 4000, 2000, 1000
 
 
@@ -26,10 +27,12 @@ def bars(say: Say) -> list[Bar]:
     for number, (name, draw) in enumerate(NOISES.items()):
         hits, pairs = simulate(np.random.default_rng(70 + number), draw, SPREAD, RUNS)
         wide_hits, wide_pairs = simulate(np.random.default_rng(80 + number), draw, WIDE, WIDE_RUNS)
+        mid_hits, mid_pairs = simulate(np.random.default_rng(100 + number), draw, MIDDLE, WIDE_RUNS)
         peeked = {"peeking_false_percent": 100 * peeking(np.random.default_rng(90 + number), draw)}
         share = 100 * float(np.median(pairs)) / FIXED
         found += [
             *_coverage(f"stopping.{name}", f"{name} noise", hits, _pairs(pairs, SPREAD) | peeked),
+            *_coverage(f"stopping.middle.{name}", f"{name} noise, middle", mid_hits, _pairs(mid_pairs, MIDDLE)),
             *_coverage(f"stopping.wide.{name}", f"{name} noise, wide", wide_hits, _pairs(wide_pairs, WIDE)),
             Bar(f"stopping.pairs.{name}", f"median pairs of fixed {FIXED}, {name} noise", share, "<=", 60, "%",
                 pairs.size, detail=_pairs(pairs, SPREAD)),
