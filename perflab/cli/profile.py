@@ -36,7 +36,7 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, s
         stay_on(cores.others)
         study = Study(run, system, "profile", "quick", 7, cores)
         sizes = replace(study.sizes, profile_window_s=seconds)
-        typer.echo(f"{variant}: unwatched, py-spy, memray, scalene; about {8 * seconds + 40:.0f} s", err=True)
+        typer.echo(f"{variant}: unwatched, py-spy, memray, scalene; about {8 * seconds + 55:.0f} s", err=True)
         sampled = profile.sampled_pass(study, sizes, variant)
         passes = [sampled, *profile.launched_passes(study, sizes, variant)]
         found = bottlenecks(study, passes)
@@ -61,12 +61,13 @@ def _tell(page: Path, show: bool) -> int:
 def _print(found: Any, captures: list[Capture], unit: str, as_json: bool) -> None:
     costs = cost_rows(found.overheads, captures)
     if as_json:
-        body = {"ranking": found.rows(), "memory": found.memory, "overheads": costs, "problems": found.problems}
-        typer.echo(json.dumps(body))
+        body = {"ranking": found.rows(), "memory": found.memory, "growth": found.growth_rows(), "overheads": costs}
+        typer.echo(json.dumps({**body, "problems": found.problems}))
         return
     typer.echo(found.sentence())
     typer.echo(found.table().to_string(index=False))
     typer.echo("\nMemory, by memray:\n" + found.memory_table().to_string(index=False))
+    typer.echo(found.growth_sentence())
     _print_costs(costs, unit, "the unwatched stretches at both ends of py-spy's process")
     for name, problem in found.problems:
         typer.echo(f"{name}: {problem}")

@@ -45,6 +45,7 @@ def _sections(found: Bottlenecks, stages: list[dict[str, Any]], stage_words: str
         Section("Which lines", shown=line_table(found.line_rows(), "Hot lines")),
         Section("Where the memory goes", found.memory_sentence(), rows=found.memory),
         Section("Memory over time", shown=_drawn(allocation_timeline, found.timeline_rows(), "Memory under memray")),
+        Section("Does memory grow?", _growth_sentence(found), rows=found.growth_rows()),
         Section("What waits", found.waiting_sentence(), rows=found.waiting_rows()),
         Section("Which of these can be believed", _gates_sentence(found), rows=found.gate_rows()),
         Section(
@@ -63,6 +64,12 @@ def _sections(found: Bottlenecks, stages: list[dict[str, Any]], stage_words: str
 
 def _drawn(draw: Callable[..., Figure], rows: list[dict[str, Any]], title: str) -> Figure | None:
     return draw(rows, title) if rows else None
+
+
+def _growth_sentence(found: Bottlenecks) -> str:
+    """Return nothing for a plain command, which nobody attached memray to."""
+    asked = found.growth is not None or any(name == "memray-attach" for name, _ in found.problems)
+    return found.growth_sentence() if asked else ""
 
 
 def _gates_sentence(found: Bottlenecks) -> str:

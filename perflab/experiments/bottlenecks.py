@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perflab.experiments.profile import ProfilePass, cpu_ms_per_unit, source_root, unwatched_rows
-from perflab.experiments.profile_tables import SHOWN, library_rows, memory_rows, startup_mb
+from perflab.experiments.profile_tables import SHOWN, growth_rows, growth_words, library_rows, memory_rows, startup_mb
 from perflab.experiments.profile_views import (
     agreement_rows,
     gate_rows,
@@ -23,6 +23,7 @@ from perflab.experiments.slow_turns import SlowTurns, slow_turns
 from perflab.experiments.study import Study
 from perflab.instrument.failures import CODES
 from perflab.instrument.interface import Capture
+from perflab.instrument.leak import Growth
 from perflab.instrument.overhead import Overheads, judge_overheads
 from perflab.instrument.ranking import Bottleneck, Context, Ranking, rank
 from perflab.instrument.table import ProfileTable
@@ -49,6 +50,7 @@ class Bottlenecks:
     rendered: tuple[Path, ...] = ()
     unit: str = "unit"
     startup_mb: float = 0.0  # allocated by imports while memray tracked; in no figure per unit
+    growth: tuple[Growth, ...] | None = None  # None = nobody could look
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the ranking as flat rows, without the columns of which nothing is known."""
@@ -74,6 +76,14 @@ class Bottlenecks:
             f"{top['held at the end (MB)']:.2f} MB at the end. Imports at start-up allocated {self.startup_mb:.1f} MB, "
             f"which are in no figure per {self.unit}."
         )
+
+    def growth_rows(self) -> list[dict[str, Any]]:
+        """Return the places whose memory grew in both of memray's attached windows."""
+        return growth_rows(self.growth or ())
+
+    def growth_sentence(self) -> str:
+        """Say whether memory grows, and where; or that nobody could look."""
+        return growth_words(self.growth)
 
     def waiting_rows(self) -> list[dict[str, Any]]:
         """Return the places that hold a thread without CPU, by py-spy's wall view less its CPU."""
@@ -207,6 +217,7 @@ def _row(item: Bottleneck) -> dict[str, Any]:
         "instruments (%)": ", ".join(f"{name} {100 * share:.0f}" for name, share in item.shares.items()),
         "inside libraries": ", ".join(f"{name} {100 * share:.0f}" for name, share in item.libraries[:3]),
         "KB per unit": None if item.bytes_per_unit is None else round(item.bytes_per_unit / 1e3, 1),
+        "leaks (KB per s)": None if item.leak_bytes_per_s is None else round(item.leak_bytes_per_s / 1e3, 1),
         "blocking (%)": None if item.blocking_share is None else round(100 * item.blocking_share, 1),
         "slow turn (%, estimate)": None if item.share_of_p95_turn is None else round(100 * item.share_of_p95_turn, 2),
         "at most": f"x {item.amdahl_bound:.2f}",
@@ -230,6 +241,7 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
         turn_busy=slow.busy if slow else 0.0,
         turn_ms=slow.total_ms if slow else 0.0,
         strategies=candidate_strategies(study),
+        growth=sampled.growth or (),
     )
     return Bottlenecks(
         rank(list(tables), context),
@@ -246,6 +258,7 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
         tuple(path for each in passes for path in each.rendered),
         study.system.unit,
         startup_mb(seen),
+        sampled.growth,
     )
 
 

@@ -34,6 +34,7 @@ class Effort:
     block_half_width: float = 0.0  # blocks go on until CPU's interval is this narrow; 0 = `blocks`, no more
     blocks_cap_s: float = 0.0  # seconds after which they end in any case
     confirm_cap_s: float = 0.0
+    growth_window_s: float = 3.0  # memray attached for this long, then for twice as long: does memory grow?
     why_pairs: int = 3  # pairs of profiled stretches behind a better or worse: about 15 s for each three
     budget_s: dict[str, float] = field(default_factory=dict)
 
@@ -63,7 +64,7 @@ QUICK = Effort(
         "setup": 90,
         "00_machine": 20,
         "01_how_numbers_lie": 30,
-        "10_baseline_profile": 85,
+        "10_baseline_profile": 100,
         "11_baseline_load": 80,
         "30_prototype": 355,
         "40_scalability": 10,
@@ -96,6 +97,7 @@ FULL = Effort(
     block_half_width=0.02,
     blocks_cap_s=2700.0,
     confirm_cap_s=5400.0,
+    growth_window_s=5.0,
     why_pairs=12,
     budget_s={
         "setup": 90,
@@ -115,6 +117,7 @@ SHORTEST_S = {
     "calibration_s": 1.0,
     "generator_s": 2.0,
     "profile_window_s": 3.0,
+    "growth_window_s": 2.0,
     "ladder_hold_s": 3.0,
     "ladder_settle_s": 1.0,
     "open_s": 4.0,

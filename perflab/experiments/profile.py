@@ -14,8 +14,10 @@ from perflab.experiments.study import Study
 from perflab.experiments.tables import stage_rows
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import Window, judged_rows, system_cpu_in_window, units_done
+from perflab.instrument.growth import watch_growth
 from perflab.instrument.interface import Capture, Instrument, Target
 from perflab.instrument.kept_tables import keep_table
+from perflab.instrument.leak import Growth
 from perflab.instrument.table import ProfileTable
 from perflab.system.launch import RunningSystem
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SETTLE_S = 4.0
+ATTACHING_S = 12.0  # a debugger attaches memray twice and detaches it twice: mostly under 1 s each
 PROFILED_USERS = 25  # instruments are never put on a live system with more load than this
 
 
@@ -37,10 +40,11 @@ class ProfilePass:
     captures: dict[str, tuple[Capture, ProfileTable]] = field(default_factory=dict)
     rendered: list[Path] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)  # (instrument, one line with code and remedy)
+    growth: tuple[Growth, ...] | None = None  # None = nobody could look
 
 
 def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> ProfilePass:
-    """Run the system unwatched, then under py-spy's GIL view, then under its wall view, then unwatched again.
+    """Run the system unwatched, under py-spy's GIL view, under its wall view, unwatched again; last, look for growth.
 
     Its two unwatched stretches are what every instrument is held against: a launched one watches from the start.
     """
@@ -54,9 +58,10 @@ def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> Prof
         for instrument in (PySpy("gil"), PySpy("wall")):
             _attach(study, running, instrument, length, done)
         done.unwatched.append(_stretch(lambda: time.sleep(length / 2)))
+        _look_for_growth(study, running, sizes, done)
         return False
 
-    total = SETTLE_S + 3.5 * length + 8.0
+    total = SETTLE_S + 3.5 * length + 8.0 + 3 * sizes.growth_window_s + ATTACHING_S
     done.trial = run_trial(study, _spec(study, variant, f"profile-{variant}-pyspy", total), during=during, again=True)
     _count_units(study, done)
     return done
@@ -112,10 +117,25 @@ def _spec(study: Study, variant: str, name: str, length: float) -> TrialSpec:
     )
 
 
+def _look_for_growth(study: Study, running: RunningSystem, sizes: Effort, done: ProfilePass) -> None:
+    """Decide about leaks on the live system, after everything that is measured on it; small objects at full only."""
+    study.progress("profile", 2, 3, "memray, attached twice")
+    target = _target(study, running)
+    try:
+        small = sizes.name == "full"
+        done.growth = watch_growth(target, _folder(study, running.variant.name), sizes.growth_window_s, small)
+    except InstrumentFailure as error:
+        done.problems.append(("memray-attach", str(error)))
+
+
+def _target(study: Study, running: RunningSystem) -> Target:
+    process = running.processes[study.system.system_processes[0].name]
+    return Target(source_root(study), pid=process.pid, log_path=process.log_path, cores=study.cores.others)
+
+
 def _attach(study: Study, running: RunningSystem, instrument: Instrument, length: float, done: ProfilePass) -> None:
     study.progress("profile", len(done.watched), 3, f"{instrument.name} {instrument.view}")
-    process = running.processes[study.system.system_processes[0].name]
-    target = Target(source_root(study), pid=process.pid, log_path=process.log_path, cores=study.cores.others)
+    target = _target(study, running)
     _capture(instrument, target, length, _folder(study, running.variant.name), source_root(study), done)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perflab.instrument.interface import Capture
+from perflab.instrument.leak import REPORT_BYTES_PER_S, Growth
 from perflab.instrument.libraries import by_library
 from perflab.instrument.source_tree import MODULE
 from perflab.instrument.stacks import LIBRARY
@@ -57,3 +58,36 @@ def library_rows(gil: ProfileTable) -> list[dict[str, Any]]:
         }
         for item in by_library(gil)[:SHOWN]
     ]
+
+
+def growth_rows(growth: Sequence[Growth]) -> list[dict[str, Any]]:
+    """Return the places that grew, leaks first, with their rates."""
+    return [
+        {
+            "where": f"{item.function} ({item.file}:{item.line})",
+            "verdict": item.verdict,
+            "grows (KB per s)": round(item.rate / 1e3, 1),
+            "interval": f"[{item.low / 1e3:.0f}, {item.high / 1e3:.0f}]",
+            "allocations": item.allocations,
+            "flags": ", ".join(item.flags),
+        }
+        for item in growth[:SHOWN]
+    ]
+
+
+def growth_words(growth: Sequence[Growth] | None) -> str:
+    """Say whether memory grows: a leak where two windows agree on its rate, a cache where they do not."""
+    if growth is None:
+        return "Whether memory grows is not known: memray could not look at the running system."
+    leaks = [item for item in growth if item.verdict == "leak"]
+    if any("P301" in item.flags for item in leaks):
+        return "Cannot say whether memory leaks: the system waited for its core, and work that queues up grows too."
+    if not leaks:
+        tail = f"; {len(growth)} filled up and stopped" if growth else ""
+        return f"No place leaks {REPORT_BYTES_PER_S / 1e3:.0f} KB per second or more in two windows{tail}."
+    top = leaks[0]
+    more = f"; {len(leaks) - 1} more places leak" if len(leaks) > 1 else ""
+    return (
+        f"{top.function} ({top.file}, line {top.line}) leaks {top.rate / 1e3:.0f} KB per second "
+        f"[{top.low / 1e3:.0f}, {top.high / 1e3:.0f}]{more}."
+    )

@@ -12,6 +12,7 @@ from perflab.experiments.bottlenecks import Bottlenecks, of_command
 from perflab.experiments.conclude.profile import conclude
 from perflab.experiments.profile import ProfilePass
 from perflab.experiments.trial import Segment, Trial, TrialFacts, TrialSpec
+from perflab.instrument.leak import Growth
 from perflab.instrument.overhead import judge_overheads
 from perflab.instrument.ranking import rank
 from perflab.instrument.series import Bare, Series, Subject, _overheads
@@ -92,3 +93,17 @@ def test_a_run_that_ends_by_itself_is_costed_with_the_cpu_of_its_imports(tmp_pat
     series = Series(Subject(("x",), tmp_path, tmp_path), "run", captures=[(found(tables()).tables[0], capture)])
     judged = _overheads(series, Bare(True, 1.6, 1.0), Bare(True, 1.6, 1.0))
     assert judged is not None and judged.rows[0].ratio == 1.0
+
+
+def test_the_finding_on_growth_names_the_leak_or_says_why_nobody_could_look(study):
+    profiled, passes = replace(study, notebook="10_baseline_profile"), [ProfilePass("py-spy", trial())]
+    leak = Growth("work.py", "note", 5, 1e6, 0.95e6, 1.05e6, 3_000_000, 6_000_000, 400, "leak")
+    seen = replace(found(tables()), growth=(leak,))
+    blind = replace(found(tables()), problems=(("memray-attach", "P106: no debugger. Install gdb"),))
+    for case, verdict, words in (
+        (seen, "reported", "note (work.py, line 5) leaks"),
+        (blind, "inconclusive", "not known"),
+    ):
+        made = {f.id: f for f in conclude(profiled, passes, case, [], {})}["F10-6"]
+        assert made.verdict == verdict and words in made.claim and made.trust
+        assert ("P106" in made.next_step) is (case is blind)

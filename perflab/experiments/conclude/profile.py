@@ -106,6 +106,7 @@ def conclude(
                 caveats=("held at the end of a short window is not yet a leak: two windows decide",),
             )
         )
+    results.append(_growth(study, found, _trust_of(passes, "py-spy")))
     results.append(_waiting(study, found, _trust_of(passes, "py-spy")))
     return [*results, _cost(study, found, figures, trust), *_failures(study, found)]
 
@@ -116,6 +117,29 @@ def _trust_of(passes: Sequence[ProfilePass], name: str) -> tuple[TrustCheck, ...
 
 def _verdict(trust: tuple[TrustCheck, ...]) -> Verdict:
     return "untrusted" if vetoed(trust) else "reported"
+
+
+def _growth(study: Study, found: Bottlenecks, trust: tuple[TrustCheck, ...]) -> Finding:
+    """Return whether memory grows; inconclusive when nobody could look, or when the system waited for its core."""
+    unsure = found.growth is None or any("P301" in item.flags for item in found.growth)
+    reason = next((problem for name, problem in found.problems if name == "memray-attach"), "")
+    arenas = "objects of up to 512 bytes are seen as whole arenas only: effort full traces each"
+    return finding(
+        study,
+        "6",
+        question="Does memory grow?",
+        kind="observation",
+        variant="baseline",
+        verdict="inconclusive" if unsure else _verdict(trust),
+        trust=trust,
+        claim=found.growth_sentence(),
+        details={"growth": found.growth_rows(), "reason": reason},
+        caveats=(
+            "two short windows: what grows more slowly, or only after hours, is not seen",
+            *([arenas] if study.quick else []),
+        ),
+        next_step=reason,
+    )
 
 
 def _waiting(study: Study, found: Bottlenecks, trust: tuple[TrustCheck, ...]) -> Finding:
