@@ -88,6 +88,13 @@ class BlockResult:
         """What the null arm got wrong, in any figure; empty when it holds."""
         return failed_null(self.null_checks)
 
+    def failing_alike(self, arm: str) -> TrustCheck:
+        """Return the check that an arm fails about as many of its units as the baseline, over all blocks."""
+        from perflab.findings.trust import failing_alike
+
+        before, after = ([f for f in self.figures if f.arm == name] for name in ("baseline", arm))
+        return failing_alike(*((sum(f.failed for f in rows), sum(f.units for f in rows)) for rows in (before, after)))
+
     def compare(self, arm: str, name: str, margin: float, *, lower_is_better: bool = True) -> Comparison:
         """Compare an arm with the baseline by ratio; a null arm that fails in ANY figure voids it."""
         found = compare_paired(

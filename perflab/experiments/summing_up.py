@@ -44,7 +44,7 @@ def strategy_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    flags = [f for f in findings if f.kind == "comparison" and f.strategy and f.effect]
+    flags = [f for f in findings if f.kind == "comparison" and f.strategy and (f.effect or f.stage == "screened")]
     flags.sort(key=lambda f: (f.stage != "confirmed", f.details.get("rank", 0), f.id))
     return pd.DataFrame(
         [
@@ -64,8 +64,9 @@ def decision(finding: Finding) -> str:
     """Return adopt, adopt if, reject or measure more; never "adopt" from a screening on one metric."""
     if finding.verdict in ("untrusted", "inconclusive"):
         return "measure more"
-    if finding.stage == "screened" and finding.verdict in ("better", "worse"):
-        return "confirm first" if finding.verdict == "better" else "do not confirm"
+    if finding.stage == "screened":
+        directions = {"less": "confirm first", "more": "do not confirm"}
+        return directions.get(finding.details.get("direction", ""), "measure more")
     if finding.verdict == "worse":
         return "reject"
     if finding.verdict in ("equivalent", "trivial"):

@@ -21,6 +21,7 @@ GENERATOR_WARN, GENERATOR_VETO = 0.60, 0.85  # CPU share of one core of one work
 RUN_DELAY = 0.20  # share of its runnable time that a process spent waiting for a core
 PRESSURE = 0.40  # PSI cpu "some": share of time in which somebody waited
 LOST_FRAMES = 0.001
+FAILED_APART = 0.02  # between the shares of failed units of two arms
 
 
 def generator_late(p99_ms: float, frames: int) -> TrustCheck:
@@ -105,6 +106,21 @@ def _alike(passed: bool, shown: str, margin: str, n: int) -> TrustCheck:
         name="identical arms measure alike", passed=passed, observed=f"{shown} in {n} pairs",
         limit=f"no difference that may lie beyond the margin of {margin}",
         next_step="" if passed else "The blocks are biased: measure again on a quieter machine",
+    )  # fmt: skip
+
+
+def failing_alike(before: tuple[int, int], after: tuple[int, int]) -> TrustCheck:
+    """Two arms failed units alike: (failed, finished) of the baseline and of the arm, shares at most 2 points apart.
+
+    Figures are those of the units that did not fail. An arm that fails more drops its slow and costly units and looks
+    better for it; one that fails less keeps them and looks worse. An arm without a finished unit fails the check.
+    """
+    shares = [failed / finished if finished else math.nan for failed, finished in (before, after)]
+    passed = abs(shares[1] - shares[0]) <= FAILED_APART
+    seen = f"{after[0]:,} of {after[1]:,} units failed, {before[0]:,} of {before[1]:,} of the baseline's"
+    return TrustCheck(
+        name="arms fail alike", passed=passed, observed=seen, limit=f"at most {100 * FAILED_APART:g} points apart",
+        next_step="" if passed else "Find why its units fail: the figures are those of the others",
     )  # fmt: skip
 
 

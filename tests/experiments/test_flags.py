@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 from perflab.benches.stats.injected import block_set
 from perflab.errors import StatisticError
 from perflab.experiments import prototype
-from perflab.experiments.conclude.flags import SCREENED, forest_rows
-from perflab.experiments.conclude.prototype import conclude
+from perflab.experiments.conclude.flags import SCREENED, equal_answers, forest_rows
+from perflab.experiments.conclude.prototype import conclude, null_checks
 from perflab.experiments.confirm import confirmed_figures
 from perflab.experiments.effort import EFFORT
 from perflab.experiments.null_arm import NULL
@@ -40,14 +41,25 @@ def test_what_was_only_screened_says_so_everywhere(study):
     made, flags = concluded(study, confirmed=False)
     assert flags and {f.stage for f in flags} == {"screened"}
     for finding in flags:
-        assert SCREENED in effect_text(finding) and finding.claim.lower().startswith(SCREENED)
+        assert finding.claim.lower().startswith(SCREENED) and finding.verdict == "reported"
+        assert finding.effect is None and effect_text(finding) == ""
+        assert not re.search("better|worse", finding.model_dump_json())
         assert not decision(finding).startswith("adopt")
     texts = {p.name: p.read_text(encoding="utf-8") for p in build_deliverables(study.run)}
     table = texts["strategy-guide.md"].split("Decision table")[1].split("How effects")[0]
     assert "confirm first: screened only" in table
     assert not [line for line in table.splitlines() if line.startswith("| ST-") and "adopt" in line]
+    report = texts["prototype-report.md"].split("Ablation")[1]
     page = build_run_page(study.run).read_text(encoding="utf-8")
-    assert page.count(SCREENED) >= 2 * len(flags)
+    for finding in flags:  # the order and the figure are still told, as what they are
+        assert f"number {finding.details['rank']} of {len(flags)} flags (" in finding.claim
+        assert f"{SCREENED}, number {finding.details['rank']} of the screening" in table
+    places = [report.index(f"number {rank} of {len(flags)} flags") for rank in range(1, len(flags) + 1)]
+    assert places == sorted(places) and page.lower().count(SCREENED) >= len(flags)
+    listed = strategy_table(study, flags[::-1])
+    assert list(listed["variant"]) == [f"baseline+{e.arm}" for e in made.screening.effects]
+    decided = {f.details["direction"]: decision(f) for f in flags}
+    assert decided["less"] == "confirm first" and decided["more"] == "do not confirm"
     assert "every estimate here is screened" in confirmation_sentence(study, made.screening, None)
 
 
@@ -80,6 +92,16 @@ def test_the_forest_shows_confirmed_estimates_and_labels_the_rest(study):
     labels = [row["label"] for row in rows]
     assert sum("(confirmed)" in label for label in labels) == 3
     assert sum("(screened)" in label for label in labels) == len(made.screening.effects) - 3
+    assert {row["verdict"] for row in rows if "(screened)" in row["label"]} == {"not confirmed"}
+
+
+@pytest.mark.parametrize(("where", "word"), [("", "passed"), ("screening", "failed"), ("blocks", "passed")])
+def test_the_null_arm_of_the_forest_passes_or_fails_and_has_no_verdict(study, where, word):
+    made = case(study, where)
+    checks = null_checks(made.blocks, made.screening, None)
+    rows = forest_rows(made.screening, None, checks)
+    assert rows[-1]["label"].startswith("null arm") and rows[-1]["verdict"] == word
+    assert {row["verdict"] for row in rows[:-1]} == {"untrusted" if where else "not confirmed"}
 
 
 def test_a_flag_that_changes_answers_is_untrusted(study):
@@ -88,6 +110,39 @@ def test_a_flag_that_changes_answers_is_untrusted(study):
     found = conclude(study, made.blocks, replace(made.screening, effects=effects), [], [], {}, None)
     exact = {f.name for f in study.system.flag if f.value_of(f.optimised).equivalence == "exact"}
     assert {f.verdict for f in found if f.details.get("flag") in exact} == {"untrusted"}
+
+
+def test_answers_that_nobody_compared_are_no_pass(study):
+    made = case(study)
+    exact = next(e for e in made.screening.effects if _exact(study, e))
+    check = equal_answers(study, exact, (0, 0))
+    assert not check.passed and not check.veto and check.observed.startswith("not checked")
+    assert equal_answers(study, exact, (40, 40)).passed and not equal_answers(study, exact, (39, 40)).passed
+    assert equal_answers(study, exact, (39, 40)).veto
+
+
+def _exact(study, effect):
+    flag = next(f for f in study.system.flag if f.name == effect.flag)
+    return flag.value_of(effect.value).equivalence == "exact"
+
+
+@pytest.mark.parametrize("failing", ["arm", "baseline"])
+def test_an_arm_whose_units_fail_has_no_verdict(study, failing):
+    """38 of 40 units failed in every block: the figures are those of the survivors."""
+    made = case(study)
+    arms = {study.system.judge, *(f.effect.arm for f in made.confirmation.figures)}
+    lost = arms if failing == "arm" else {"baseline"}
+
+    def failed(blocks):
+        return replace(blocks, figures=tuple(replace(f, failed=38) if f.arm in lost else f for f in blocks.figures))
+
+    confirmation = replace(made.confirmation, blocks=failed(made.confirmation.blocks))
+    found = conclude(study, failed(made.blocks), made.screening, [], [], {}, confirmation)
+    judged = [f for f in found if f.kind == "comparison" and f.stage != "screened"]
+    assert len(judged) > 4 and {f.verdict for f in judged} == {"untrusted"}
+    assert all(any(c.name == "arms fail alike" and not c.passed for c in f.trust) for f in judged)
+    rows = forest_rows(made.screening, confirmation, ())
+    assert {r["verdict"] for r in rows if "(confirmed)" in r["label"]} == {"untrusted"}
 
 
 def test_a_figure_that_cannot_be_computed_is_said_and_not_judged(study):

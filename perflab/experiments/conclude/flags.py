@@ -11,6 +11,7 @@ from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 
 SCREENED = "screened, not confirmed"
+DIRECTION = {"better": "less", "worse": "more"}  # CPU, as a screening seems to say; no verdict
 ONE_START = "screened side by side in one process for each flag: find what to confirm, not what to publish"
 
 
@@ -40,25 +41,27 @@ def _screened(
 ) -> Finding:
     checks = (*trust, equal_answers(study, effect, effect.equal_answers))
     metric = f"CPU per {study.system.unit}"
-    counted = f"{len(screening.effects)} flags screened"
+    rank = screening.effects.index(effect) + 1
+    direction = "" if vetoed(checks) else DIRECTION.get(effect.comparison.verdict, "")
+    points = f"to {direction}" if direction else "in no direction that stands"
     return finding(
         study,
         f"flag.{effect.flag}",
         question=f"Does {effect.arm} pay?",
         kind="comparison",
         stage="screened",
-        verdict="untrusted" if vetoed(checks) else effect.comparison.verdict,
+        verdict="untrusted" if vetoed(checks) else "reported",
         strategy=effect.strategy,
         variant=f"baseline+{effect.arm}",
-        claim=f"{SCREENED.capitalize()}: {effect.arm} alone seems to change {metric} by "
-        f"{percent_change(effect.comparison)} ({screening.windows} windows, {screening.users} users, {counted}).",
-        effect=effect_of_comparison(f"{metric} ({SCREENED})", effect.comparison),
+        claim=f"{SCREENED.capitalize()}: of {metric} the screening of {effect.arm} alone points {points}, number "
+        f"{rank} of {len(screening.effects)} flags ({percent_change(effect.comparison)} in {screening.windows} "
+        f"windows of {screening.users} users, an estimate to choose by and not to publish).",
         trust=checks,
         evidence=evidence(figure),
         caveats=(ONE_START, *_caveat(effect.comparison.caveat)),
         next_step="Confirm in fresh blocks: perflab spike --effort full",
-        details={"flag": effect.flag, "explanation": _told(checks, effect.comparison.explanation)}
-        | {"rank": screening.effects.index(effect) + 1}
+        details={"flag": effect.flag, "explanation": _told(checks, f"No verdict: {SCREENED}."), "rank": rank}
+        | {"direction": direction}
         | {"adjusted_p": effect.screened.adjusted_p, "chosen": effect.screened.chosen},
     )
 
@@ -72,7 +75,7 @@ def _confirmed(
     rank: int,
 ) -> Finding:
     effect, said = item.effect, item.confirmed.comparison
-    checks = (*trust, equal_answers(study, effect, item.equal_answers))
+    checks = (*trust, fresh.blocks.failing_alike(effect.arm), equal_answers(study, effect, item.equal_answers))
     metric = f"CPU per {study.system.unit}" if item.figure == "CPU" else item.figure
     family = f"Holm over {item.confirmed.family} flags, for this figure by itself"
     why = fresh.blocks.stop
@@ -107,33 +110,47 @@ def next_step(item: FlagConfirmed, pairs_needed: int) -> str:
 
 
 def equal_answers(study: Study, effect: FlagEffect, counts: tuple[int, int]) -> TrustCheck:
-    """Return the check that a flag of class exact leaves every compared answer as it was."""
+    """Return the check that a flag of class exact leaves every compared answer as it was.
+
+    Where no answer could be compared nobody checked it: that is no pass, and a warning beside the verdict.
+    """
     equal, compared = counts
     flag = next(f for f in study.system.flag if f.name == effect.flag)
+    passed = flag.value_of(effect.value).equivalence != "exact" or 0 < compared == equal
     return TrustCheck(
         name="equal answers",
-        passed=not (flag.value_of(effect.value).equivalence == "exact" and equal != compared),
-        observed=f"{equal} of {compared} equal the baseline's",
+        passed=passed,
+        veto=compared > 0,
+        observed=f"{equal} of {compared} equal the baseline's" if compared else "not checked: no answers to compare",
         limit="all, for a flag of class exact",
-        next_step=f"Find what {effect.arm} changes",
+        next_step="" if passed else f"Find what {effect.arm} changes" if compared else "Give each unit a digest",
     )
 
 
 def forest_rows(
     screening: Screening, confirmation: Confirmation | None, checks: tuple[TrustCheck, ...]
 ) -> list[dict[str, Any]]:
-    """Return one ratio for each flag, confirmed where it was, and the null arm's; no verdict where a check vetoes."""
-    rows = [_forest_row(effect, confirmation.of(effect.flag) if confirmation else None) for effect in screening.effects]
-    null = screening.null
-    rows.append({"label": "null arm (baseline again)", "value": null.effect, "low": null.low, "high": null.high,
-                 "verdict": null.verdict})  # fmt: skip
-    return [row | {"verdict": "untrusted"} for row in rows] if vetoed(checks) else rows
+    """Return one ratio for each flag, confirmed where it was, and the null arm's; no verdict where a check vetoes.
+
+    The null arm has no verdict at all: it passed or it failed.
+    """
+    rows = [_forest_row(effect, confirmation) for effect in screening.effects]
+    if vetoed(checks):
+        rows = [row | {"verdict": "untrusted"} for row in rows]
+    null, held = screening.null, "failed" if screening.failed_null else "passed"
+    return [*rows, {"label": "null arm (baseline again)", "value": null.effect, "low": null.low, "high": null.high,
+                    "verdict": held}]  # fmt: skip
 
 
-def _forest_row(effect: FlagEffect, confirmed: FlagConfirmed | None) -> dict[str, Any]:
-    said = confirmed.confirmed.comparison if confirmed else effect.comparison
-    label = f"{effect.arm} ({'confirmed' if confirmed else 'screened'})"
-    return {"label": label, "value": said.effect, "low": said.low, "high": said.high, "verdict": said.verdict}
+def _forest_row(effect: FlagEffect, confirmation: Confirmation | None) -> dict[str, Any]:
+    """Return one row; the word of a screened flag is that nothing confirmed it."""
+    fresh = confirmation.of(effect.flag) if confirmation else None
+    said, word = effect.comparison, "not confirmed"
+    if confirmation and fresh:
+        said = fresh.confirmed.comparison
+        word = said.verdict if confirmation.blocks.failing_alike(effect.arm).passed else "untrusted"
+    label = f"{effect.arm} ({'confirmed' if fresh else 'screened'})"
+    return {"label": label, "value": said.effect, "low": said.low, "high": said.high, "verdict": word}
 
 
 def _told(checks: tuple[TrustCheck, ...], explanation: str) -> str:

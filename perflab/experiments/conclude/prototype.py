@@ -35,6 +35,7 @@ def conclude_blocks(
 ) -> list[Finding]:
     """Return the findings of baseline against the judged variant: CPU, response, added time, memory."""
     judged, unit = study.system.judge, study.system.unit
+    trust = (*trust, result.failing_alike(judged))
     wanted = [
         ("1", f"CPU per {unit}", "cpu_ms_per_unit", CPU_MARGIN, "ratio"),
         ("2", "response p50", "p50_ms", P50_MARGIN, "ratio"),

@@ -34,7 +34,7 @@ def prototype_report(material: Material) -> Document:
             "Ablation: one flag at a time",
             [
                 *effects((f for f in compared if f.strategy and f.stage != "screened"), "Confirmed on fresh blocks"),
-                *effects((f for f in compared if f.stage == "screened"), "Screened, not confirmed"),
+                *claims(sorted((f for f in compared if f.stage == "screened"), key=lambda f: f.details.get("rank", 0))),
                 *pictures(compared, 2),
             ],
             material.ran("30"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Block, Document, Row, Rows, Section, Text, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, effects, pictures
+from perflab.report.wording import SCREENED
 
 METRICS_TO_ADOPT = 3  # CPU, memory and tail latency: nothing is adopted on one figure
 
@@ -71,17 +72,24 @@ def decide(own: Sequence[Finding]) -> str:
 
 def _of_screening(own: Sequence[Finding]) -> str:
     """Return what a screening alone allows: to confirm, or to look elsewhere; never to adopt."""
-    verdicts = {f.verdict for f in own}
-    if "better" in verdicts:
+    directions = {f.details.get("direction", "") for f in own}
+    if "less" in directions:
         return "confirm first: screened only"
-    return "do not confirm: it costs CPU in the screening" if "worse" in verdicts else "needs more data"
+    return "do not confirm: it costs CPU in the screening" if "more" in directions else "needs more data"
 
 
 def _decision(material: Material, key: str, own: list[Finding]) -> Row:
     """Return one row of the decision table."""
-    told = "; ".join(f"{f.effect.metric.replace('_', ' ')} {f.verdict}" for f in own if f.effect)
+    told = "; ".join(_on_what(f) for f in own if f.effect or f.stage == "screened")
     name = material.strategies.get(key, "")
     return {"strategy": f"{key} {name}".strip(), "decision": decide(own), "on what": told}
+
+
+def _on_what(finding: Finding) -> str:
+    """Return a published figure with its verdict, or a screening's place in its order."""
+    if finding.effect and finding.stage != "screened":
+        return f"{finding.effect.metric.replace('_', ' ')} {finding.verdict}"
+    return f"{SCREENED}, number {finding.details.get('rank', '?')} of the screening"
 
 
 def _card(material: Material, key: str, own: list[Finding]) -> Section:
