@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
+from perflab.experiments.null_arm import failed_null
 from perflab.experiments.profile_pairs import Why
 from perflab.experiments.study import Study
 from perflab.experiments.trial import read_trial
-from perflab.findings.finding import Evidence, Finding
+from perflab.findings.finding import Evidence, Finding, TrustCheck
 
 
-def conclude_why(study: Study, why: Why, figure: Evidence | None = None) -> Finding:
-    """Return the finding that names the changed functions, with their intervals and the flame graph."""
-    trust = trust_of([read_trial(study, name) for name in why.trials], side_by_side=True)
+def conclude_why(study: Study, why: Why, figure: Evidence | None = None, null: tuple[TrustCheck, ...] = ()) -> Finding:
+    """Return the finding that names the changed functions, with their intervals and the flame graph.
+
+    `null`: the null arms of the run; a failed one withholds the claim, for what it would explain is not established.
+    """
+    trust = (*trust_of([read_trial(study, name) for name in why.trials], side_by_side=True), *null)
+    failed = failed_null(null)
     return finding(
         study,
         "why",
@@ -20,8 +25,8 @@ def conclude_why(study: Study, why: Why, figure: Evidence | None = None) -> Find
         verdict="untrusted" if vetoed(trust) else "reported",
         variant=why.candidate,
         trust=trust,
-        claim=why.sentence(),
-        effect=effect_of(f"CPU per {why.unit}", why.own.total.scaled(1e-3), "ms", "stretches"),
+        claim=f"No function is named: {failed}." if failed else why.sentence(),
+        effect=None if failed else effect_of(f"CPU per {why.unit}", why.own.total.scaled(1e-3), "ms", "stretches"),
         evidence=evidence(figure, *why.pictures),
         caveats=(
             *why.own.caveats,
