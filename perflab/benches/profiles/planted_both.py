@@ -31,7 +31,11 @@ def bars(say: Say) -> list[Bar]:
     ranks: dict[str, list[int]] = {"pyspy": [], "memray": [], "scalene": []}
     on_live_gateway(study, f"blend={DOSE}", lambda live: _live(live, ranks, say))
     _standalone(study, ranks, say)
-    titles = {"pyspy": "py-spy, live", "memray": "memray, live", "scalene": "scalene, standalone workload"}
+    titles = {
+        "pyspy": "py-spy, live",
+        "memray": "memray, live",
+        "scalene": "scalene, on the standalone workload and not the gateway",
+    }
     return [
         Bar(f"1.both.{name}", f"hot in CPU and allocation: rank 1 in {titles[name]}", sum(r == 1 for r in found), ">=",
             0.95 * RUNS, "of 20", len(found), detail={"ranks": found})
