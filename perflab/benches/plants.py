@@ -14,10 +14,11 @@ from perflab.benches.bar import Bar
 from perflab.benches.gateway import Say, bench_study
 from perflab.benches.profiles import planted_cpu, planted_leak
 from perflab.benches.profiles.live_gateway import Key, Live, attempt, on_live_gateway, own_order, scalene_on_gateway
+from perflab.errors import InstrumentFailure
 from perflab.experiments.blocks import BlockPlan, arm_figures, block_spec
 from perflab.experiments.study import Study
 from perflab.experiments.trial import run_trial
-from perflab.instrument.blocking import blocking
+from perflab.instrument.blocking import blocking, blocking_gate
 from perflab.stats.compare import compare_differences
 
 LOCK = ("housekeeping.py", "Ledger.settle_ledger")
@@ -68,7 +69,10 @@ def late(study: Study, say: Say) -> list[Bar]:
 def lock(study: Study, say: Say) -> list[Bar]:
     """A lock held 5 ms on the event loop: first place of the blocking table."""
     held: list[dict[Key, float]] = []
-    on_live_gateway(study, f"lock={LOCK_MS:g}", lambda live: held.append(_look(live)[0]))
+    problem = _tried(study, f"lock={LOCK_MS:g}", lambda live: held.append(_look(live)[0]))
+    if not held:
+        return [Bar("lock.rank", "lock held on the loop: rank in the blocking table", None, "<=", 1, "rank",
+                    detail={"problem": problem})]  # fmt: skip
     places = list(held[0])
     rank = places.index(LOCK) + 1 if LOCK in places else 99
     detail = {"share": held[0].get(LOCK, 0.0), "first": _heads(held[0])}
@@ -97,16 +101,22 @@ def query(study: Study, say: Say) -> list[Bar]:
 def clean(study: Study, say: Say) -> list[Bar]:
     """The clean gateway under mixed load, 20 looks by py-spy: no planted place listed, no slow query found."""
     wrong: list[str] = []
+    problems: list[str] = []
 
     def look(live: Live) -> None:
         for number in range(CLEAN_RUNS):
-            found = _named(_look(live))
+            try:
+                found = _named(_look(live))
+            except InstrumentFailure as error:
+                problems.append(str(error))
+                say(f"  {number + 1}: {error}")
+                continue
             wrong.extend(f"{number + 1}: {text}" for name, shares in found.items() for text in _false(name, shares))
             say(f"  {number + 1}: {wrong or 'nothing'}; blocking {_heads(found['blocking'])}")
 
     on_live_gateway(study, "", look, mixed=True)
-    return [Bar("clean.cpu", "findings at planted places in clean runs", len(wrong), "<=", 0, "findings", CLEAN_RUNS,
-                detail={"found": wrong})]  # fmt: skip
+    return [Bar("clean.cpu", "findings at planted places in clean runs", None if problems else len(wrong), "<=", 0,
+                "findings", CLEAN_RUNS - len(problems), detail={"found": wrong, "problems": problems})]  # fmt: skip
 
 
 def clean_scalene(study: Study, say: Say) -> list[Bar]:
@@ -125,9 +135,27 @@ def clean_scalene(study: Study, say: Say) -> list[Bar]:
                 done, detail={"found": wrong})]  # fmt: skip
 
 
+def _tried(study: Study, plant: str, work: Callable[[Live], None]) -> str:
+    """Look at a planted gateway; return why there was nothing to see, or ""."""
+    problems: list[str] = []
+
+    def look(live: Live) -> None:
+        try:
+            work(live)
+        except InstrumentFailure as error:
+            problems.append(str(error))
+
+    on_live_gateway(study, plant, look)
+    return "; ".join(problems)
+
+
 def _look(live: Live) -> tuple[dict[Key, float], dict[Key, float]]:
-    """Return the blocking table and the shares of CPU by py-spy."""
+    """Return the blocking table and the shares of CPU by py-spy; raises InstrumentFailure, also for a shut gate."""
     gil, wall = live.sampled("gil", WINDOW_S), live.sampled("wall", WINDOW_S)
+    gate = blocking_gate([gil, wall])
+    if gate is None or gate.verdict == "disqualified":
+        code = gate.codes[0] if gate and gate.codes else "P201"
+        raise InstrumentFailure(code, f"the blocking table is disqualified: {gate.reason if gate else 'no wall view'}")
     return blocking([gil, wall]), gil.by_function(instrument="pyspy", view="gil", attribution="own")
 
 

@@ -34,7 +34,7 @@ def bars(say: Say) -> list[Bar]:
     titles = {
         "pyspy": "py-spy, live",
         "memray": "memray, live",
-        "scalene": "scalene, on the standalone workload and not the gateway",
+        "scalene": "scalene, standalone workload, not the gateway",
     }
     return [
         Bar(f"1.both.{name}", f"hot in CPU and allocation: rank 1 in {titles[name]}", sum(r == 1 for r in found), ">=",
