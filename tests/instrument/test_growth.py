@@ -42,7 +42,7 @@ def test_a_leak_of_a_living_process_is_named_with_its_rate(tmp_path: Path):
     popen = subprocess.Popen([sys.executable, str(tmp_path / "work.py")], start_new_session=True)
     try:
         time.sleep(0.5)
-        found = watch_growth(Target(tmp_path, pid=popen.pid), tmp_path, 1.5)
+        found = watch_growth(Target(tmp_path, pid=popen.pid), tmp_path, 1.0)
     finally:
         popen.kill()
         popen.wait()
