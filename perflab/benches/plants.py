@@ -82,17 +82,17 @@ def lock(study: Study, say: Say) -> list[Bar]:
 def query(study: Study, say: Say) -> list[Bar]:
     """A slow query of 30 ms under mixed load: the store's read is found in the blocking table, in py-spy or scalene."""
     plant, seen = f"slow_query={QUERY_MS:g}", list[dict[str, dict[Key, float]]]()
-    on_live_gateway(study, plant, lambda live: seen.append(_named(_look(live))), mixed=True)
+    failed = _tried(study, plant, lambda live: seen.append(_named(_look(live))), mixed=True)
     table, problem = attempt(lambda: scalene_on_gateway(study, plant, SCALENE_S, mixed=True))
     shares = table.by_function(instrument="scalene", view="cpu", attribution="own") if table else {}
-    tables = {**seen[0], "scalene": shares}
+    tables = {**(seen[0] if seen else {}), "scalene": shares}
     ranks = {name: _rank(found) for name, found in tables.items()}
     detail: dict[str, Any] = {"ranks": ranks, "first": {name: _heads(found) for name, found in tables.items()}}
     best = min(ranks.values())
     found = any(_finds(name, held) for name, held in tables.items())
     return [
         Bar("query.rank", "slow query: best rank of the store's read", best, "<=", FIRST_PLACES, "rank",
-            detail={**detail, "problem": problem}),
+            detail={**detail, "problem": "; ".join(filter(None, (failed, problem)))}),
         Bar("query.found", "slow query: called a finding by the rule that clean runs are held to", float(found), ">=",
             1, "findings"),
     ]  # fmt: skip
@@ -135,7 +135,7 @@ def clean_scalene(study: Study, say: Say) -> list[Bar]:
                 done, detail={"found": wrong})]  # fmt: skip
 
 
-def _tried(study: Study, plant: str, work: Callable[[Live], None]) -> str:
+def _tried(study: Study, plant: str, work: Callable[[Live], None], mixed: bool = False) -> str:
     """Look at a planted gateway; return why there was nothing to see, or ""."""
     problems: list[str] = []
 
@@ -145,7 +145,7 @@ def _tried(study: Study, plant: str, work: Callable[[Live], None]) -> str:
         except InstrumentFailure as error:
             problems.append(str(error))
 
-    on_live_gateway(study, plant, look)
+    on_live_gateway(study, plant, look, mixed=mixed)
     return "; ".join(problems)
 
 

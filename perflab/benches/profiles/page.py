@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 from perflab.benches.bar import Bar
 from perflab.benches.gateway import SYSTEM, bench_study
@@ -28,8 +31,8 @@ def bars(say: Say) -> list[Bar]:
     found: list[Bar] = []
     for name, (words, cwd) in cases.items():
         say(f"  perflab profile of a {name} ...")
-        page = _page(words, cwd, study.run.folder("profiles").resolve() / name)
-        faults = audit_page(page, most_bytes=MOST_BYTES) if page else ["no page was written"]
+        page, problems = _page(words, cwd, study.run.folder("profiles").resolve() / name)
+        faults = problems + (_faults(page) if page else ["no page was written"])
         size = page.stat().st_size / 1e6 if page else None
         found += [
             Bar(f"10.{name}.size", f"page of a {name}: size", size, "<=", MOST_BYTES / 1e6, "MB"),
@@ -39,10 +42,26 @@ def bars(say: Say) -> list[Bar]:
     return found
 
 
-def _page(words: list[str], cwd: Path, reports: Path) -> Path | None:
-    """Run `perflab profile` with reports of its own, and return the page that it says it wrote."""
-    argv = [sys.executable, "-m", "perflab", "profile", "--seconds", str(SECONDS), *words]
+def _page(words: list[str], cwd: Path, reports: Path) -> tuple[Path | None, list[str]]:
+    """Run `perflab profile` with reports of its own; return the page that it says it wrote, and what was wrong."""
+    argv = [sys.executable, "-m", "perflab", "profile", "--json", "--seconds", str(SECONDS), *words]
     environment = {**os.environ, "PERFLAB_REPORTS": str(reports)}
     done = subprocess.run(argv, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200)
     line = next((text for text in done.stderr.splitlines() if text.startswith("Page: ")), "")
-    return Path(line.removeprefix("Page: ")) if line else None
+    problems = [] if done.returncode == 0 else [f"perflab profile ended with {done.returncode}: {done.stderr[-200:]}"]
+    if not problems and not json.loads(done.stdout)["ranking"]:
+        problems.append("the ranking has no row")
+    return cwd / line.removeprefix("Page: ") if line else None, problems
+
+
+def _faults(page: Path) -> list[str]:
+    """Return the faults of the page, that it shows no flame graph, and what the pages linked from it would fetch."""
+    text = page.read_text(encoding="utf-8")
+    faults = audit_page(page, most_bytes=MOST_BYTES)
+    faults += [] if "<img " in text and "data:image/svg+xml" in text else ["no flame graph in the page"]
+    for name in sorted(set(re.findall(r'href="([^"#]+\.html)"', text))):
+        linked = page.parent / unquote(name)
+        found = audit_page(linked, most_bytes=MOST_BYTES) if linked.is_file() else ["refers to no file"]
+        # other tools' pages carry scripts of their own; what counts is that they load nothing from elsewhere
+        faults += [f"{name}: {fault}" for fault in found if "refers to" in fault or "CSS fetches" in fault]
+    return faults
