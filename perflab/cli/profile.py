@@ -28,6 +28,7 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, s
     from perflab.cli.profile_story import write_story
     from perflab.experiments import profile
     from perflab.experiments.bottlenecks import bottlenecks, stage_sentence
+    from perflab.experiments.effort import GROWTH_S
 
     system, reports = load_system(system_path), reports_folder()
     with exclusive(reports):
@@ -35,7 +36,7 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, s
         cores = default_cores()
         stay_on(cores.others)
         study = Study(run, system, "profile", "quick", 7, cores)
-        sizes = replace(study.sizes, profile_window_s=seconds)
+        sizes = replace(study.sizes, profile_window_s=seconds, growth_window_s=study.sizes.growth_window_s or GROWTH_S)
         typer.echo(f"{variant}: unwatched, py-spy, memray, scalene; about {8 * seconds + 55:.0f} s", err=True)
         sampled = profile.sampled_pass(study, sizes, variant)
         passes = [sampled, *profile.launched_passes(study, sizes, variant)]

@@ -34,7 +34,7 @@ class Effort:
     block_half_width: float = 0.0  # blocks go on until CPU's interval is this narrow; 0 = `blocks`, no more
     blocks_cap_s: float = 0.0  # seconds after which they end in any case
     confirm_cap_s: float = 0.0
-    growth_window_s: float = 3.0  # memray attached for this long, then for twice as long: does memory grow?
+    growth_window_s: float = 0.0  # memray attached for this long, then for twice as long; 0 = growth is not looked for
     why_pairs: int = 3  # pairs of profiled stretches behind a better or worse: about 15 s for each three
     budget_s: dict[str, float] = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ QUICK = Effort(
         "setup": 90,
         "00_machine": 20,
         "01_how_numbers_lie": 30,
-        "10_baseline_profile": 100,
+        "10_baseline_profile": 90,
         "11_baseline_load": 80,
         "30_prototype": 355,
         "40_scalability": 10,
@@ -117,7 +117,6 @@ SHORTEST_S = {
     "calibration_s": 1.0,
     "generator_s": 2.0,
     "profile_window_s": 3.0,
-    "growth_window_s": 2.0,
     "ladder_hold_s": 3.0,
     "ladder_settle_s": 1.0,
     "open_s": 4.0,
@@ -137,6 +136,7 @@ def sizes_of(effort: str, time_scale: float = 1.0) -> Effort:
     return replace(sizes, **{name: max(getattr(sizes, name) * time_scale, floor) for name, floor in SHORTEST_S.items()})
 
 
+GROWTH_S = 3.0  # the shorter window where growth is asked for by itself
 BLOCK_TRIAL_S = 12.0  # one fresh trial of a paired block, start and stop included
 START_S = 8.0
 

@@ -58,10 +58,12 @@ def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> Prof
         for instrument in (PySpy("gil"), PySpy("wall")):
             _attach(study, running, instrument, length, done)
         done.unwatched.append(_stretch(lambda: time.sleep(length / 2)))
-        _look_for_growth(study, running, sizes, done)
+        if sizes.growth_window_s:
+            _look_for_growth(study, running, sizes, done)
         return False
 
-    total = SETTLE_S + 3.5 * length + 8.0 + 3 * sizes.growth_window_s + ATTACHING_S
+    growth_s = 3 * sizes.growth_window_s + ATTACHING_S if sizes.growth_window_s else 0.0
+    total = SETTLE_S + 3.5 * length + 8.0 + growth_s
     done.trial = run_trial(study, _spec(study, variant, f"profile-{variant}-pyspy", total), during=during, again=True)
     _count_units(study, done)
     return done

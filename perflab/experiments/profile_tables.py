@@ -78,7 +78,7 @@ def growth_rows(growth: Sequence[Growth]) -> list[dict[str, Any]]:
 def growth_words(growth: Sequence[Growth] | None) -> str:
     """Say whether memory grows: a leak where two windows agree on its rate, a cache where they do not."""
     if growth is None:
-        return "Whether memory grows is not known: memray could not look at the running system."
+        return "Whether memory grows is not known: memray was not attached to the running system."
     leaks = [item for item in growth if item.verdict == "leak"]
     if any("P301" in item.flags for item in leaks):
         return "Cannot say whether memory leaks: the system waited for its core, and work that queues up grows too."

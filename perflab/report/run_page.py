@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perflab.findings.finding import Finding, TrustCheck
+from perflab.report.calibration import NOTE, calibration_of
 from perflab.report.described import Rows, target_rows
 from perflab.report.pages import FigureShelf, render, slug
 from perflab.report.run_files import files_in, readable_findings
@@ -16,7 +17,6 @@ from perflab.runs import Run, write_atomic
 from perflab.units import value_text
 
 MOST_TILES = 8
-CALIBRATION = "calibration"  # the note in which a run keeps the table of its self-calibration
 
 
 def build_run_page(run: Run, rows: Rows | None = None) -> Path:
@@ -43,8 +43,8 @@ def build_run_page(run: Run, rows: Rows | None = None) -> Path:
         groups=grouped(rows, run.manifest.domain),
         files={name: files_in(run.path, name) for name in ("deliverables", "notebooks", "profiles", "samples")},
         facts=flat(run.manifest.fingerprint),
-        notes=flat({name: value for name, value in run.manifest.notes.items() if name != CALIBRATION}),
-        calibration=calibration_rows(run.manifest.notes),
+        notes=flat({name: value for name, value in run.manifest.notes.items() if name != NOTE}),
+        calibration=calibration_of(run),
         glossary=glossary(),
         changes=what_would_change_it(findings, verdict),
         svg_of=FigureShelf(run.path),
@@ -110,12 +110,6 @@ def trust_checks(findings: Sequence[Finding]) -> list[TrustCheck]:
     """Return every distinct trust check, the failed ones first."""
     seen = dict.fromkeys(check for f in findings for check in f.trust)
     return sorted(seen, key=lambda check: (check.passed, not check.veto, check.name))
-
-
-def calibration_rows(notes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the table of the run's self-calibration, empty where none was made."""
-    rows = notes.get(CALIBRATION)
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
 def grouped(rows: Rows, domain: str) -> list[tuple[str, list[Mapping[str, Any]]]]:

@@ -91,7 +91,22 @@ def test_the_self_calibration_of_the_run_stands_beside_its_results(tmp_path: Pat
     assert audit_page(path) == [] and [f"+2 % found {HOSTILE}", "19 of 20", "97 %"] in facts.rows
     assert "What perflab can see on this machine" in facts.text
     run.note("calibration", "19 of 20")
-    assert "What perflab can see" not in PageFacts(build_run_page(run, ROWS)).text
+    assert "not calibrated" in PageFacts(build_run_page(run, ROWS)).text
+
+
+def test_a_run_without_calibration_shows_the_newest_of_the_same_environment(tmp_path: Path) -> None:
+    rows = [{"what": "+2 % found", "measured here": "19 of 20", "simulated": "97 %"}]
+    run = make(tmp_path)
+    make(
+        tmp_path, run_id="20261120T201655Z-quick-aaaa", created="2026-11-20T20:16:55+00:00", notes={"calibration": rows}
+    )
+    facts = PageFacts(build_run_page(run, ROWS))
+    assert ["+2 % found", "19 of 20", "97 %"] in facts.rows
+    assert "From run 20261120T201655Z-quick-aaaa, 3.0 hours before this one" in facts.text
+    other = run.manifest.model_copy(update={"fingerprint": {"cpu_model": "another"}})
+    run.manifest = other
+    run.save()
+    assert "not calibrated" in PageFacts(build_run_page(run, ROWS)).text
 
 
 def test_unfinished_run_is_readable_and_says_what_is_running(tmp_path: Path) -> None:

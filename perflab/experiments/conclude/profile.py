@@ -123,6 +123,8 @@ def _growth(study: Study, found: Bottlenecks, trust: tuple[TrustCheck, ...]) -> 
     """Return whether memory grows; inconclusive when nobody could look, or when the system waited for its core."""
     unsure = found.growth is None or any("P301" in item.flags for item in found.growth)
     reason = next((problem for name, problem in found.problems if name == "memray-attach"), "")
+    if found.growth is None and not reason:
+        reason = "A quick study has no time for two windows of memray. perflab profile looks, and so does effort full"
     arenas = "objects of up to 512 bytes are seen as whole arenas only: effort full traces each"
     return finding(
         study,
