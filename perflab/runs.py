@@ -69,6 +69,12 @@ class Manifest(BaseModel):
     notes: dict[str, Any] = {}
     steps: tuple[Step, ...] = ()
 
+    @property
+    def system_shown(self) -> str:
+        """The system's file as a reader types it: from the present folder on, where it lies below it."""
+        path = Path(self.system)
+        return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else self.system
+
 
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write to a temporary file beside `path`, sync, then rename: a reader sees the old file or the new one."""

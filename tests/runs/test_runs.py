@@ -60,3 +60,10 @@ def test_two_measurements_at_once_are_refused(tmp_path):
 
 def test_run_ids_sort_by_time():
     assert new_run_id("quick")[8] == "T" and "-quick-" in new_run_id("quick")
+
+
+def test_a_page_names_the_system_as_it_is_typed_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manifest = make(tmp_path).manifest.model_copy(update={"system": str(tmp_path / "data" / "shop.toml")})
+    assert manifest.system_shown == "data/shop.toml"
+    assert manifest.model_copy(update={"system": "/elsewhere/shop.toml"}).system_shown == "/elsewhere/shop.toml"

@@ -9,27 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from perflab.benches.stats.warmup import AT, N, noisy
+from perflab.benches.stats.warmup import SHAPES as PLANTED
 from perflab.errors import StatisticError
 from perflab.stats.segments import change_indexes, running_median
 from perflab.stats.stability import drift
 from perflab.stats.warmup import find_warm_up, last_change, mser5, require_steady
 
-N = 300
-AT = np.arange(N)
-SHAPES = {
-    "flat": np.ones(N),
-    "step": np.where(AT < 50, 2.0, 1.0),
-    "two steps": np.where(AT < 40, 2.5, np.where(AT < 90, 1.5, 1.0)),
-    "slow": 1 + np.exp(-AT / 40),
-    "late": np.where(AT < 200, 1.0, 1.08),
-    "restless": 1 + 0.3 * (AT // 60),
-}
+SHAPES = PLANTED | {"restless": 1 + 0.3 * (AT // 60)}
 
 
 def trace(shape, rng):
-    """Three per cent of noise, and a spike in three of a hundred iterations."""
-    noisy = SHAPES[shape] * np.exp(rng.normal(0, 0.03, N))
-    return np.where(rng.random(N) < 0.03, noisy * (1 + rng.exponential(2, N)), noisy)
+    return noisy(SHAPES[shape], rng)
 
 
 def found(shape, runs=100, seed=21):
@@ -49,7 +40,7 @@ def test_a_flat_trace_has_no_warm_up():
 
 
 def test_a_late_shift_is_named_with_its_size():
-    seen = found("late")
+    seen = found("late shift")
     assert sum(w.state == "late shift" for w in seen) >= 95
     assert "+8" in seen[0].explanation or "+7" in seen[0].explanation
 
@@ -120,7 +111,7 @@ def test_running_median_drops_a_spike_and_keeps_a_step():
 def test_mser_cuts_a_step_and_misses_a_late_shift():
     rng = np.random.default_rng(3)
     assert 50 <= np.median([mser5(trace("step", rng)) for _ in range(30)]) <= 60
-    assert np.median([mser5(trace("late", rng)) for _ in range(30)]) == 0
+    assert np.median([mser5(trace("late shift", rng)) for _ in range(30)]) == 0
 
 
 def test_the_last_change_serves_drift():

@@ -23,16 +23,16 @@ SHAPES = {
 }
 
 
-def trace(shape: str, rng: np.random.Generator) -> np.ndarray:
-    """Return a planted trace with 3 % of noise and a spike in 3 % of its iterations."""
-    noisy = SHAPES[shape] * np.exp(rng.normal(0, NOISE, N))
-    return np.where(rng.random(N) < SPIKES, noisy * (1 + rng.exponential(2, N)), noisy)
+def noisy(shape: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a trace of N iterations with 3 % of noise and a spike in 3 % of them."""
+    rough = shape * np.exp(rng.normal(0, NOISE, N))
+    return np.where(rng.random(N) < SPIKES, rough * (1 + rng.exponential(2, N)), rough)
 
 
 def bars(say: Say) -> list[Bar]:
     """Measure where warm-up is cut, what it leaves, how often a late shift is named, and what it costs."""
     rng = np.random.default_rng(60)
-    made = {shape: [trace(shape, rng) for _ in range(TRACES)] for shape in SHAPES}
+    made = {shape: [noisy(SHAPES[shape], rng) for _ in range(TRACES)] for shape in SHAPES}
     found = {shape: [find_warm_up(one) for one in traces] for shape, traces in made.items()}
     steps = [abs(w.cut - true) <= 5 for shape, true in (("step", 50), ("two steps", 90)) for w in found[shape]]
     named = [w.state == "late shift" for w in found["late shift"]]

@@ -114,7 +114,7 @@ class VoiceSession:
         except (UnknownTemplate, LiveRefused) as error:
             self.fail(str(error))
             return
-        except Exception:
+        except Exception:  # nobody awaits this task: whatever stops a start must be told to the client, and logged
             log.exception("session %d could not start", number)
             self.fail("the session could not be started")
             return

@@ -54,7 +54,7 @@ def prototype_report(material: Material) -> Document:
 
 def _run_it(material: Material) -> Section:
     """Say how to drive either variant by hand."""
-    system = material.manifest.system
+    system = material.manifest.system_shown
     lines = "\n".join(
         f".venv/bin/perflab load --system {system} --variant {name} --users 50 --seconds 20"
         for name in ("baseline", material.verdict.judged)
