@@ -47,4 +47,6 @@ $(READY): requirements.txt pyproject.toml
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -e . ; then echo "set up with uv"; \
 	else echo "uv cannot be used here; setting up with pip (about a minute)"; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e . ; fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pesq==0.0.4 2>/dev/null || \
+	  echo "PESQ is left out: it comes as source and needs a C compiler (Debian, Ubuntu: apt install build-essential)"
 	@touch $@
