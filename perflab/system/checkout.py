@@ -69,8 +69,10 @@ def with_world_of(system: System, other: System) -> System:
     theirs = {p.name: p for p in other.process if p.role == "standin"}
     process = tuple(_fixed(theirs[p.name], other) if p.role == "standin" and p.name in theirs else p
                     for p in system.process)  # fmt: skip
+    servers = {s.name: s for s in other.server if s.role == "standin"}
+    server = tuple(servers.get(s.name, s) if s.role == "standin" else s for s in system.server)
     load = other.load.model_copy(update={"file": str(other.resolve(other.load.file))})
-    return system.model_copy(update={"process": process, "load": load})
+    return system.model_copy(update={"process": process, "server": server, "load": load})
 
 
 def _from_tree(process: Process, tree: Path) -> Process:

@@ -16,6 +16,8 @@ from perflab.system.cores import Cores, default_cores
 from perflab.system.ports import choose_ports
 from perflab.system.probe import readiness
 from perflab.system.process import ManagedProcess, start_process, wait_for
+from perflab.system.servers.own import require_reachable
+from perflab.system.servers.server import EmbeddedServer, start_server
 from perflab.system.spec import Process, System
 from perflab.system.variant import Variant
 
@@ -33,6 +35,7 @@ class RunningSystem:
     endpoints: dict[str, str]
     metrics_url: str
     processes: dict[str, ManagedProcess] = field(default_factory=dict)
+    servers: dict[str, EmbeddedServer] = field(default_factory=dict)
 
     def check_alive(self) -> None:
         """Raise SystemFailure when any process has ended."""
@@ -49,8 +52,11 @@ class RunningSystem:
             process.stay_on(self.cores.system if process.role == "system" else self.cores.others)
 
     def stop(self) -> dict[str, int]:
-        """Stop all processes, last started first, and return their exit codes."""
-        return {p.name: p.stop() for p in reversed(list(self.processes.values()))}
+        """Stop all processes, last started first, and return their exit codes; servers leave nothing behind."""
+        codes = {p.name: p.stop() for p in reversed(list(self.processes.values()))}
+        for server in self.servers.values():
+            server.stop()
+        return codes
 
 
 @contextmanager
@@ -68,21 +74,18 @@ def launch(
     """Start every process of the system, wait until all are ready, and stop them on the way out.
 
     `wrap` changes the command and environment of single processes (a profiler around the system); `plant` is
-    handed to the processes that take planted defects. Stand-ins start first and all are awaited together; they start
+    handed to the processes that take planted defects. The servers that the variant uses start before everything, on
+    their own cores (what they fork stays there); stand-ins start first and all are awaited together; they start
     on all cores, which halves the wait, and are pinned to their own when all are ready.
     """
     trial_dir.mkdir(parents=True, exist_ok=True)
     cores = cores or default_cores()
     render = _Renderer(system, variant, trial_dir.resolve(), conditions or system.conditions(), seed)
-    running = RunningSystem(
-        system,
-        variant,
-        trial_dir.resolve(),
-        cores,
-        {name: render(text) for name, text in system.endpoints.items()},
-        render(system.metrics.url),
-    )
+    running = RunningSystem(system, variant, trial_dir.resolve(), cores, {}, "")
     try:
+        _start_servers(running, render)
+        running.endpoints = {name: render(text) for name, text in system.endpoints.items()}
+        running.metrics_url = render(system.metrics.url)
         early = [p for p in system.process if p.role == "standin" or p.after]
         late = [p for p in system.process if p not in early]
         for group in (early, late):
@@ -97,6 +100,24 @@ def launch(
         yield running
     finally:
         running.stop()
+
+
+def _start_servers(running: RunningSystem, render: _Renderer) -> None:
+    """Start the servers that the variant uses, or see that the user's own are there, and tell their URLs."""
+    for server in running.system.server:
+        if not server.needed_by(running.variant.flags):
+            render.servers[server.name] = ""
+        elif server.own_url:
+            require_reachable(server.name, server.own_url)
+            render.servers[server.name] = server.own_url
+        else:
+            cores = running.cores.system if server.role == "system" else running.cores.others
+            log = running.trial_dir / f"{server.name}.log"
+            started = start_server(
+                server.kind, server.name, log, settings=server.settings, role=server.role, cores=cores
+            )
+            running.servers[server.name], running.processes[server.name] = started, started.process
+            render.servers[server.name] = started.url
 
 
 def _await_file(process: Process, running: RunningSystem, render: _Renderer) -> None:
@@ -121,6 +142,7 @@ class _Renderer:
     ) -> None:
         self.system, self.variant, self.trial_dir = system, variant, trial_dir
         self.conditions, self.ports = conditions, choose_ports(system)
+        self.servers: dict[str, str] = {}
         self.plain = {
             "python": sys.executable,
             "trial_dir": str(trial_dir),
@@ -136,6 +158,8 @@ class _Renderer:
             return ""
         if name == "port":
             return str(self.ports[spec or ""])
+        if name == "server":
+            return self.servers[spec or ""]
         return self.conditions[spec or ""] if name == "condition" else self.plain[name]
 
     def command(self, process: Process) -> list[str]:

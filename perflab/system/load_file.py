@@ -40,7 +40,7 @@ def check_system(path: Path) -> tuple[System | None, list[str]]:
         system = System.model_validate({**body, "path": path.resolve(), "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
         return None, [_fault_line(item) for item in error.errors()]
-    return system, [*_file_faults(system), *_name_faults(system), *_text_faults(system)]
+    return system, [*_file_faults(system), *_name_faults(system), *_server_faults(system), *_text_faults(system)]
 
 
 def _fault_line(item: object) -> str:
@@ -52,6 +52,34 @@ def _fault_line(item: object) -> str:
     elif item["type"] == "missing":
         problem = "is required and missing"
     return f"{where}: {problem}"
+
+
+def missing_servers(system: System) -> list[str]:
+    """Return one line for each server that cannot be started here, with its remedy.
+
+    No fault of the file: a variant that does not use the server runs without it.
+    """
+    from perflab.system.servers.server import required
+
+    lacking = {s.name: required(s.kind) for s in system.server if not s.own_url}
+    return [f"server {name}: {what}" for name, what in lacking.items() if what]
+
+
+def _server_faults(system: System) -> list[str]:
+    from perflab.system.servers.own import url_fault
+
+    flags = {flag.name: flag.names for flag in system.flag}
+    faults = [
+        f"server {s.name}: {fault}" for s in system.server if s.own_url and (fault := url_fault(s.kind, s.own_url))
+    ]
+    for server in system.server:
+        for flag, values in server.when.items():
+            unknown = [value for value in values if value not in flags.get(flag, ())]
+            if flag not in flags:
+                faults.append(f"server {server.name}: when names flag {flag!r}, flags are {', '.join(flags) or 'none'}")
+            elif unknown:
+                faults.append(f"server {server.name}: flag {flag} has no value {', '.join(map(repr, unknown))}")
+    return faults
 
 
 def _file_faults(system: System) -> list[str]:
@@ -70,7 +98,7 @@ def _file_faults(system: System) -> list[str]:
 def _name_faults(system: System) -> list[str]:
     faults: list[str] = []
     groups: dict[str, tuple[Any, ...]] = {
-        "process": system.process,
+        "process or server": (*system.process, *system.server),
         "flag": system.flag,
         "scenario": system.scenario,
         "condition": system.condition,
@@ -108,7 +136,7 @@ def _measure_faults(measure: Measure, scenarios: set[str]) -> list[str]:
 
 
 def _text_faults(system: System) -> list[str]:
-    conditions = {c.name for c in system.condition}
+    named = {"condition": {c.name for c in system.condition}, "server": {s.name for s in system.server}}
     faults = []
     for process in system.process:
         texts = [*process.command, *process.env.values(), process.after, *([process.log.file] if process.log else [])]
@@ -119,10 +147,11 @@ def _text_faults(system: System) -> list[str]:
                 name = f"{field}:{spec}" if spec else field
                 if name in PLACEHOLDERS or (field == "port" and re.fullmatch(r"[a-z][a-z0-9_]*", spec or "")):
                     continue
-                if field == "condition" and spec in conditions:
+                if spec in named.get(field, ()):
                     continue
                 faults.append(
                     f"process {process.name}: unknown placeholder {{{name}}} in {text!r}; known are "
-                    f"{', '.join('{' + p + '}' for p in PLACEHOLDERS)}, {{port:NAME}}, {{condition:NAME}}"
+                    f"{', '.join('{' + p + '}' for p in PLACEHOLDERS)}, {{port:NAME}}, {{condition:NAME}}, "
+                    "{server:NAME}"
                 )
     return faults

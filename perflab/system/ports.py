@@ -36,10 +36,11 @@ def choose_ports(system: System) -> dict[str, int]:
     for name, port in system.ports.items():
         _require_free(name, port)
     names = [name for name in port_names(system) if name not in system.ports]
-    return {**system.ports, **{name: _free_port() for name in names}}
+    return {**system.ports, **{name: free_port() for name in names}}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a free port of the loopback that this process has not given before; raises SystemFailure."""
     with _LOCK:
         for port in _CANDIDATES:
             with socket.socket() as sock:

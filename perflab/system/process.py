@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from perflab.errors import SystemFailure
 
@@ -45,6 +46,7 @@ class ManagedProcess:
     popen: subprocess.Popen[bytes]
     log_path: Path
     stop_timeout_s: float = 10.0
+    stop_signal: signal.Signals = signal.SIGTERM
 
     @property
     def pid(self) -> int:
@@ -78,7 +80,7 @@ class ManagedProcess:
     def stop(self) -> int:
         """Ask it to end, kill its group when it does not in time, and return the exit code."""
         if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGTERM)
+            self.popen.send_signal(self.stop_signal)
             # What does not end in time is killed with its group below.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(self.stop_timeout_s)
@@ -107,8 +109,14 @@ def start_process(
     log_path: Path,
     cores: tuple[int, ...],
     stop_timeout_s: float = 10.0,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    user: dict[str, Any] | None = None,
 ) -> ManagedProcess:
-    """Start a process in its own group and session, output to `log_path`; raises SystemFailure when it cannot start."""
+    """Start a process in its own group and session, output to `log_path`; raises SystemFailure when it cannot start.
+
+    `user` holds the options of `subprocess` that make it another user; they take effect before the death signal is
+    set, which a change of user would clear.
+    """
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         try:
@@ -121,6 +129,7 @@ def start_process(
                 stderr=log,
                 start_new_session=True,
                 preexec_fn=child_setup(cores),
+                **(user or {}),
             )
         except (FileNotFoundError, PermissionError) as error:
             raise SystemFailure(
@@ -128,7 +137,7 @@ def start_process(
                 "",
                 "Correct its command in the system's TOML file",
             ) from None
-    return ManagedProcess(name, role, popen, log_path, stop_timeout_s)
+    return ManagedProcess(name, role, popen, log_path, stop_timeout_s, stop_signal)
 
 
 def wait_for(probe: Callable[[], bool], process: ManagedProcess, timeout_s: float, what: str) -> None:

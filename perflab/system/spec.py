@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -100,6 +101,32 @@ class Process(_Table):
     log: ProcessLog | None = None
     after: str = ""  # a file: the process starts as soon as it exists, not only when all stand-ins are ready
     stop_timeout_s: float = Field(default=10.0, gt=0, le=60)
+
+
+class Server(_Table):
+    """A real server beside the system: one from a wheel for each trial, or the user's own by `url` or `url_env`.
+
+    `{server:NAME}` in texts becomes its URL. With `when` (flag to values) it is started for those variants only, and
+    its URL is empty in all others. `settings` go to a server from a wheel; `url_env` names an environment variable
+    that, where it is set, holds the URL of a server of one's own (and keeps its password out of the file).
+    """
+
+    name: str = Name
+    kind: Literal["redis", "postgres"]
+    role: Literal["system", "standin"] = "standin"
+    url: str = ""
+    url_env: str = ""
+    when: dict[str, tuple[str, ...]] = {}
+    settings: dict[str, str | int | float | bool] = {}
+
+    @property
+    def own_url(self) -> str:
+        """The URL of the user's own server; empty when one is to be started."""
+        return os.environ.get(self.url_env, "") or self.url if self.url_env else self.url
+
+    def needed_by(self, flags: dict[str, str]) -> bool:
+        """Say whether a variant with these flags uses the server."""
+        return all(flags.get(name) in values for name, values in self.when.items())
 
 
 class Load(_Table):
@@ -222,6 +249,7 @@ class System(_Table):
     load: Load
     condition: tuple[Condition, ...] = ()
     process: tuple[Process, ...] = Field(min_length=1)
+    server: tuple[Server, ...] = ()
     ports: dict[str, int] = {}
     endpoints: dict[str, str]
     metrics: Metrics = Metrics()

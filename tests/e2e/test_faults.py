@@ -129,7 +129,7 @@ def test_a_system_that_never_gets_ready(root, reports, tmp_path):
         'ready = { http = "http://127.0.0.1:{port:http}/healthz", timeout_s = 20 }',
         'ready = { http = "http://127.0.0.1:{port:http}/healthz", timeout_s = 2 }',
     )
-    for name in ("locustfile.py", "run_redis.py", "targets.toml"):
+    for name in ("locustfile.py", "targets.toml"):
         (tmp_path / name).write_text((root / "tests/systems/notes" / name).read_text())
     (tmp_path / "sleep.py").write_text("import time\nprint('asleep', flush=True)\ntime.sleep(60)\n")
     (tmp_path / "slow.toml").write_text(text.replace("../../../data", str(root / "data")))

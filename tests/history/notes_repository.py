@@ -32,7 +32,7 @@ def make(folder: Path) -> Path:
     """Commit the notes service into a new repository, tag it `good`, and return the path of its TOML file."""
     service = folder / "service"
     service.mkdir(parents=True)
-    for file in ("service.py", "locustfile.py", "run_redis.py", "targets.toml", "notes.toml"):
+    for file in ("service.py", "locustfile.py", "targets.toml", "notes.toml"):
         shutil.copy(NOTES / file, service / file)
     toml = service / "notes.toml"
     text = toml.read_text(encoding="utf-8").replace('strategies = "../../../data/catalogue/strategies.toml"\n', "")

