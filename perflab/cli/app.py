@@ -184,8 +184,8 @@ def history(
 
 @app.command(
     epilog="Examples: perflab gate --baseline main --always | perflab gate --baseline v1.2 --metric CPU -- --users 10 "
-    "--blocks 12. After --: --users, --blocks, --units, --limit-s, --margin, --seed. "
-    "Exit codes: 0 no regression, 1 regression confirmed, 2 broken, 3 refused (identical arms differed)."
+    "--blocks 12. After --: --users, --blocks, --units, --limit-s, --cap-s, --margin, --seed. "
+    "Exit codes: 0 no regression (or undecided), 1 regression confirmed, 2 broken, 3 refused (identical arms differed)."
 )
 def gate(
     baseline: Annotated[

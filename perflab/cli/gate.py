@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 
+from perflab.cli.gate_text import Said
 from perflab.environment import fingerprint, short_fingerprint
 from perflab.errors import EXIT_OK, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
@@ -64,6 +65,7 @@ def run_gate(
         return _no_suspect(series, json_file)
     from perflab.experiments.gate import USUAL, check_blocks, gate_plan
     from perflab.experiments.gate import run_gate as measure
+    from perflab.report.calibration import calibration_of
 
     judged = columns_of(metric) if metric else _columns_of_all(suspects) or USUAL
     chosen = variant or system.judge
@@ -74,16 +76,19 @@ def run_gate(
         study = Study(run, suspect, "gate", "quick", run.manifest.rng_seed, cores)
         for name, arm in ((chosen, suspect), (good.variant, good.system)):
             _check_variant(arm, name)
-        plan = gate_plan(study, sizes)
+        plan = gate_plan(study, sizes, judged)
         check_blocks(plan.blocks, judged)
-        typer.echo(f"Measuring {plan.blocks} blocks {{last good, last good again, suspect}}: {good.name} against "
+        count = f"{plan.blocks} to {plan.most}" if plan.stop else str(plan.blocks)
+        typer.echo(f"Measuring {count} blocks {{last good, last good again, suspect}}: {good.name} against "
                    f"{system.path.name} as it stands, {plan.users} users", err=True)  # fmt: skip
         found = measure(study, good.system, (good.variant, chosen), plan, judged, sizes.get("margin"))
         run.update(status="done")
-    _print(found, system, chosen, good)
+    said = Said(found, system, chosen, good.name, calibration_of(run))
+    typer.echo("\n".join(said.lines))
+    for warning in found.warnings:
+        typer.echo(f"perflab: note: {warning}", err=True)
     if json_file:
-        body = {**found.as_dict(), "last_good": good.name, "suspects": [asdict(s) for s in suspects], "run": run.id,
-                "next": next_step(system, chosen)}  # fmt: skip
+        body = {**said.as_dict(), "suspects": [asdict(s) for s in suspects], "run": run.id}
         write_atomic(Path(json_file), json_text(body, indent=1))
     return found.exit_code
 
@@ -171,14 +176,16 @@ class _Sizes(argparse.ArgumentParser):
     """A parser whose faults are usage errors of one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"After --: {message}", "sizes are --users, --blocks, --units, --limit-s, --margin, --seed")
+        raise UsageError(
+            f"After --: {message}", "sizes are --users, --blocks, --units, --limit-s, --cap-s, --margin, --seed"
+        )
 
 
 def parse_sizes(words: Sequence[str]) -> dict[str, float]:
     """Return the sizes of the measurement that were given after `--`; raises UsageError for any other word."""
     parser = _Sizes(prog="perflab gate --", add_help=False, allow_abbrev=False)
     for name, kind in (("users", int), ("blocks", int), ("units", int), ("seed", int), ("limit-s", float),
-                       ("margin", float)):  # fmt: skip
+                       ("cap-s", float), ("margin", float)):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind)
     given = {name: value for name, value in vars(parser.parse_args(list(words))).items() if value is not None}
     for name, value in given.items():
@@ -188,32 +195,3 @@ def parse_sizes(words: Sequence[str]) -> dict[str, float]:
         if not (0 < value <= most or (name == "seed" and value == 0)):
             raise UsageError(f"After --: {name} is {value:g}", f"above 0 and at most {most:,}")
     return given
-
-
-def _print(found: Any, system: System, variant: str, good: LastGood) -> None:
-    from perflab.experiments.gate import figure_line
-
-    heads = {"regression": f"Regression confirmed against {good.name}: {_what(found)}.",
-             "no regression": f"No regression against {good.name} beyond the margins, in {found.blocks} blocks.",
-             "refused": f"Refused to judge against {good.name}: {found.refusal}."}  # fmt: skip
-    typer.echo(heads[found.outcome])
-    for figure in found.figures:
-        typer.echo(f"  {figure_line(figure, system.unit)}")
-    for warning in found.warnings:
-        typer.echo(f"perflab: note: {warning}", err=True)
-    if found.outcome == "regression":
-        typer.echo(f"Next: {next_step(system, variant)}")
-    elif found.outcome == "refused":
-        typer.echo("Next: measure again on a quieter machine, or with more blocks: -- --blocks N")
-
-
-def _what(found: Any) -> str:
-    """Name what is confirmed with its change: CPU, latency, memory, or that more units fail."""
-    kinds = {"cpu_ms_per_unit": "CPU", "memory_mb": "memory"}
-    moved = [f"{kinds.get(f.column, 'latency')} ({f.name}) {f.moved}" for f in found.figures if f.confirmed]
-    return "; ".join([*moved, *([found.fails_more] if found.fails_more else [])])
-
-
-def next_step(system: System, variant: str) -> str:
-    """Return the command that shows where the time or memory went."""
-    return f"perflab profile --system {system.path} --variant {variant}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from perflab.runs import write_atomic
 from perflab.stats.compare import Comparison, Verdict, compare_differences, compare_paired
 from perflab.stats.multiple import holm
 from perflab.stats.proportion import more_often
+from perflab.stats.stopping import StopRule
 from perflab.strict_json import json_text, without_nan
 from perflab.system.spec import System
 from perflab.system.variant import equivalence, variant
@@ -29,8 +31,12 @@ USUAL = ("cpu_ms_per_unit", "p50_ms", "memory_mb")  # what is judged when nobody
 RESPONSE = ("p50_ms", "p95_ms", "added_p50_ms")
 # A late or saturated generator falsifies response times; CPU time and memory are charged to the process itself.
 ONLY_RESPONSE = ("load generator on time", "load generator not saturated", "system on cores of its own")
-Outcome = Literal["no regression", "regression", "refused"]
-EXIT: dict[Outcome, int] = {"no regression": EXIT_OK, "regression": EXIT_TARGET_MISSED, "refused": EXIT_UNTRUSTED}
+FIRST, MOST, CAP_S = 10, 40, 900.0  # blocks and seconds of a gate whose number of blocks nobody gave
+NARROW = 2 / 3  # of the margin on either side: equal arms are then shown to be equal in 8 of 10 gates
+Outcome = Literal["no regression", "undecided", "regression", "refused"]
+EXIT: dict[Outcome, int] = {
+    "no regression": EXIT_OK, "undecided": EXIT_OK, "regression": EXIT_TARGET_MISSED, "refused": EXIT_UNTRUSTED,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,25 @@ class Figure:
             return f"{c.effect:+.2f} ms ({c.low:+.2f} to {c.high:+.2f} ms)"
         return f"{change_text(c.effect)} ({change_text(c.low)} to {change_text(c.high)})"
 
+    @property
+    def not_excluded(self) -> bool:
+        """Whether this figure decides, is not confirmed, and yet may be worse by its margin or more.
+
+        Null hypothesis: it is worse by the margin; rejected at 5 % when the 90 % interval ends below the margin.
+        """
+        c = self.comparison
+        if not self.decides or self.confirmed or c is None or c.verdict == "untrusted":
+            return False
+        return c.tost_high >= (1 + c.margin if c.scale == "ratio" else c.margin)
+
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the gate found, and why it refused where it did; `fails_more` says so where the suspect does."""
+    """What the gate found, and why it refused where it did; `fails_more` says so where the suspect does.
+
+    "undecided": nothing is confirmed, and in the figures `not_excluded` a regression of the margin is not excluded
+    either; about `blocks_needed` blocks would show it. `stopped`: why there are as many blocks as there are.
+    """
 
     outcome: Outcome
     figures: tuple[Figure, ...]
@@ -69,10 +90,13 @@ class GateResult:
     refusal: str
     warnings: tuple[str, ...]
     fails_more: str = ""
+    not_excluded: tuple[str, ...] = ()
+    blocks_needed: int = 0
+    stopped: str = ""
 
     @property
     def exit_code(self) -> int:
-        """0 no regression, 1 regression confirmed, 3 refused."""
+        """0 no regression or undecided, 1 regression confirmed, 3 refused."""
         return EXIT[self.outcome]
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,14 +108,23 @@ class GateResult:
         return dict(without_nan(body))
 
 
-def gate_plan(study: Study, sizes: dict[str, float]) -> BlockPlan:
-    """Return the plan of a gate: the study's block sizes where `sizes` (users, blocks, units, limit_s) says nothing."""
+def gate_plan(study: Study, sizes: dict[str, float], judged: Sequence[str] = USUAL) -> BlockPlan:
+    """Return the plan of a gate: the study's sizes where `sizes` (users, blocks, units, limit_s, cap_s) says nothing.
+
+    Without `blocks` they go on, from FIRST to MOST, until every judged ratio's interval is narrow against its margin,
+    or `cap_s` seconds have gone by: on precision, never on what the interval says.
+    """
     from perflab.experiments.prototype import BLOCK_OPTIONS
 
     units = int(sizes.get("units", study.sizes.units_per_user))
-    usual_s = 10.0 + 2.0 * units * study.system.load.probe_seconds
-    return BlockPlan(int(sizes.get("blocks", 10)), int(sizes.get("users", study.sizes.block_users)), units,
-                     BLOCK_OPTIONS, limit_s=sizes.get("limit_s", usual_s))  # fmt: skip
+    limit_s = sizes.get("limit_s", 10.0 + 2.0 * units * study.system.load.probe_seconds)
+    users = int(sizes.get("users", study.sizes.block_users))
+    watch = tuple(f.column for f in FIGURES if f.column in judged and not f.in_ms)
+    if "blocks" in sizes or not watch:
+        return BlockPlan(int(sizes.get("blocks", FIRST)), users, units, BLOCK_OPTIONS, limit_s)
+    margin = sizes.get("margin") or min(f.margin for f in FIGURES if f.column in watch)
+    stop = StopRule(NARROW * math.log1p(margin), first=FIRST, most=MOST)
+    return BlockPlan(FIRST, users, units, BLOCK_OPTIONS, limit_s, stop, sizes.get("cap_s", CAP_S), watch)
 
 
 def check_blocks(blocks: int, judged: Sequence[str]) -> None:
@@ -149,9 +182,21 @@ def conclude(
         outcome = "regression"
     elif void or refused:
         outcome = "refused"
+    left = [f for f in decides if outcome == "no regression" and f.not_excluded]
+    if left:
+        outcome = "undecided"
     blocks = len({f.block for f in result.figures})
     said = (*_warnings(result, trust), *(f"{f.name} was not judged: {_reason(f)}" for f in refused if not void))
-    return GateResult(outcome, tuple(figures), blocks, reason if outcome == "refused" else "", said, fails_more)
+    return GateResult(
+        outcome, tuple(figures), blocks, reason if outcome == "refused" else "", said, fails_more,
+        tuple(f"{f.name} {f.moved}" for f in left), max((_blocks_needed(f, blocks) for f in left), default=0),
+        result.stop.sentence if result.stop else "",
+    )  # fmt: skip
+
+
+def _blocks_needed(figure: Figure, blocks: int) -> int:
+    """Return about how many blocks would show a change of the margin, more than there were."""
+    return max(figure.comparison.pairs_needed if figure.comparison else 0, blocks + 1)
 
 
 def _failed_null(result: BlockResult, margin: float | None) -> str:

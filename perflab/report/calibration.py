@@ -11,6 +11,7 @@ from perflab.environment import short_fingerprint
 from perflab.runs import Manifest, Run, list_runs
 
 NOTE = "calibration"  # the note in which a run keeps the table of its self-calibration
+BRIEF = ("identical work called different", "smallest effect found")
 NONE_YET = "This machine was not calibrated in this environment. Calibrate it with: perflab notebook 00_machine"
 
 
@@ -20,6 +21,17 @@ class Calibration:
 
     rows: list[Mapping[str, Any]]
     origin: str = ""
+
+    def lines(self) -> list[str]:
+        """Return the calibration for a terminal: false alarms on identical work, the smallest effect, where from."""
+        if not self.rows:
+            return [self.origin]
+        told = [f"{row['what']}: {row['measured here'] or row['simulated']}" for row in self.rows if _brief(row)]
+        return [f"This machine, timing known work: {'; '.join(told)}. {self.origin}".rstrip()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the whole table and its origin as JSON."""
+        return {"rows": [dict(row) for row in self.rows], "origin": self.origin}
 
 
 def calibration_of(run: Run) -> Calibration:
@@ -33,6 +45,11 @@ def calibration_of(run: Run) -> Calibration:
         if found and short_fingerprint(other.manifest.fingerprint) == key:
             return Calibration(found, f"From run {other.id}, {age(other.manifest, run.manifest)}, same environment.")
     return Calibration([], NONE_YET)
+
+
+def _brief(row: Mapping[str, Any]) -> bool:
+    """Whether a row belongs in one line: the rate of false alarms, and the smallest effect."""
+    return {"what", "measured here", "simulated"} <= row.keys() and str(row["what"]).startswith(BRIEF)
 
 
 def rows_of(notes: Mapping[str, Any]) -> list[Mapping[str, Any]]:

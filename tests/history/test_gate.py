@@ -167,7 +167,8 @@ def test_a_figure_that_the_correction_rejects_is_inconclusive():
     found = conclude(BlockResult(tuple(rows), (), {}), (), JUDGED, None)
     cpu = next(f for f in found.figures if f.column == "cpu_ms_per_unit")
     assert cpu.comparison is not None and cpu.comparison.p_value <= 0.05 < (cpu.adjusted_p or 0)
-    assert found.outcome == "no regression" and figure_line(cpu, "turn").endswith("inconclusive")
+    assert found.outcome == "undecided" and figure_line(cpu, "turn").endswith("inconclusive")
+    assert found.exit_code == 0 and found.not_excluded[0].startswith("CPU +")
     assert "not passed by the correction" in cpu.comparison.explanation and "worse" not in cpu.comparison.explanation
 
 

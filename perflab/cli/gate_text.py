@@ -1,0 +1,77 @@
+"""What `perflab gate` says: what changed, by how much, with interval, on which machine, and what to run next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from perflab.report.calibration import Calibration
+from perflab.system.spec import System
+
+if TYPE_CHECKING:
+    from perflab.experiments.gate import GateResult
+
+
+@dataclass(frozen=True)
+class Said:
+    """A gate's result in words: `variant` is the suspect's, `good` the name of what it was held against."""
+
+    found: GateResult
+    system: System
+    variant: str
+    good: str
+    calibration: Calibration
+
+    @property
+    def lines(self) -> list[str]:
+        """The verdict, one line for each figure, the calibration of this machine, the next command."""
+        from perflab.experiments.gate import figure_line
+
+        figures = [f"  {figure_line(figure, self.system.unit)}" for figure in self.found.figures]
+        said = [self.head, *figures, *self.calibration.lines()]
+        if self.found.stopped:
+            said.append(f"Measuring {self.found.stopped}.")
+        return [*said, *([f"Next: {self.next}"] if self.next else [])]
+
+    @property
+    def head(self) -> str:
+        """The outcome in one sentence."""
+        found, good = self.found, self.good
+        if found.outcome == "regression":
+            return f"Regression confirmed against {good}: {_confirmed(found)}."
+        if found.outcome == "refused":
+            return f"Refused to judge against {good}: {found.refusal}."
+        if found.outcome == "undecided":
+            return (
+                f"Undecided against {good}: no regression is confirmed in {found.blocks} blocks, and one beyond the "
+                f"margin is not excluded in {'; '.join(found.not_excluded)}."
+            )
+        return f"No regression against {good} beyond the margins, in {found.blocks} blocks."
+
+    @property
+    def next(self) -> str:
+        """What to run next; "" when there is nothing to do."""
+        if self.found.outcome == "regression":
+            return next_step(self.system, self.variant)
+        if self.found.outcome == "refused":
+            return "measure again on a quieter machine, or with more blocks: -- --blocks N"
+        if self.found.outcome == "undecided":
+            return f"the same command with -- --blocks {self.found.blocks_needed}"
+        return ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as JSON."""
+        return {**self.found.as_dict(), "last_good": self.good, "says": self.head, "next": self.next,
+                "calibration": self.calibration.as_dict()}  # fmt: skip
+
+
+def _confirmed(found: GateResult) -> str:
+    """Name what is confirmed with its change: CPU, latency, memory, or that more units fail."""
+    kinds = {"cpu_ms_per_unit": "CPU", "memory_mb": "memory"}
+    moved = [f"{kinds.get(f.column, 'latency')} ({f.name}) {f.moved}" for f in found.figures if f.confirmed]
+    return "; ".join([*moved, *([found.fails_more] if found.fails_more else [])])
+
+
+def next_step(system: System, variant: str) -> str:
+    """Return the command that shows where the time or memory went."""
+    return f"perflab profile --system {system.path} --variant {variant}"
