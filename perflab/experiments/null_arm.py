@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from perflab.errors import StatisticError
-from perflab.findings.finding import TrustCheck
+from perflab.findings.finding import TrustCheck, load_findings
+from perflab.runs import Run
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
 from perflab.stats.signed_rank import tied_step
 
 NULL = "null"
+MACHINE = "00_machine"
+MACHINE_CHECK = "A/A comparison"  # of 00_machine: identical known work, timed as if it were two variants
 CPU_MARGIN, P50_MARGIN, P95_MARGIN, MEMORY_MARGIN, ADDED_MARGIN_MS = 0.05, 0.05, 0.10, 0.05, 1.0
 Column = Callable[[str, str], np.ndarray]  # arm, figure -> one value per block
 
@@ -83,6 +86,19 @@ def _compared(column: Column, figure: Judged) -> Comparison:
     if figure.in_ms:
         return compare_differences(before, again, lower_is_better=True, margin=figure.margin, unit="ms")
     return compare_paired(before, again, lower_is_better=True, margin=figure.margin)
+
+
+def machine_null(run: Run) -> tuple[TrustCheck, ...]:
+    """Return the failed A/A comparison of this run's own 00_machine; empty where it held, or was not made.
+
+    Where interleaved known work was told apart from itself beyond the margin, no comparison of the same run may be
+    believed, though its own blocks look sound.
+    """
+    folder = run.path / "findings"
+    if not (folder / f"{MACHINE}.json").is_file():
+        return ()
+    trust = (check for finding in load_findings(folder) if finding.notebook == MACHINE for check in finding.trust)
+    return tuple(check for check in trust if check.name == MACHINE_CHECK and not check.passed)
 
 
 def failed_null(checks: Iterable[TrustCheck]) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perflab.benches.stats.injected import SETS, printed
+from perflab.benches.stats.injected import GATE, MACHINE, SETS, Planted, make_case, printed
+from perflab.benches.stats.null_arm import plans
 from perflab.experiments.conclude.prototype import conclude, conclude_matrix, conclude_targets, null_checks
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
-from perflab.experiments.null_arm import FIGURES, NULL, failed_null, null_check
+from perflab.experiments.null_arm import FIGURES, MACHINE_CHECK, NULL, failed_null, machine_null, null_check
 from perflab.experiments.trial import Segment, Trial, TrialFacts, TrialSpec
 from perflab.report.deliverables.build import build_deliverables
 from perflab.stats.compare import compare_paired
@@ -124,3 +125,18 @@ def test_a_null_arm_that_would_be_called_worse_fails_though_its_estimate_is_with
     )
     assert found.verdict == "worse" and found.effect < 1.04
     assert found.false_alarm and not null_check(found, "CPU").passed
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_machine_that_tells_known_work_from_itself_voids_the_comparisons_of_its_run(study, sign):
+    rng = np.random.default_rng(8)
+    assert printed(study, make_case(study, rng, Planted(MACHINE, sign=sign))) == []
+    assert [check.name for check in machine_null(study.run)] == [MACHINE_CHECK]
+    assert printed(study, make_case(study, rng, Planted()))
+    assert machine_null(study.run) == ()
+
+
+def test_the_planted_faults_pass_through_every_place_with_identical_arms():
+    planned = plans(150)
+    assert {p.where for p in planned} == {*SETS, MACHINE, GATE}
+    assert {(p.column, p.sign) for p in planned if p.where == GATE} == {(c, s) for c in COLUMNS for s in (1, -1)}

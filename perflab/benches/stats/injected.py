@@ -1,4 +1,4 @@
-"""Block sets with a planted null arm, and everything that the product would print of them (material, no part)."""
+"""Runs and gates with a planted null arm, and everything that the product would print of them (material, no part)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,36 @@ import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from perflab.benches.stats.injected_elsewhere import (
+    calibration,
+    gate_says,
+    reports_of,
+    runs_say,
+    save_calibration,
+    sibling,
+)
 from perflab.experiments.blocks import ArmFigures, BlockResult
 from perflab.experiments.confirm import Confirmation, confirmed_figures
+from perflab.experiments.gate import SUSPECT
 from perflab.experiments.null_arm import CPU_MARGIN, FIGURES, NULL
 from perflab.experiments.screen import Screening, flag_effect
+from perflab.experiments.self_calibration import SelfCalibration
 from perflab.experiments.study import Study, create_run
+from perflab.runs import Run, list_runs
 from perflab.stats.compare import compare_paired
 from perflab.stats.selection import screen
 from perflab.system.cores import Cores
 from perflab.system.load_file import load_system
 
 SETS = ("blocks", "screening", "confirmation")
+MACHINE, GATE = "00_machine", "gate"  # the other places in which identical arms are measured
 VERDICTS = re.compile(r"\b(better|worse)\b", re.IGNORECASE)
 SYSTEM = "data/systems/voice_gateway.toml"
 LEVELS = {"cpu_ms_per_unit": 12.0, "p50_ms": 900.0, "p95_ms": 1400.0, "added_p50_ms": 20.0, "memory_mb": 150.0}
@@ -31,7 +43,7 @@ LEVELS = {"cpu_ms_per_unit": 12.0, "p50_ms": 900.0, "p95_ms": 1400.0, "added_p50
 
 @dataclass(frozen=True)
 class Planted:
-    """Where a null arm is made to fail: a block set and one of its figures; "" = nowhere."""
+    """Where a null arm is made to fail: a block set, the machine, a gate, and in which figure; "" = nowhere."""
 
     where: str = ""
     column: str = "cpu_ms_per_unit"
@@ -40,11 +52,14 @@ class Planted:
 
 @dataclass(frozen=True)
 class Case:
-    """The three block sets of one notebook."""
+    """One run's calibration of the machine and the three block sets of 30_prototype, or the blocks of a gate."""
 
     blocks: BlockResult
     screening: Screening
     confirmation: Confirmation | None
+    machine: SelfCalibration
+    gate: BlockResult
+    gate_margin: float | None
 
 
 @contextmanager
@@ -67,13 +82,23 @@ def make_case(study: Study, rng: np.random.Generator, planted: Planted) -> Case:
     chosen = tuple(e for e in screening.effects if e.arm in arms)
     fresh = block_set(rng, {arm: float(rng.choice([0.7, 0.9, 1.2])) for arm in arms},
                        planted if planted.where == "confirmation" else None)  # fmt: skip
-    return Case(blocks, screening, confirmed_figures(chosen, fresh))
+    machine = calibration(rng, 1.0 + 0.06 * planted.sign if planted.where == MACHINE else 1.0)
+    gate = block_set(rng, {SUSPECT: float(rng.choice([0.6, 1.3]))}, planted if planted.where == GATE else None)
+    margin = float(rng.choice([0.02, 0.05, 0.25])) if rng.random() < 0.5 else None
+    return Case(blocks, screening, confirmed_figures(chosen, fresh), machine, gate, margin)
+
+
+def printed_by_gate(study: Study, case: Case) -> list[str]:
+    """Return every "better" or "worse" that `perflab gate` prints and writes of a case."""
+    return _verdicts(gate_says(study, case.gate, case.gate_margin))
 
 
 def printed(study: Study, case: Case) -> list[str]:
-    """Return every "better" or "worse" that tables, sentences, findings, page and deliverables say of a case.
+    """Return every "better" or "worse" that a run with this case says, wherever it says something.
 
-    The glossary and the definitions of the success criteria, which explain the words, are left out.
+    That is in the cells of 00_machine and 30_prototype, in findings, page and deliverables, in `perflab compare` with a
+    run whose null arms hold, and in `perflab history`. The glossary and the definitions of the success criteria, which
+    explain the words, are left out.
     """
     from perflab.experiments import prototype, tables
     from perflab.experiments.conclude.flags import forest_rows
@@ -82,6 +107,7 @@ def printed(study: Study, case: Case) -> list[str]:
     from perflab.report.run_page import build_run_page
 
     blocks, screening, confirmation = case.blocks, case.screening, case.confirmation
+    cells = save_calibration(study, case.machine)
     study.save_findings(conclude(study, blocks, screening, [], [], {}, confirmation))
     pages = [build_run_page(study.run), *build_deliverables(study.run), *study.run.folder("findings").glob("*.json")]
     texts = [_plain(path.read_text(encoding="utf-8")) for path in pages]
@@ -92,9 +118,28 @@ def printed(study: Study, case: Case) -> list[str]:
         tables.screening_table(screening).to_string(),
         prototype.comparison_sentence(study, blocks),
         prototype.confirmation_sentence(study, screening, confirmation),
-        str(forest_rows(screening, confirmation, null_checks(blocks, screening, confirmation))),
+        str(forest_rows(screening, confirmation, null_checks(blocks, screening, confirmation, study.run))),
+        *cells,
+        *runs_say(study, _sound_sibling(study)),
     ]
+    return _verdicts(texts)
+
+
+def _verdicts(texts: list[str]) -> list[str]:
     return [found.group(0) for text in texts for found in VERDICTS.finditer(text)]
+
+
+def _sound_sibling(study: Study) -> Run:
+    """Return the run to compare with: it holds the same figures, all trusted; made once for a study."""
+    known = [run for run in list_runs(reports_of(study))[0] if run.id != study.run.id]
+    if known:
+        return known[0]
+    other = replace(study, run=sibling(study))
+    case = make_case(other, np.random.default_rng(1), Planted())
+    from perflab.experiments.conclude.prototype import conclude
+
+    other.save_findings(conclude(other, case.blocks, case.screening, [], [], {}, case.confirmation))
+    return other.run
 
 
 def _plain(text: str) -> str:

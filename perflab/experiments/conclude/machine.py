@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding
+from perflab.experiments.null_arm import MACHINE_CHECK
 from perflab.experiments.self_calibration import PAIRS, PLANTED, SelfCalibration, table_rows
 from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck
@@ -60,7 +61,7 @@ def null_check(found: SelfCalibration) -> TrustCheck:
     """All pairs together must not make a difference out of identical work that is large enough to matter."""
     floor = found.floor
     return TrustCheck(
-        name="A/A comparison",
+        name=MACHINE_CHECK,
         passed=not found.floor_differs,
         observed=f"{100 * (floor.effect - 1):+.1f} % [{100 * (floor.low - 1):+.1f} to {100 * (floor.high - 1):+.1f} %] "
         f"in {floor.n} pairs",

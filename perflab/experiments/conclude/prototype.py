@@ -20,13 +20,14 @@ from perflab.experiments.conclude.parts import (
 )
 from perflab.experiments.confirm import Confirmation
 from perflab.experiments.matrix import MatrixResult
-from perflab.experiments.null_arm import ADDED_MARGIN_MS, CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN
+from perflab.experiments.null_arm import ADDED_MARGIN_MS, CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN, machine_null
 from perflab.experiments.prototype import Judged, block_trials, confirmed_trials, screened_trials
 from perflab.experiments.screen import Screening
 from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
 from perflab.findings.finding import Evidence, Finding, TrustCheck
+from perflab.runs import Run
 from perflab.stats.compare import Comparison
 
 
@@ -267,11 +268,15 @@ def conclude_targets(
 
 
 def null_checks(
-    blocks: BlockResult, screening: Screening | None, confirmation: Confirmation | None
+    blocks: BlockResult, screening: Screening | None, confirmation: Confirmation | None, run: Run | None = None
 ) -> tuple[TrustCheck, ...]:
-    """Return the null arms of every block set of the notebook: one that fails leaves no better and no worse in it."""
+    """Return the null arms of every block set of the notebook: one that fails leaves no better and no worse in it.
+
+    With `run` also what its 00_machine got wrong: there known work was timed against itself.
+    """
     sets = (blocks, screening, confirmation)
-    return tuple(check for one in sets if one is not None for check in one.null_checks)
+    made = tuple(check for one in sets if one is not None for check in one.null_checks)
+    return (*made, *(machine_null(run) if run else ()))
 
 
 def conclude(
@@ -285,7 +290,7 @@ def conclude(
 ) -> list[Finding]:
     """Return everything that 30_prototype claims."""
     matrix = {r.trial: read_trial(study, r.trial) for r in results}
-    null = null_checks(blocks, screening, confirmation)
+    null = null_checks(blocks, screening, confirmation, study.run)
     found = conclude_blocks(study, blocks, (*trust_of(block_trials(study, blocks)), *null), figures.get("ecdf"))
     if screening:
         screened = (*trust_of(screened_trials(study, screening), side_by_side=True), *null)
