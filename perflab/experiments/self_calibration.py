@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 NOTE = "calibration"  # the run's note that holds the table, so that it stands beside every later result
 PLANTED = {NULL: 0.0, "+2 %": 0.02, "+5 %": 0.05}
 PAIRS = 15  # of one comparison: the fewest with which an adaptive stop may end
-INNER, ROUNDS, MARGIN = 15, 5_000, 0.02  # repetitions of about 0.15 ms: few of them meet a switch of tasks
+INNER, VISITS, MARGIN = 15, 5, 0.02
+ROUNDS = 5_000  # a repetition of about 0.15 ms: few of them meet a switch of tasks
 CURVE = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05)
 FEWEST = 6  # pairs that a 95 % interval needs
 
@@ -91,7 +92,7 @@ def calibrate(study: Study) -> SelfCalibration:
 
     arms = {"A": known_work(1.0, ROUNDS), **{name: known_work(1 + e, ROUNDS) for name, e in PLANTED.items()}}
     blocks = sizes.calibration_comparisons * PAIRS
-    plan = TimingPlan(blocks, INNER, seed=study.seed, limit_s=sizes.calibration_s, fewest=2 * PAIRS)
+    plan = TimingPlan(blocks, INNER, VISITS, seed=study.seed, limit_s=sizes.calibration_s, fewest=2 * PAIRS)
     return judge(time_paired(arms, plan, tick), sizes.calibration_repeats, (FEWEST, PAIRS, 40), study.seed)
 
 

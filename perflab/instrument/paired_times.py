@@ -52,8 +52,8 @@ class PairedTimes:
     """All repetitions, warm-up blocks first, in nanoseconds.
 
     `wall_ns`: (blocks, arms, repetitions). Per trial, (blocks, arms): `cpu_ns` of all its repetitions, `length_ns`,
-    `wait_ns` in which its thread was ready but had no core, `place` of the arm within its block. `sensors`: one
-    reading per block, canary before and after.
+    `wait_ns` in which its thread was ready but had no core, `place` of the arm in its block's first turn. `sensors`:
+    one reading per block, canary before and after.
     """
 
     arms: tuple[str, ...]
@@ -99,14 +99,6 @@ class PairedTimes:
         before, after = self.column(baseline, **options), self.column(candidate, **options)
         twin = self.column(null, **options) if null else None
         return compare_paired(before, after, lower_is_better=True, margin=margin, null_arm=twin)
-
-    def in_order(self, arms: tuple[str, ...], **options: Any) -> NDArray[np.float64]:
-        """Return the figures of the kept trials of `arms` in the order in which they ran, whatever their arm."""
-        kept = self.screen(options.get("limits")).kept
-        values = np.stack([self.column(arm, **options) for arm in arms], axis=1)
-        columns = np.array([self._index(arm) for arm in arms])
-        order = np.argsort(self.place[kept][:, columns], axis=1)
-        return np.asarray(np.take_along_axis(values, order, axis=1).ravel())
 
     def screen(self, limits: SensorLimits | None) -> Screening:
         """Decide which blocks stay; None keeps all but the warm-ups.

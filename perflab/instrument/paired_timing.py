@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,17 +23,22 @@ Tick = Callable[[int, int], None]  # blocks done, blocks in all
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """`blocks` judged blocks, each with every arm once; `inner` repetitions make one trial.
+    """`blocks` judged blocks, each with one trial of every arm; `inner` repetitions make one trial.
 
     `warmups`: blocks before them, kept but marked, never judged. A whole block, because what is cold (caches,
     specialised bytecode, the core's clock) is cold for every arm. One repetition should take at least 0.1 ms, a
     thousand times what reading the clock costs; commands are long enough for `inner` 1.
+    `visits`: in how many turns the repetitions of a trial are made, interleaved with those of the block's other arms. A
+    core's speed wanders within milliseconds on a shared machine: two trials of 5 ms, one after the other, differ by 2 %
+    beside busy neighbours, the same repetitions dealt out in turn by a few tenths of a per cent. A visit should take
+    0.3 ms or more (its sensors cost 0.03 ms), so that most of its repetitions find their own caches.
     `limit_s`: no block begins later than that, but `fewest` judged blocks are always measured. It stops by the clock
     alone, never by what was seen, so nothing is biased by it.
     """
 
     blocks: int
     inner: int = 15
+    visits: int = 1
     warmups: int = 2
     seed: int = 7
     limit_s: float = math.inf
@@ -40,7 +46,10 @@ class TimingPlan:
 
 
 def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = None) -> PairedTimes:
-    """Time every arm once in every block, in the order of `balanced_blocks`, and return every repetition.
+    """Time every arm in every block, in the order of `balanced_blocks`, and return every repetition.
+
+    With more than one visit the order turns round from visit to visit (A B, B A, A B ...), so that a drift within the
+    block favours no arm either.
 
     `arms`: name to a function without arguments (called in this process) or to the words of a command (started afresh
     each time). Add the null arm yourself, as a second object of the same work under the name NULL: `with_null` does.
@@ -50,9 +59,9 @@ def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = 
     it); time commands where that matters.
     Raises UsageError for fewer than one block or repetition, or fewer than two arms; a work's own error passes.
     """
-    if plan.blocks < 1 or plan.inner < 1 or plan.warmups < 0:
-        raise UsageError(f"{plan.blocks} blocks of {plan.inner} repetitions, {plan.warmups} of warm-up",
-                         "at least one block and one repetition")  # fmt: skip
+    if plan.blocks < 1 or plan.warmups < 0 or not 1 <= plan.visits <= plan.inner:
+        raise UsageError(f"{plan.blocks} blocks of {plan.inner} repetitions in {plan.visits} visits, {plan.warmups} of "
+                         "warm-up", "at least one block, and one repetition a visit")  # fmt: skip
     names = tuple(arms)
     order = balanced_blocks(names, plan.blocks + plan.warmups, plan.seed)
     wall = np.zeros((len(order), len(names), plan.inner), dtype=np.int64)
@@ -64,11 +73,14 @@ def time_paired(arms: Mapping[str, Work], plan: TimingPlan, tick: Tick | None = 
             if time.monotonic() - began > plan.limit_s and block >= plan.warmups + plan.fewest:
                 break
             window = NoiseWindow(canary_rounds=CANARY_ROUNDS, canary_first=True)
-            for position, name in enumerate(members):
+            place[block, [names.index(name) for name in members]] = range(len(members))
+            for span, name in _turns(members, plan):
                 arm = names.index(name)
-                trial = _trial(arms[name], plan.inner, wait)
-                place[block, arm], wall[block, arm] = position, trial.wall_ns
-                length[block, arm], cpu[block, arm], waited[block, arm] = trial.length_ns, trial.cpu_ns, trial.wait_ns
+                visit = _trial(arms[name], span.stop - span.start, wait)
+                wall[block, arm, span] = visit.wall_ns
+                length[block, arm] += visit.length_ns
+                cpu[block, arm] += visit.cpu_ns
+                waited[block, arm] += visit.wait_ns
             sensors.append(window.read())
             if tick is not None:
                 tick(block + 1, len(order))
@@ -83,6 +95,14 @@ def with_null(arms: Mapping[str, Work], baseline: str) -> dict[str, Work]:
     if baseline not in arms or NULL in arms:
         raise UsageError(f"No baseline {baseline!r} to repeat as {NULL}", f"arms are {', '.join(arms)}")
     return {baseline: arms[baseline], NULL: arms[baseline], **arms}
+
+
+def _turns(members: tuple[str, ...], plan: TimingPlan) -> Iterator[tuple[slice, str]]:
+    """Yield who is timed next in a block, and which of its repetitions: every visit turns the order round."""
+    edges = [plan.inner * visit // plan.visits for visit in range(plan.visits + 1)]
+    for visit, (start, stop) in enumerate(pairwise(edges)):
+        for name in members if visit % 2 == 0 else reversed(members):
+            yield slice(start, stop), name
 
 
 def _trial(work: Work, repetitions: int, wait: ThreadWait) -> TimedTrial:

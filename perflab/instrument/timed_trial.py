@@ -31,16 +31,17 @@ def time_calls(work: Callable[[], object], repetitions: int, wait: ThreadWait) -
     """Call `work` so often; CPU is that of all threads of this process, the wait that of the calling thread.
 
     Between repetitions only the wall clock is read, which takes no system call: kernels like to switch tasks when one
-    returns, so a system call beside every repetition would draw the waiting out of the times that should show it.
+    returns, so a system call beside every repetition would draw the waiting out of the times that should show it. The
+    length holds the sensors' own time too, for a part of the waiting falls there.
     """
     clock, times = time.perf_counter_ns, []
-    waited, cpu, began = wait.read_ns(), time.process_time_ns(), clock()
+    began, waited, cpu = clock(), wait.read_ns(), time.process_time_ns()
     for _ in range(repetitions):
         start = clock()
         work()
         times.append(clock() - start)
-    length = clock() - began
-    return TimedTrial(times, length, time.process_time_ns() - cpu, wait.read_ns() - waited)
+    spent, waiting = time.process_time_ns() - cpu, wait.read_ns() - waited
+    return TimedTrial(times, clock() - began, spent, waiting)
 
 
 def time_commands(argv: Sequence[str], repetitions: int) -> TimedTrial:

@@ -28,6 +28,20 @@ def test_every_arm_runs_once_a_block_and_blocks_are_mirrored(times: PairedTimes)
     assert len({tuple(row) for row in times.place}) > 2
 
 
+def test_visits_deal_the_repetitions_out_in_turn_and_turn_round() -> None:
+    asked: list[str] = []
+    arms = {name: (lambda name=name: asked.append(name)) for name in "ABC"}
+    times = time_paired(arms, TimingPlan(blocks=2, inner=7, visits=3, warmups=0))
+    assert times.wall_ns.shape == (2, 3, 7) and (times.wall_ns > 0).all() and len(asked) == 2 * 3 * 7
+    first = [name for i, name in enumerate(asked[:21]) if i == 0 or asked[i - 1] != name]
+    order = [times.arms[k] for k in np.argsort(times.place[0])]
+    assert first == [*order, *order[-2::-1], *order[1:]]  # A B C, C B A, A B C: neighbours run on
+    assert (times.length_ns >= times.wall_ns.sum(axis=2)).all()
+    for visits in (0, 8):
+        with pytest.raises(UsageError, match="visits"):
+            time_paired(arms, TimingPlan(blocks=1, inner=7, visits=visits))
+
+
 def test_warm_ups_are_kept_and_marked_but_not_judged(times: PairedTimes) -> None:
     rows = list(times.rows())
     assert sum(row["warmup"] for row in rows) == 2 * 3 and len(rows) == 26 * 3
@@ -52,12 +66,6 @@ def test_a_null_arm_that_differs_voids_the_verdict(times: PairedTimes) -> None:
 def test_each_block_has_its_sensors_with_a_canary_before_and_after(times: PairedTimes) -> None:
     assert len(times.sensors) == 26
     assert all(s.canary_before is not None and s.canary_before.cpu_ms > 0 < s.canary.cpu_ms for s in times.sensors)
-
-
-def test_trials_in_the_order_of_running(times: PairedTimes) -> None:
-    series, place = times.in_order(("A", "B")), times.place[times.warmups :]
-    first = ("A", "B")[int(place[0, 2] < place[0, 0])]
-    assert series.size == 48 and series[0] == times.column(first)[0]
 
 
 def throttle(times: PairedTimes, blocks: range) -> PairedTimes:
