@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab.experiments.settling import settled_segments
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial, TrialFacts, TrialSpec, group_name, save_facts
 
@@ -34,7 +36,7 @@ def collect(
         p.name: (read_rows([folder / Path(p.log.file).name]), list(p.log.marks)) for p in study.system.process if p.log
     }
     units = join_marks(units, logs, study.system.spans.marks, unit_kind=study.system.load.unit_kind)
-    units = label(units, spec, go_ns)
+    units, settled = labelled(units, spec, go_ns, study.system.load.unit_kind)
     resources = sampler.table(spec.name).to_pandas()
     lateness = read_lateness(result.lateness_logs).frame().assign(trial=spec.name)
     shares = [run_delay_share(resources, p.name, go_ns, result.end_ns) for p in study.system.system_processes]
@@ -48,12 +50,22 @@ def collect(
         float(np.max(shares)) if shares else float("nan"),  # Python's max would hide a NaN that is not the first
         dict(result.notes),
         pressure,
+        settled,
     )
     store = SampleStore(study.run.folder("samples"))
     for table, frame in (("units", units), ("resources", resources), ("lateness", lateness)):
         store.write(table, group_name(spec.name), frame)
     save_facts(study, facts)
     return Trial(facts, units, resources, lateness)
+
+
+def labelled(units: pd.DataFrame, spec: TrialSpec, go_ns: int, kind: str) -> tuple[pd.DataFrame, tuple[float, ...]]:
+    """Return the labelled rows with warm-up marked as found, and its length in each segment."""
+    rows = label(units, spec, go_ns)
+    settled = settled_segments(rows, spec, go_ns, kind)
+    if settled != tuple(segment.settle_s for segment in spec.segments):
+        rows = label(rows, spec, go_ns, settled)
+    return rows, settled
 
 
 def run_delay_share(resources: pd.DataFrame, process: str, start_ns: int, end_ns: int) -> float:
@@ -65,11 +77,12 @@ def run_delay_share(resources: pd.DataFrame, process: str, start_ns: int, end_ns
     return waited / (ran + waited) if ran + waited > 0 else 0.0
 
 
-def label(units: pd.DataFrame, spec: TrialSpec, go_ns: int) -> pd.DataFrame:
+def label(units: pd.DataFrame, spec: TrialSpec, go_ns: int, settled: Sequence[float] = ()) -> pd.DataFrame:
     """Return the rows in order of intended start, with trial, variant, condition, segment and warm-up marked.
 
     A row belongs to the segment in which it was intended to start; rows outside every segment keep an empty
-    scenario and count as warm-up, so that nothing measured is dropped.
+    scenario and count as warm-up, so that nothing measured is dropped. `settled`: seconds of warm-up of each segment;
+    empty = as declared.
     """
     import numpy as np
 
@@ -78,10 +91,10 @@ def label(units: pd.DataFrame, spec: TrialSpec, go_ns: int) -> pd.DataFrame:
     scenario = np.full(len(out), "", dtype=object)
     warmup = np.ones(len(out), dtype=bool)
     users = np.zeros(len(out), dtype=np.int32)
-    for segment in spec.segments:
+    for segment, settle_s in zip(spec.segments, settled or [s.settle_s for s in spec.segments], strict=True):
         inside = (at_s >= segment.start_s) & (at_s < segment.end_s)
         scenario[inside], users[inside] = segment.scenario, segment.users
-        warmup[inside] = at_s[inside] < segment.start_s + segment.settle_s
+        warmup[inside] = at_s[inside] < segment.start_s + settle_s
     return out.assign(
         trial=spec.name,
         variant=spec.variant,

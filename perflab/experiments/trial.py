@@ -27,7 +27,7 @@ QUIET_S = 0.2
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a load run that is judged on its own; the first `settle_s` of it are marked as warm-up."""
+    """A stretch of a load run that is judged on its own; at least the first `settle_s` of it are warm-up."""
 
     scenario: str
     start_s: float
@@ -72,6 +72,7 @@ class TrialFacts:
     run_delay_share: float  # of the system: time runnable but not running / (running + runnable)
     notes: dict[str, Any]  # what the load file wants known, such as where its speech is from
     pressure_before: float  # share of a moment before the trial in which somebody waited for a CPU
+    settled_s: tuple[float, ...] = ()  # by segment: its warm-up as found, never shorter than declared; () = as declared
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ class Trial:
     def spec(self) -> TrialSpec:
         """What the trial did."""
         return self.facts.spec
+
+    def settle_s(self, segment: Segment) -> float:
+        """Return after how many seconds of a segment of this trial its judged part begins."""
+        found = dict(zip(self.spec.segments, self.facts.settled_s, strict=False))
+        return found.get(segment, segment.settle_s)
 
     def system_cpu_s(self) -> float:
         """Return the CPU seconds of all processes with role "system"."""
@@ -213,7 +219,8 @@ def read_trial(study: Study, name: str) -> Trial:
     path = facts_path(study, name)
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        facts = TrialFacts(**{**body, "spec": _spec(body["spec"])})
+        settled = tuple(body.get("settled_s", ()))
+        facts = TrialFacts(**{**body, "spec": _spec(body["spec"]), "settled_s": settled})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunCorrupt(
             f"Trial {name} cannot be read ({type(error).__name__}: {error})", "", f"Delete {path} to measure it again"

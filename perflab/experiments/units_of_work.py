@@ -30,16 +30,16 @@ class Window:
 
 
 def window(trial: Trial, scenario: str = "") -> Window:
-    """Return the judged stretch of a trial: one scenario's segments without their settling time, or all of them."""
+    """Return the judged stretch of a trial: one scenario's segments without their warm-up, or all of them."""
     chosen = [s for s in trial.spec.segments if not scenario or s.scenario == scenario]
     go = trial.facts.go_ns
     return Window(
-        go + int(min(s.start_s + s.settle_s for s in chosen) * NS), go + int(max(s.end_s for s in chosen) * NS)
+        go + int(min(s.start_s + trial.settle_s(s) for s in chosen) * NS), go + int(max(s.end_s for s in chosen) * NS)
     )
 
 
 def judged_rows(trial: Trial, kind: str, scenario: str = "", tag: str = "", name: str = "") -> pd.DataFrame:
-    """Return the rows of one kind that count: intended inside the segment after its settling time."""
+    """Return the rows of one kind that count: intended inside the segment after its warm-up."""
     units = trial.units
     keep = (units["kind"] == kind) & ~units["warmup"]
     for column, wanted in (("scenario", scenario), ("tag", tag), ("name", name)):

@@ -1,7 +1,5 @@
 """A trial's rows as an interval log: each judged unit once, in the second of its intended start."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +7,7 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 from perflab.experiments.interval_log import interval_log
-from perflab.experiments.trial import NS, Segment
+from perflab.experiments.trial import NS, Segment, Trial, TrialFacts, TrialSpec
 
 GO = 50 * NS
 
@@ -20,8 +18,8 @@ def trial_of(intended_s, response_ns, outcome, settle_s=1.0):
         "kind": "request", "name": "get", "tag": "", "scenario": "load", "outcome": outcome, "first_ns": 0,
         "warmup": np.array(intended_s) < settle_s, "intended_ns": intended, "end_ns": intended + response_ns,
     })  # fmt: skip
-    spec = SimpleNamespace(variant="baseline", segments=(Segment("load", 0.0, 4.0, 5, settle_s),))
-    return SimpleNamespace(spec=spec, facts=SimpleNamespace(go_ns=GO), units=units)
+    spec = TrialSpec("t", "baseline", (), 4.0, (Segment("load", 0.0, 4.0, 5, settle_s),))
+    return Trial(TrialFacts(spec, GO, 0, {}, {}, False, 0.0, {}, 0.0), units, pd.DataFrame(), pd.DataFrame())
 
 
 def test_each_judged_unit_is_in_the_second_of_its_intended_start(tmp_path):

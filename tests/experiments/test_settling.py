@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from perflab.experiments.collect_trial import labelled
 from perflab.experiments.settling import settled_check, settling_caveats, settling_of
 from perflab.experiments.trial import NS, Segment, Trial, TrialFacts, TrialSpec
+from perflab.experiments.units_of_work import judged_rows, window
 
 
 def trial(shape, n=200, length_s=40.0, settle_s=5.0, outcome="ok"):
@@ -54,3 +58,38 @@ def test_too_few_units_say_nothing():
 
 def test_a_stretch_without_a_declared_settling_time_is_not_judged():
     assert settling_of(trial(lambda x: 1.0, settle_s=0.0), "level-5", "request") is None
+
+
+def collected(made):
+    """The trial as `collect` would leave it: its rows labelled, warm-up marked as found."""
+    units, settled = labelled(made.units, made.spec, made.facts.go_ns, "request")
+    return Trial(replace(made.facts, settled_s=settled), units, made.resources, made.lateness)
+
+
+def test_found_warm_up_is_marked_in_the_rows_and_left_out_of_the_window():
+    made = collected(trial(lambda x: 2.0 if x < 0.25 else 1.0))
+    found = settling_of(made, "level-5", "request")
+    assert made.units["warmup"].sum() == pytest.approx(50, abs=3) and len(made.units) == 200
+    assert found.longer and not found.outlasts and found.marked_s == found.found_s
+    assert len(judged_rows(made, "request", "level-5")) == 200 - made.units["warmup"].sum()
+    assert (window(made, "level-5").start_ns - made.facts.go_ns) / NS == pytest.approx(found.found_s)
+    assert settling_caveats([found]) == (
+        f"warm-up lasted longer than the 5.0 s declared and is left out: level-5 {found.found_s:.1f} s",
+    )
+
+
+@pytest.mark.parametrize("shape", [lambda x: 1.0, lambda x: 2.0 if x < 0.05 else 1.0, lambda x: 1 + int(5 * x)])
+def test_no_less_than_declared_is_marked_and_no_more_where_nothing_settles(shape):
+    made = collected(trial(shape))
+    assert made.facts.settled_s == (5.0,) and made.units["warmup"].sum() == 25
+    assert not settling_of(made, "level-5", "request").longer
+
+
+def test_a_stretch_without_a_declared_settling_time_stays_whole():
+    made = collected(trial(lambda x: 2.0 if x < 0.25 else 1.0, settle_s=0.0))
+    assert made.facts.settled_s == (0.0,) and not made.units["warmup"].any()
+
+
+def test_trials_of_before_are_read_as_declared():
+    made = trial(lambda x: 1.0)
+    assert made.facts.settled_s == () and made.settle_s(made.spec.segments[0]) == 5.0

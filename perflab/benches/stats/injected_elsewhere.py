@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from perflab.experiments.blocks import BlockResult
-from perflab.experiments.self_calibration import NULL, PAIRS, PLANTED, SelfCalibration, judge
+from perflab.experiments.self_calibration import PAIRS, PLANTED, SelfCalibration, judge
 from perflab.experiments.study import Study, create_run
 from perflab.instrument.noise import Canary, NoiseReading
 from perflab.instrument.paired_times import PairedTimes
+from perflab.instrument.paired_timing import NULL
 
 COMPARISONS, REPEATS, SPREAD = 12, 500, 0.005
 QUIET = NoiseReading(0.01, 0.0, 0.0, 0.1, 0.0, 0.0, Canary(1.0, 1.0), Canary(1.0, 1.0))

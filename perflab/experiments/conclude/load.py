@@ -25,7 +25,7 @@ def level_row(level: Level) -> dict[str, Any]:
         }
     if level.settling:
         row |= {"settle_declared_s": level.settling.declared_s, "settled_after_s": level.settling.found_s}
-        row |= {"settled": level.settling.state}
+        row |= {"settled": level.settling.state, "judged_from_s": level.settling.marked_s}
     return row
 
 
