@@ -76,14 +76,19 @@ def capacity_statement(
 def core_cost(rungs: Sequence[Rung]) -> CoreCost | None:
     """Return the straight line of CPU over users with a 95 % interval of its slope; None with fewer than 3 levels."""
     usable = [rung for rung in rungs if math.isfinite(rung.cpu_cores)]
-    if len(usable) < 3:
+    if len({rung.users for rung in usable}) < 3:
         return None
-    from scipy.stats import linregress, t
+    from scipy.special import stdtrit
 
-    line = linregress(np.array([r.users for r in usable]), np.array([r.cpu_cores for r in usable]))
-    width = float(t.ppf(0.975, len(usable) - 2)) * float(line.stderr)
-    slope = float(line.slope)
-    return CoreCost(float(line.intercept), slope, slope - width, slope + width)
+    users, cores = np.array([r.users for r in usable], float), np.array([r.cpu_cores for r in usable])
+    apart = users - users.mean()
+    spread = float(apart @ apart)
+    slope = float(apart @ cores) / spread
+    intercept = float(cores.mean() - slope * users.mean())
+    left = cores - intercept - slope * users
+    error = math.sqrt(float(left @ left) / (len(usable) - 2) / spread)
+    width = float(stdtrit(len(usable) - 2, 0.975)) * error
+    return CoreCost(intercept, slope, slope - width, slope + width)
 
 
 def _sentence(low: float | None, high: float | None, limited: LimitedBy, knee: str) -> str:

@@ -92,7 +92,7 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def _upper_tail(ratio: FloatArray, df: FloatArray, prior_df: float) -> FloatArray:
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
-    tail: FloatArray = f.sf(ratio, np.maximum(df, 1.0), prior_df)
+    tail: FloatArray = fdtrc(np.maximum(df, 1.0), prior_df, ratio)
     return tail

@@ -25,10 +25,10 @@ def clopper_pearson(events: int, n: int, confidence: float = 0.95) -> Interval:
         edge = alpha ** (1.0 / n)
         low, high = (0.0, 1.0 - edge) if events == 0 else (edge, 1.0)
         return Interval(events / n, low, high, confidence, n, "Clopper-Pearson, one side")
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    low = float(beta.ppf(alpha / 2, events, n - events + 1))
-    high = float(beta.ppf(1.0 - alpha / 2, events + 1, n - events))
+    low = float(betaincinv(events, n - events + 1, alpha / 2))
+    high = float(betaincinv(events + 1, n - events, 1.0 - alpha / 2))
     return Interval(events / n, low, high, confidence, n, "Clopper-Pearson")
 
 
