@@ -35,7 +35,7 @@ class BatchFFT:
         self.groups = -(-sessions // LANES)
         self._shape = (2, self.groups, points, LANES)
         self._held = aligned_zeros(2 * points * LANES + APART)
-        self._twiddle, self._order = _twiddles(points), _order(points)
+        self._twiddle, self._order = twiddles(points), digit_order(points)
         self._transform = transform
 
     def planes(self) -> Planes:
@@ -70,7 +70,7 @@ class BatchFFT:
         return out
 
 
-def _twiddles(points: int) -> NDArray[np.float32]:
+def twiddles(points: int) -> NDArray[np.float32]:
     """Return for each pass of radix four and each p: cosine and sine of -2 pi k p / length, k = 1, 2, 3."""
     tables, length = [], points
     while length > 4:
@@ -80,7 +80,7 @@ def _twiddles(points: int) -> NDArray[np.float32]:
     return np.concatenate([*tables, np.zeros(6)]).astype(np.float32)
 
 
-def _order(points: int) -> NDArray[np.int64]:
+def digit_order(points: int) -> NDArray[np.int64]:
     """Return the frequency that lies at each place after the passes: the digits of the place in reverse."""
     order, length, step = np.zeros(points, dtype=np.int64), points, 1
     place = np.arange(points)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from perflab.audio.kernels import g711
+from perflab.audio.kernels.denoiser import Denoiser
 from perflab.audio.kernels.dtmf import DtmfDetector
+from perflab.audio.kernels.echo_canceller import EchoCanceller
 from perflab.audio.kernels.fft import BatchFFT
 from perflab.audio.kernels.gilbert import lost_packets
 from perflab.audio.kernels.jitter import simulate
@@ -59,6 +61,18 @@ def _fft() -> None:
     kernel.forward(kernel.planes(), kernel.planes())
 
 
+def _denoiser() -> None:
+    kernel = Denoiser(1)
+    pcm = np.zeros((1, kernel.frame), np.int16)
+    kernel.process(pcm, np.zeros_like(pcm))
+
+
+def _echo_canceller() -> None:
+    kernel = EchoCanceller(1)
+    pcm = np.zeros((1, kernel.frame), np.int16)
+    kernel.process(pcm, pcm, np.zeros_like(pcm))
+
+
 def _network() -> None:
     lost_packets(1, 10, 0.1, 2.0, seed=0)
     simulate(np.zeros((1, 10)))
@@ -70,6 +84,8 @@ STEPS: dict[str, Callable[[], object]] = {
     "level": _level,
     "mixer": _mixer,
     "FFT": _fft,
+    "denoiser": _denoiser,
+    "echo canceller": _echo_canceller,
     "DTMF": lambda: DtmfDetector(8_000, 160).keys(np.zeros((1, 160), np.int16)),
     "loss and jitter": _network,
 }

@@ -1,14 +1,13 @@
-"""The compiled half of the resampler: PCM to lanes, a tile of five outputs by two registers, lanes to PCM."""
+"""The compiled half of the resampler: a tile of five outputs by two registers of sessions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numba import njit
 
+from perflab.audio.kernels.compiled.groups import enter, leave
 from perflab.audio.kernels.compiled.simd import fma, load, splat, store, zero
-from perflab.audio.kernels.compiled.transposing import SIDE, to_lanes, to_pcm
 from perflab.audio.kernels.lanes import GROUP, LANES
 from perflab.audio.kernels.schedule import OUTPUTS
 
@@ -37,36 +36,6 @@ def _tile(work: Any, row: int, table: Any, entry: int, window: int, out: Any, at
         store(out, at, a)
         store(out, at + LANES, b)
         at += GROUP
-
-
-@njit(cache=True, nogil=True)
-def _enter(pcm: Any, first: int, count: int, active: Any, samples: int, work: Any, begin: int) -> None:
-    """Write the PCM of `count` sessions from `first` on into the lanes of `work` from row `begin` on."""
-    for side in range(0, GROUP, SIDE):
-        whole = side + SIDE <= count and active[first + side : first + side + SIDE].all()
-        full = samples // SIDE * SIDE if whole else 0
-        for t in range(0, full, SIDE):
-            to_lanes(pcm, (first + side) * samples + t, samples, work, (begin + t) * GROUP + side, GROUP)
-        for lane in range(side, side + SIDE):
-            heard = lane < count and active[first + min(lane, count - 1)]
-            for t in range(full, samples):
-                value = np.float32(pcm[(first + lane) * samples + t]) if heard else np.float32(0)
-                work[(begin + t) * GROUP + lane] = value
-
-
-@njit(cache=True, nogil=True)
-def _leave(filtered: Any, first: int, count: int, active: Any, samples: int, pcm: Any) -> None:
-    """Write the lanes of `filtered` as PCM of `count` sessions from `first` on; those not active get zeros."""
-    for side in range(0, count, SIDE):
-        whole = side + SIDE <= count and active[first + side : first + side + SIDE].all()
-        full = samples // SIDE * SIDE if whole else 0
-        for t in range(0, full, SIDE):
-            to_pcm(filtered, t * GROUP + side, GROUP, pcm, (first + side) * samples + t, samples)
-        for lane in range(side, min(side + SIDE, count)):
-            for t in range(full, samples):
-                value = filtered[t * GROUP + lane] if active[first + lane] else np.float32(0)
-                bounded = min(max(value, np.float32(-32768)), np.float32(32767))
-                pcm[(first + lane) * samples + t] = np.int16(np.rint(bounded))
 
 
 @njit(cache=True, nogil=True)
@@ -108,9 +77,9 @@ def filter_groups(
         count = min(GROUP, sessions - first)
         if active[first : first + count].any():
             _copy(history[group], 0, work, history.shape[1])
-            _enter(pcm, first, count, active, samples_in, work, kept)
+            enter(pcm, first, count, active, samples_in, work, kept)
             for block in range(blocks.size):
                 _tile(work, starts[block], table, blocks[block] * window * OUTPUTS, window, filtered,
                       block * OUTPUTS * GROUP)  # fmt: skip
             _keep(history[group], work, samples_in, first, count, active)
-        _leave(filtered, first, count, active, samples_out, out)
+        leave(filtered, first, count, active, samples_out, out)
