@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
+PESQ   := .venv/.pesq
 SYSTEM ?= data/systems/voice_gateway.toml
 EFFORT ?= quick
 SPIKE  ?=
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup spike test lab lint lock clean
+.PHONY: help setup spike test pesq lab lint lock clean
 
 help:                ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,7 +18,7 @@ setup: $(READY)      ## make the virtual environment .venv (uv where it can be u
 spike: $(READY)      ## study the built-in system, or SYSTEM=FILE.toml; EFFORT=full for the stated durations
 	@$(BIN)/perflab spike --system $(SYSTEM) --effort $(EFFORT) $(SPIKE)
 
-test: $(READY)       ## run every check: style, types, import arrows, tests, a reduced end-to-end run
+test: $(READY) $(PESQ) ## run every check: style, types, import arrows, tests, a reduced end-to-end run
 	$(BIN)/ruff check perflab tests notebooks
 	$(BIN)/ruff format --check perflab tests
 	$(BIN)/mypy
@@ -26,6 +27,8 @@ test: $(READY)       ## run every check: style, types, import arrows, tests, a r
 
 lab: $(READY)        ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
+
+pesq: $(PESQ)        ## add PESQ, the quality metric that comes as source and needs a C compiler
 
 lint: $(READY)       ## format and lint in place
 	$(BIN)/ruff format perflab tests
@@ -47,6 +50,10 @@ $(READY): requirements.txt pyproject.toml
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -e . ; then echo "set up with uv"; \
 	else echo "uv cannot be used here; setting up with pip (about a minute)"; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e . ; fi
+	@touch $@
+
+# Not a part of the set-up: its build takes longer than all wheels together. Without a compiler its checks are skipped.
+$(PESQ): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pesq==0.0.4 2>/dev/null || \
 	  echo "PESQ is left out: it comes as source and needs a C compiler (Debian, Ubuntu: apt install build-essential)"
 	@touch $@
