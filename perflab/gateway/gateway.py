@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from perflab.gateway.audio.collector import AudioCollector
+from perflab.gateway.audio.media_plane import MediaPlane
 from perflab.gateway.codegen import CodeGenerator
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.frames import FrameCodec
@@ -37,6 +39,9 @@ class Gateway:
         self.codec: FrameCodec = implementation("frames", flags["frames"]).build()
         self.make_coalescer = implementation("coalesce", flags["coalesce"]).build
         self.make_reply = implementation("reply", flags["reply"]).build
+        self.media = MediaPlane(flags)
+        if self.media.plan.works:
+            self.metrics.registry.register(AudioCollector(self.media))
         self.prompts: Prompts = implementation("template", flags["template"]).build(settings.templates)
         self.store: Store = implementation("store", flags["store"]).build(
             settings.database, settings.durability, limits.pending_writes
@@ -52,7 +57,8 @@ class Gateway:
         self._http: HttpClient
 
     def open(self) -> None:
-        """Create the tables and the clients; runs inside the event loop."""
+        """Create the tables and the clients, and compile what is to be compiled; runs inside the event loop."""
+        self.media.warm_up()
         flags, limits = self.settings.flags, self.settings.limits
         self.store.open()
         self.upstream = implementation("upstream", flags["upstream"]).build(self.settings)

@@ -51,6 +51,7 @@ class VoiceClient:
 
     socket: ClientConnection
     codec: str = "json64"
+    frame_bytes: int = FRAME_BYTES
     seq: int = 0
     controls: list[dict[str, Any]] = field(default_factory=list)
 
@@ -75,13 +76,17 @@ class VoiceClient:
         assert frame.type is FrameType.CONTROL, frame
         return json.loads(frame.payload)
 
-    async def start(self, session: int, user: str = "Ada", template: str = "assistant") -> None:
-        await self.control(op="start", session=session, template=template, user=user)
-        assert await self.receive_control() == {"op": "ready", "session": session}
+    async def start(self, session: int, user: str = "Ada", template: str = "assistant", **more: Any) -> dict[str, Any]:
+        """Start and return what the answer says beyond that the session is ready."""
+        await self.control(op="start", session=session, template=template, user=user, **more)
+        ready: dict[str, Any] = await self.receive_control()
+        assert (ready.pop("op"), ready.pop("session")) == ("ready", session)
+        assert bool(ready) == bool(more)
+        return ready
 
     async def speak(self, turn: int, pcm: bytes, pace_s: float = 0.002) -> None:
         """Send an utterance; its last frame carries END_OF_SPEECH."""
-        frames = [pcm[i : i + FRAME_BYTES] for i in range(0, len(pcm), FRAME_BYTES)]
+        frames = [pcm[i : i + self.frame_bytes] for i in range(0, len(pcm), self.frame_bytes)]
         for number, payload in enumerate(frames):
             last = number == len(frames) - 1
             await self.send(FrameType.AUDIO, turn, payload, Flag.END_OF_SPEECH if last else Flag.NONE)
@@ -90,7 +95,7 @@ class VoiceClient:
     async def stay_silent(self, turn: int, pace_s: float = 0.01) -> None:
         """Keep the microphone open until cancelled."""
         while True:
-            await self.send(FrameType.AUDIO, turn, SILENCE)
+            await self.send(FrameType.AUDIO, turn, bytes(self.frame_bytes))
             await asyncio.sleep(pace_s)
 
     async def listen(self, turn: int) -> Answer:

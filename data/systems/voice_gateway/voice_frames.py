@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from voice_audio import FRAME_BYTES
+
 from perflab.load.websocket import BINARY, TEXT, Message, encode_frame, frame_head
 from perflab.wire.frame import (
     HEADER,
@@ -25,7 +27,6 @@ from perflab.wire.frame import (
     encode_json64,
 )
 
-FRAME_BYTES = 640
 AUDIO = int(FrameType.AUDIO)
 START = {"op": "start", "template": "assistant"}
 
@@ -40,6 +41,8 @@ class Clip:
 
 class Form(Protocol):
     """One form of the protocol, as the system's flag `frames` names it."""
+
+    silence: bytes  # a prepared frame of silence
 
     def prepare(self, pcm: bytes) -> bytes:
         """Return what of a frame depends on its audio alone."""
@@ -57,7 +60,9 @@ class Form(Protocol):
 class BinaryForm:
     """12-byte header and PCM in binary messages."""
 
-    _head = frame_head(BINARY, HEADER.size + FRAME_BYTES)
+    def __init__(self, silence: bytes = bytes(FRAME_BYTES)) -> None:
+        self.silence, self._usual = silence, len(silence)
+        self._head = frame_head(BINARY, HEADER.size + self._usual)
 
     def prepare(self, pcm: bytes) -> bytes:
         """Return the PCM as it is."""
@@ -65,7 +70,9 @@ class BinaryForm:
 
     def audio(self, turn: int, seq: int, t_ms: int, flags: int, prepared: bytes) -> bytes:
         """Return the wire bytes of an AUDIO frame."""
-        return self._head + HEADER.pack(AUDIO, flags, turn, seq, t_ms) + prepared
+        size = len(prepared)
+        head = self._head if size == self._usual else frame_head(BINARY, HEADER.size + size)
+        return head + HEADER.pack(AUDIO, flags, turn, seq, t_ms) + prepared
 
     def control(self, body: dict[str, object]) -> bytes:
         """Return the wire bytes of a CONTROL frame."""
@@ -80,6 +87,9 @@ class BinaryForm:
 
 class Json64Form:
     """JSON with base64 in text messages."""
+
+    def __init__(self, silence: bytes = bytes(FRAME_BYTES)) -> None:
+        self.silence = self.prepare(silence)
 
     def prepare(self, pcm: bytes) -> bytes:
         """Return the PCM as base64."""
@@ -107,15 +117,15 @@ class Json64Form:
 FORMS: dict[str, type[BinaryForm] | type[Json64Form]] = {"binary": BinaryForm, "json64": Json64Form}
 
 
-def form_named(name: str) -> Form:
-    """Return the form of that name; raises ValueError listing those that exist."""
+def form_named(name: str, silence: bytes = bytes(FRAME_BYTES)) -> Form:
+    """Return the form of that name for a microphone with this silence; raises ValueError listing those that exist."""
     if name not in FORMS:
         raise ValueError(f"frames = {name!r}: must be one of {', '.join(FORMS)}")
-    return FORMS[name]()
+    return FORMS[name](silence)
 
 
 def clips(form: Form, named_frames: Sequence[tuple[str, list[bytes]]]) -> list[Clip]:
-    """Return phrases, given as (name, 640-byte frames), prepared for a form."""
+    """Return phrases, given as (name, the microphone's frames), prepared for a form."""
     return [Clip(name, tuple(form.prepare(pcm) for pcm in frames)) for name, frames in named_frames]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gevent.event import Event
-from voice_frames import FRAME_BYTES, Clip, Form
+from voice_frames import Clip, Form
 
 from perflab.load.generator import Generator
 from perflab.load.stream import FrameStream
@@ -56,7 +56,7 @@ class VoiceSession(FrameStream):
         self, generator: Generator, socket: WebSocket, start_ns: int, form: Form, habits: Habits, number: int
     ) -> None:  # fmt: skip
         self._form, self._habits, self._number = form, habits, number
-        self._silence = form.prepare(bytes(FRAME_BYTES))
+        self._silence = form.silence
         self.done = Event()
         self.open: dict[int, Turn] = {}
         self.turn, self.error, self.left = 0, "", False  # left: it went of its own accord

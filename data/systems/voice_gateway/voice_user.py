@@ -6,6 +6,7 @@ import time
 from functools import cache
 
 import gevent
+from voice_audio import Microphone, microphone
 from voice_frames import Clip, Form, clips, form_named
 from voice_session import FRAME_NS, Habits, VoiceSession
 
@@ -16,6 +17,7 @@ from perflab.load.measured import MeasuredUser
 from perflab.load.slots import NS, Slot
 from perflab.load.unit_rows import Unit
 from perflab.load.websocket import HandshakeRefused, WebSocket, WebSocketError
+from perflab.wire.audio_format import DEFAULT
 from perflab.wire.frame import FrameError, FrameType
 
 FIRST_WORD_NS = 500_000_000  # after the slot's start, so that it does not depend on how long connecting takes
@@ -36,9 +38,16 @@ def speech() -> tuple[Form, list[Clip]]:
     generator = current()
     generator.notes["speech"] = corpus.source
     generator.notes["speech_is_real"] = corpus.real
-    form = form_named(generator.plan.flags.get("frames", "json64"))
+    said_by = mouthpiece()
+    form = form_named(generator.plan.flags.get("frames", "json64"), said_by.silence)
     longest = generator.plan.options.get("phrase_max_s", 2.5)
-    return form, clips(form, [(phrase.name, phrase.frames) for phrase in phrases(corpus, max_s=longest)])
+    named = [(phrase.name, said_by.frames(phrase.frames)) for phrase in phrases(corpus, max_s=longest)]
+    return form, clips(form, named)
+
+
+def mouthpiece() -> Microphone:
+    """Return the microphone that the variant's flags ask for."""
+    return microphone(current().plan.flags.get("client_audio", "pcm16k"))
 
 
 class VoiceUser(MeasuredUser):
@@ -106,6 +115,9 @@ class VoiceUser(MeasuredUser):
             socket = WebSocket.connect(self.generator.plan.endpoints["voice"], CONNECT_TIMEOUT_S)
             try:
                 start = {"op": "start", "session": number, "template": "assistant", "user": f"user {number}"}
+                audio = mouthpiece().form
+                if audio != DEFAULT:
+                    start["audio"] = audio.asked()
                 socket.try_send(form.control(start))
                 message = socket.receive()
                 frame = form.read(message) if message else None

@@ -55,6 +55,11 @@ class Handlers:
             raise HTTPException(404, f"no session {session}")
         return row
 
+    async def get_audio(self, session: int) -> dict[str, Any]:
+        """Return what was found in a session's audio: null while it is not open, or its audio passes untouched."""
+        await self.get_session(session)
+        return {"session": session, "heard": self._gateway.media.of_session(session)}
+
     async def list_history(
         self, session: int, before: Annotated[int, Query(ge=0)] = LAST_ID, limit: Limit = 20
     ) -> list[HistoryRow]:

@@ -23,6 +23,7 @@ class Operation:
 OPERATIONS = (
     Operation("create_session", "POST", "/api/sessions", "simple", 201),
     Operation("get_session", "GET", "/api/sessions/{session}", "simple"),
+    Operation("get_audio", "GET", "/api/sessions/{session}/audio", "simple"),
     Operation("list_history", "GET", "/api/sessions/{session}/history", "simple"),
     Operation("list_code", "GET", "/api/sessions/{session}/code", "simple"),
     Operation("summarise_session", "POST", "/api/sessions/{session}/summary", "complex", 201),

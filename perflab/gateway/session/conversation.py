@@ -6,11 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from perflab.gateway.audio.silence_gate import SilenceGate
+from perflab.gateway.flags.pipeline import AudioLane
 from perflab.gateway.flags.server import ClientLink
 from perflab.gateway.flags.upstream import LiveRefused, LiveSetup, ToolCall
 from perflab.gateway.session.line import LiveLine, Speech
 from perflab.gateway.session.tools import ToolRunner
 from perflab.gateway.session.turn import Turn, TurnBook
+from perflab.wire.audio_format import AudioFormat
 from perflab.wire.frame import Flag, Frame, FrameType
 from perflab.wire.marks import Mark
 
@@ -28,11 +31,13 @@ class Conversation:
     """The turns of one session; Live speaks to it as a `LiveSink`."""
 
     def __init__(
-        self, gateway: Gateway, number: int, client: ClientLink, instruction: str, fail: Callable[[str], None]
-    ) -> None:
+        self, gateway: Gateway, number: int, client: ClientLink, instruction: str, form: AudioFormat,
+        fail: Callable[[str], None],
+    ) -> None:  # fmt: skip
         limits = gateway.settings.limits
         setup = LiveSetup(gateway.settings.model, instruction)
-        self._gateway, self._number, self._client, self._fail = gateway, number, client, fail
+        self._gateway, self._number, self._client = gateway, number, client
+        self._form, self.fail = form, fail
         self._line = LiveLine(
             gateway.upstream, setup, self, gateway.make_coalescer(), limits.unanswered_bytes, gateway.settings.resume
         )
@@ -40,23 +45,33 @@ class Conversation:
         self._reply = gateway.make_reply(self._send, limits.held_bytes)
         self._tools = ToolRunner(number, gateway.generator, self._line.send_tool_response)
         self._chores = gateway.chores
+        self._gate = SilenceGate(self._line) if gateway.media.plan.suppress else None
+        self._send_up = self._gate.send_audio if self._gate else self._line.send_audio
+        self._lane: AudioLane | None = None  # None: audio passes as it is
+        self.hear: Callable[[Frame, int], Awaitable[None] | None] = self.speech
+        self._say: Callable[[Turn, bytes], None] = self.reply_audio
         self._cut_off = False  # a reply was interrupted; Live will still send its turnComplete
         self._closing = False
 
     async def open(self) -> None:
-        """Connect to Live; raises LiveRefused."""
+        """Connect to Live, then take a place among the sessions whose audio is worked on; raises LiveRefused."""
         await self._line.open()
+        self._lane = self._gateway.media.join(self._number, self._form, self, self._gate, self._gateway.spawn)
+        if self._lane is not None:
+            self.hear, self._say = self._lane.hear, self._lane.say
 
     async def close(self) -> None:
         """Stop the tools and leave Live."""
         self._closing = True
         self._tools.cancel_all()
+        if self._lane is not None:
+            self._gateway.media.leave(self._number, self._lane)
         await self._line.close()
 
     # --- from the client
 
     def speech(self, frame: Frame, received_ns: int) -> Awaitable[None] | None:
-        """Pass a frame of audio on: None when it is with the socket, else something to await."""
+        """Pass a frame at Live's rate on: None when it is with the socket, else something to await."""
         turn = self._book.current
         if turn is None or turn.id != frame.turn:
             turn = self._book.begin(frame.turn, received_ns)
@@ -65,13 +80,20 @@ class Conversation:
         for chore in self._chores:
             chore(frame.payload)
         if frame.flags is NO_FLAGS or not frame.flags & Flag.END_OF_SPEECH:
-            return self._line.send_audio(frame.payload)
-        pending = self._line.send_audio(frame.payload, last=True)
+            return self._send_up(frame.payload)
+        pending = self._send_up(frame.payload, last=True)
         self._book.speech_ended(turn, received_ns)
         if pending is not None:
             return _stamp_when_sent(turn, pending)
         turn.mark(Mark.UP_TX_LAST)
         return None
+
+    def voice_ended(self, turn_id: int, received_ns: int, sent_ns: int) -> None:
+        """The end of speech was found: it stands in for the hint of a client that gives none."""
+        turn = self._book.current
+        if turn is not None and turn.id == turn_id and not turn.outcome and not turn.marks[Mark.RX_LAST]:
+            self._book.speech_ended(turn, received_ns)
+            turn.mark(Mark.UP_TX_LAST, sent_ns)
 
     # --- from Live
 
@@ -81,7 +103,11 @@ class Conversation:
         if turn is not None:
             turn.mark(Mark.UP_RX_FIRST, received_ns)
             turn.reply_bytes += len(pcm)
-            self._reply.piece(turn, FrameType.AUDIO, pcm)
+            self._say(turn, pcm)
+
+    def reply_audio(self, turn: Turn, audio: bytes) -> None:
+        """Pass a piece of reply in the client's form on."""
+        self._reply.piece(turn, FrameType.AUDIO, audio)
 
     def live_text(self, text: str) -> None:
         """Pass a piece of the reply's transcript on."""
@@ -103,7 +129,7 @@ class Conversation:
             return
         self._cut_off = True
         self._tools.cancel_all()
-        self._reply.drop()
+        self._drop_reply()
         self._client.drop(turn)
         self._send(turn, FrameType.TEXT, b"", INTERRUPTED)
         self._turn_over(turn)
@@ -117,6 +143,8 @@ class Conversation:
         turn = self._book.replying = self._book.replying or self._book.waiting
         if turn is None:
             return
+        if self._lane is not None:
+            self._lane.finish(turn)
         self._reply.complete()
         self._book.end("ok")
         self._turn_over(turn)
@@ -151,7 +179,7 @@ class Conversation:
             return
         self._line.lost()
         if not self._line.can_renew:
-            self._fail(f"the connection to Live is lost ({code} {reason})".rstrip())
+            self.fail(f"the connection to Live is lost ({code} {reason})".rstrip())
             return
         log.warning("session %d: Live connection lost (%d %s); resuming", self._number, code, reason)
         self._start_over()
@@ -177,6 +205,11 @@ class Conversation:
             if turn is self._book.current:
                 self._line.answered()
         self._client.reply(turn, kind, payload, flags)
+
+    def _drop_reply(self) -> None:
+        if self._lane is not None:
+            self._lane.hush()
+        self._reply.drop()
 
     async def _store_then_end(self, turn: Turn) -> None:
         """The last frame is the acknowledgement that the turn is stored, as far as the store promises."""
@@ -219,7 +252,7 @@ class Conversation:
             self.live_interrupted()
             self._cut_off = False  # the new connection knows nothing of that reply
         elif turn is not None:
-            self._reply.drop()
+            self._drop_reply()
             self._book.replying = None
             turn.forget_reply()
 
@@ -229,7 +262,7 @@ class Conversation:
             self._gateway.metrics.renewals.inc()
         except LiveRefused as refused:
             if not self._closing:
-                self._fail(f"the connection to Live cannot be resumed: {refused}")
+                self.fail(f"the connection to Live cannot be resumed: {refused}")
 
 
 async def _stamp_when_sent(turn: Turn, pending: Awaitable[None]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from perflab.gateway.flags.coalesce import Coalescer
 from perflab.gateway.flags.upstream import LiveLink, LiveRefused, LiveSetup, LiveSink, ToolCall, Upstream
+from perflab.gateway.session.in_order import in_order
 from perflab.gateway.settings import Resume
 
 log = logging.getLogger("perflab.gateway.live")
@@ -67,6 +68,13 @@ class LiveLine:
             return None
         message = self._coalescer.push(pcm, last)
         return self._link.send_audio(message) if message is not None else None
+
+    def pause_audio(self) -> Awaitable[None] | None:
+        """Send what is gathered, then tell Live that no audio comes for a while."""
+        if self._link is None:
+            return None
+        held = self._coalescer.drain()
+        return in_order([self._link.send_audio(held) if held else None, self._link.send_audio_end()])
 
     async def send_tool_response(self, call: ToolCall, response: dict[str, Any]) -> None:
         """Answer a tool call, once there is a connection."""

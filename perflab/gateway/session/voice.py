@@ -14,6 +14,7 @@ from perflab.gateway.flags.upstream import LiveRefused
 from perflab.gateway.gateway import Gateway
 from perflab.gateway.session.conversation import Conversation
 from perflab.gateway.session.turn import Turn
+from perflab.wire.audio_format import DEFAULT, AudioFormat
 from perflab.wire.frame import Frame, FrameError, FrameType
 from perflab.wire.marks import now_ns
 
@@ -86,7 +87,7 @@ class VoiceSession:
             raise FrameError("audio before the session is ready")
         if len(frame.payload) % 2 or not frame.payload:
             raise FrameError(f"audio of {len(frame.payload)} bytes; must be whole 16-bit samples")
-        return self._conversation.speech(frame, received_ns)
+        return self._conversation.hear(frame, received_ns)
 
     def _control(self, frame: Frame) -> None:
         if frame.type is not FrameType.CONTROL:
@@ -94,14 +95,15 @@ class VoiceSession:
         body = json.loads(frame.payload)
         operation = body.get("op") if isinstance(body, dict) else None
         if operation == "start" and self._starting is None:
-            self._starting = self._gateway.spawn(self._start(*_start_values(body)))
+            form = self._gateway.media.plan.agreed(body.get("audio"))
+            self._starting = self._gateway.spawn(self._start(*_start_values(body), form))
         elif operation == "cancel":
             self._client.control({"op": "bye"})
             self._end(NORMAL, "bye")
         else:
             raise FrameError(f"control operation {str(operation)[:40]!r} is not expected here")
 
-    async def _start(self, number: int, template: str, user: str) -> None:
+    async def _start(self, number: int, template: str, user: str, form: AudioFormat) -> None:
         self._number = number
         state = self._gateway.state
         try:
@@ -109,7 +111,7 @@ class VoiceSession:
             values = {"session": number, "user": user, "history": history[::-1]}
             instruction = self._gateway.prompts.render(template, values)
             await state.open_session(number, user, template)
-            conversation = Conversation(self._gateway, number, self._client, instruction, self.fail)
+            conversation = Conversation(self._gateway, number, self._client, instruction, form, self.fail)
             await conversation.open()
         except (UnknownTemplate, LiveRefused) as error:
             self.fail(str(error))
@@ -120,7 +122,8 @@ class VoiceSession:
             return
         self._conversation = conversation
         log.info("session %d started for %s with template %s", number, user, template)
-        self._client.control({"op": "ready", "session": number})
+        agreed = {} if form == DEFAULT else {"audio": {**form.asked(), "rate_down": form.rate_down}}
+        self._client.control({"op": "ready", "session": number, **agreed})
 
     def _check_started(self) -> None:
         if self._starting is None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections import deque
-from collections.abc import Awaitable
 from typing import Any
 
 import uvicorn
@@ -20,13 +18,13 @@ from perflab.gateway.flags.server import Sockets
 from perflab.gateway.flags.server._uvicorn import GRACE_S, serve_until
 from perflab.gateway.gateway import Gateway
 from perflab.gateway.session.encoder import ReplyEncoder
+from perflab.gateway.session.in_order import InOrder
 from perflab.gateway.session.turn import Turn
 from perflab.gateway.session.voice import ERROR, VoiceSession
 from perflab.wire.frame import Flag, FrameType
 
 new_event_loop = uvloop.new_event_loop
 TEXT, BINARY, CLOSE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CLOSE
-PENDING_FRAMES = 500  # frames that may wait for an upstream client that has to be awaited: 10 s
 
 
 class VoiceListener(WSListener):
@@ -38,16 +36,16 @@ class VoiceListener(WSListener):
         self._encoder = ReplyEncoder(gateway.codec)
         self._kind = BINARY if gateway.codec.binary else TEXT
         self._limit = gateway.settings.limits.held_bytes
-        self._pending: deque[Awaitable[None]] = deque()
-        self._pump: asyncio.Task[None] | None = None
         self._paused = False
         self._transport: WSTransport
         self._session: VoiceSession
+        self._sends: InOrder
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """A client is there."""
         self._transport = transport
         self._session = VoiceSession(self._gateway, self)
+        self._sends = InOrder(self._gateway.spawn, self._session.fail)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Pass a message to the session."""
@@ -55,7 +53,7 @@ class VoiceListener(WSListener):
         if kind is self._kind:
             pending = self._session.receive(frame.get_payload_as_bytes())
             if pending is not None:
-                self._await_in_order(pending)
+                self._sends.add(pending)
         elif kind is CLOSE:
             transport.send_close(frame.get_close_code())
             transport.disconnect()
@@ -96,17 +94,6 @@ class VoiceListener(WSListener):
         self._transport.send(self._kind, message.encode("utf-8") if isinstance(message, str) else message)
         if self._paused and self._transport.underlying_transport.get_write_buffer_size() > self._limit:
             self.close(ERROR, "the client reads too slowly")
-
-    def _await_in_order(self, pending: Awaitable[None]) -> None:
-        self._pending.append(pending)
-        if len(self._pending) > PENDING_FRAMES:
-            self._session.fail("audio comes faster than Live takes it")
-        if self._pump is None or self._pump.done():
-            self._pump = self._gateway.spawn(self._run_pending())
-
-    async def _run_pending(self) -> None:
-        while self._pending:
-            await self._pending.popleft()
 
 
 async def serve(gateway: Gateway, sockets: Sockets, stop: asyncio.Event) -> None:

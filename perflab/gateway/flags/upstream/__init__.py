@@ -84,6 +84,9 @@ class LiveLink(Protocol):
     def send_audio(self, pcm: bytes) -> Awaitable[None] | None:
         """Hand 16 kHz PCM to the socket: None when that is done, else something to await. Never raises on loss."""
 
+    def send_audio_end(self) -> Awaitable[None] | None:
+        """Tell Live that no audio comes for a while, as its protocol asks of a microphone that is off."""
+
     async def send_tool_response(self, call: ToolCall, response: dict[str, Any]) -> None:
         """Answer a tool call; on a lost connection nothing happens."""
 

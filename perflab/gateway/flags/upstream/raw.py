@@ -35,6 +35,7 @@ SERVICE_URL = "https://generativelanguage.googleapis.com"
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 AUDIO_HEAD = b'{"realtimeInput":{"audio":{"mimeType":"' + AUDIO_MIME.encode() + b'","data":"'
 AUDIO_TAIL = b'"}}}'
+AUDIO_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
 TEXT = WSMsgType.TEXT
 _decode = msgspec.json.Decoder(ServerMessage).decode
 _encode = msgspec.json.encode
@@ -74,6 +75,10 @@ class RawLink(WSListener):
             self._lost(1013, "Live does not read")
             return
         self._transport.send(TEXT, AUDIO_HEAD + b2a_base64(pcm, newline=False) + AUDIO_TAIL)
+
+    def send_audio_end(self) -> None:
+        """Say that the stream pauses."""
+        self._transport.send(TEXT, AUDIO_END)
 
     async def send_tool_response(self, call: ToolCall, response: dict[str, Any]) -> None:
         """Answer a tool call."""

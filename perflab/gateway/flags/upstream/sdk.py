@@ -49,6 +49,13 @@ class SdkLink:
         except ConnectionClosed as error:
             log.debug("audio not sent: %s", error)
 
+    async def send_audio_end(self) -> None:
+        """Say that the stream pauses."""
+        try:
+            await self._session.send_realtime_input(audio_stream_end=True)
+        except ConnectionClosed as error:
+            log.debug("end of audio not sent: %s", error)
+
     async def send_tool_response(self, call: ToolCall, response: dict[str, Any]) -> None:
         """Answer a tool call."""
         answer = types.FunctionResponse(id=call.id, name=call.name, response=response)

@@ -1,0 +1,149 @@
+"""The stages for a bank of sessions of one form: a call for each stage and tick, whoever is in the bank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from perflab.audio.kernels.level import level
+from perflab.audio.kernels.resampler import Resampler
+from perflab.gateway.audio.plan import AudioPlan, converts_down, converts_up
+from perflab.gateway.audio.rows import Rows
+from perflab.gateway.audio.stages import DOWN_BYTES, SPEECH_RMS, UP_SAMPLES, Measured
+from perflab.gateway.audio.ticks import TickCounts
+from perflab.gateway.audio.turn_end import EVENTS, TurnEnds
+from perflab.gateway.session.turn import Turn
+from perflab.wire.audio_format import FRAME_MS, LIVE_DOWN_HZ, LIVE_UP_HZ, AudioFormat
+from perflab.wire.frame import Frame
+from perflab.wire.marks import now_ns
+
+if TYPE_CHECKING:
+    from perflab.gateway.audio.batched import BatchedLane
+
+ROWS = 128  # sessions of a bank: a hundred in one call; more sessions make more banks, and no state ever moves
+
+
+class Waiting(NamedTuple):
+    """A frame of the client that waits in its row."""
+
+    lane: BatchedLane
+    frame: Frame
+    received_ns: int
+
+
+class Reply(NamedTuple):
+    """A frame of Live's that waits in its row."""
+
+    lane: BatchedLane
+    turn: Turn
+
+
+class UpBank:
+    """From the clients to Live: resampling, level, speech, end of turn."""
+
+    def __init__(self, plan: AudioPlan, form: AudioFormat, counts: TickCounts) -> None:
+        self.rows: Rows[Waiting] = Rows(ROWS, form.frame_up_bytes)
+        self._listens, self._counts = plan.listens, counts
+        self._rise = Resampler(form.rate_up, LIVE_UP_HZ, ROWS, frame_ms=FRAME_MS) if converts_up(form) else None
+        self._pcm = np.zeros((ROWS, UP_SAMPLES), np.int16) if self._rise else self.rows.pcm
+        self._found = np.zeros((ROWS, 2), np.float32)
+        self._ends = TurnEnds(ROWS)
+
+    def work(self) -> None:
+        """Work until no frame waits: once, unless a session has sent several since the last tick."""
+        while self.rows.waits:
+            voiced, events = self.compute()
+            self._pass_on(self.rows.taken(), voiced, events)
+
+    def compute(self) -> tuple[list[bool], list[int]]:
+        """Run the stages once over the rows that are filled; return for each row: voiced, event."""
+        active = self.rows.active
+        if self._rise is not None:
+            self._rise.process(self.rows.pcm, self._pcm, active)
+        if not self._listens:
+            return [False] * ROWS, [0] * ROWS
+        loud = level(self._pcm, self._found, active)[:, 0] > SPEECH_RMS
+        return loud.tolist(), self._ends.feed(loud, active).tolist()
+
+    def forget(self, row: int) -> None:
+        """A new session takes this row."""
+        self._ends.reset(row)
+        if self._rise is not None:
+            self._rise.reset(_only(row))
+
+    def _pass_on(self, done: dict[int, Waiting], voiced: list[bool], events: list[int]) -> None:
+        found, at = self._found.tolist(), now_ns()
+        waited = 0
+        for row, (lane, frame, received_ns) in done.items():
+            pcm = frame.payload if self._rise is None else self._pcm[row].tobytes()
+            rms, peak = found[row]
+            waited += at - received_ns
+            lane.passed(frame, received_ns, Measured(pcm, rms, peak, voiced[row]), EVENTS[events[row]], at)
+        self._counts.frames += len(done)
+        self._counts.waited_s += waited / 1e9
+
+
+class DownBank:
+    """From Live to the clients: resampling."""
+
+    def __init__(self, form: AudioFormat) -> None:
+        self.rows: Rows[Reply] = Rows(ROWS, DOWN_BYTES)
+        self._fall = Resampler(LIVE_DOWN_HZ, form.rate_down, ROWS, frame_ms=FRAME_MS)
+        self._out = np.zeros((ROWS, self._fall.frame_out), np.int16)
+
+    def work(self) -> None:
+        """Work until no frame waits."""
+        while self.rows.waits:
+            self.compute()
+            for row, (lane, turn) in self.rows.taken().items():
+                lane.replied(turn, self._out[row].tobytes())
+
+    def compute(self) -> None:
+        """Convert the rows that are filled."""
+        self._fall.process(self.rows.pcm, self._out, self.rows.active)
+
+    def forget(self, row: int) -> None:
+        """A new session, or a new reply, takes this row."""
+        self._fall.reset(_only(row))
+
+
+class Bank:
+    """Both ways of up to ROWS sessions of one form."""
+
+    def __init__(self, plan: AudioPlan, form: AudioFormat, counts: TickCounts) -> None:
+        self.up = UpBank(plan, form, counts)
+        self.down = DownBank(form) if converts_down(form) else None
+
+    def take(self) -> int:
+        """Return a row, as if nobody had been there."""
+        row = self.up.rows.take()
+        self.up.forget(row)
+        if self.down is not None:
+            self.down.rows.claim(row)
+            self.down.forget(row)
+        return row
+
+    def give_back(self, row: int) -> None:
+        """The session is gone."""
+        self.up.rows.give_back(row)
+        if self.down is not None:
+            self.down.rows.give_back(row)
+
+    def warm_up(self) -> None:
+        """Run every kernel once, on rows that nobody has: what the first session would else wait for."""
+        self.up.compute()
+        if self.down is not None:
+            self.down.compute()
+
+    def work(self) -> None:
+        """Do all that waits, both ways."""
+        self.up.work()
+        if self.down is not None:
+            self.down.work()
+
+
+def _only(row: int) -> np.ndarray:
+    mask = np.zeros(ROWS, np.bool_)
+    mask[row] = True
+    return mask
