@@ -54,7 +54,7 @@ def speech_folder(cache: Path, offline: bool) -> Path:
     if offline:
         raise SpeechUnavailable(f"offline, and {folder} does not hold the recordings")
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / ".lock"):
+    with single_fetch(cache / ".lock"):
         if not _intact(folder):
             _fetch(cache, folder)
     return folder
@@ -71,28 +71,33 @@ def _intact(folder: Path) -> bool:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def single_fetch(path: Path) -> Iterator[None]:
     """Let one process fetch while others wait for what it brings."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _fetch(cache: Path, folder: Path) -> None:
-    failed = cache / ".unavailable"
+@contextmanager
+def remembering(failed: Path) -> Iterator[None]:
+    """Note in the file `failed` that fetching failed, and refuse to try again for an hour."""
     if failed.exists() and time.time() - failed.stat().st_mtime < RETRY_AFTER_S:
         raise SpeechUnavailable(f"fetching failed less than an hour ago; delete {failed} to try again at once")
-    print("Fetching recorded speech once (pocketsphinx source, 33 MB, about 10 s) ...", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as work:
-        try:
-            archive = _download(Path(work))
-            unpacked = Path(work) / "unpacked"
-            _unpack(archive, unpacked)
-            if not _intact(unpacked):
-                raise SpeechUnavailable("the recordings in the archive are not those that were pinned")
-        except SpeechUnavailable as error:
-            failed.write_text(f"{error}\n", encoding="utf-8")
-            raise
+    try:
+        yield
+    except SpeechUnavailable as error:
+        failed.write_text(f"{error}\n", encoding="utf-8")
+        raise
+
+
+def _fetch(cache: Path, folder: Path) -> None:
+    with remembering(cache / ".unavailable"), tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as work:
+        print("Fetching recorded speech once (pocketsphinx source, 33 MB, about 10 s) ...", file=sys.stderr, flush=True)
+        archive = _download(Path(work))
+        unpacked = Path(work) / "unpacked"
+        _unpack(archive, unpacked)
+        if not _intact(unpacked):
+            raise SpeechUnavailable("the recordings in the archive are not those that were pinned")
         shutil.rmtree(folder, ignore_errors=True)  # a damaged older copy
         unpacked.rename(folder)
 
