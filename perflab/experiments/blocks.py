@@ -16,6 +16,7 @@ from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
+from perflab.stats.schedule import block_seed
 from perflab.stats.stopping import Stop, StopRule, decide, nothing_to_judge
 from perflab.system.spec import System
 
@@ -195,7 +196,7 @@ def block_spec(study: Study, variant: str, arm: str, block: int, plan: BlockPlan
         segments=(Segment("block", 0.0, plan.limit_s, plan.users),),
         block=block,
         arm=arm,
-        seed=study.seed * 1000 + plan.work + block,
+        seed=block_seed(study.seed + plan.work, block),
         options={**plan.options, "units_per_user": float(plan.units_per_user)},
         drain_s=10.0,
     )

@@ -14,7 +14,7 @@ from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN, P95_MARGIN
 from perflab.experiments.screen import Screening
 from perflab.experiments.study import Study
-from perflab.experiments.trial import NS, Trial
+from perflab.experiments.trial import NS, Trial, read_trial
 from perflab.experiments.units_of_work import judged_rows, response_ms
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def block_table(study: Study, result: BlockResult) -> pd.DataFrame:
     import pandas as pd
 
     from perflab.experiments.conclude.parts import percent_change
+    from perflab.experiments.conclude.tail import tail_of
 
     rows = []
     for name, column, margin in (
@@ -121,6 +122,11 @@ def block_table(study: Study, result: BlockResult) -> pd.DataFrame:
         except StatisticError as error:
             change = f"cannot be computed, because {error}"
         rows.append({"figure": name, "change": change, "matters from": f"{100 * margin:g} %", "blocks": blocks})
+    if result.trials:
+        tail = tail_of(study, [read_trial(study, name) for name in result.trials]).text
+        rows.append(
+            {"figure": "response p99, all units together", "change": tail, "matters from": "", "blocks": blocks}
+        )
     return pd.DataFrame(rows)
 
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from perflab.stats.inputs import FloatArray
 
-BLOCK = 256  # counts are summed a block at a time on the way to a rank
-
 
 @njit(cache=True)
 def _mixed(state: Any) -> Any:
@@ -50,51 +48,33 @@ def draw_counts(counts: NDArray[np.uint16], state: Any) -> Any:
 
 
 @njit(cache=True)
-def _values_at(ordered: FloatArray, counts: NDArray[np.uint16], places: NDArray[np.int64], out: FloatArray) -> None:
-    """Write the resample's values at ascending 0-based `places` of its order into `out`."""
-    before: Any = 0
-    start, k = 0, 0
-    while k < places.size:
-        stop = min(start + BLOCK, counts.size)
-        inside: Any = np.int64(0)
-        for i in range(start, stop):
-            inside += counts[i]
-        if before + inside <= places[k]:
-            start, before = stop, before + inside
-            continue
-        seen: Any = before
-        i = start
-        while k < places.size and places[k] < before + inside:
-            while seen + counts[i] <= places[k]:
-                seen += counts[i]
-                i += 1
-            out[k] = ordered[i]
-            k += 1
-        start, before = stop, before + inside
-
-
-@njit(cache=True)
-def quantile_resamples(
-    ordered: FloatArray, places: NDArray[np.int64], shares: FloatArray, counts: NDArray[np.uint16], state: Any,
-    out: FloatArray,
+def top_quantiles(
+    ordered: FloatArray, block_of: NDArray[np.int32], sizes: NDArray[np.int64], q: float, counts: NDArray[np.uint16],
+    state: Any, out: FloatArray,
 ) -> None:  # fmt: skip
-    """Fill `out` (resamples, k) with type-7 quantiles: `places` (2k,) ascending, a pair to each of `shares` (k,)."""
-    at = np.empty(places.size)
-    state = np.uint64(state)
-    for b in range(out.shape[0]):
-        state = draw_counts(counts, state)
-        _values_at(ordered, counts, places, at)
-        for k in range(shares.size):
-            out[b, k] = at[2 * k] + (at[2 * k + 1] - at[2 * k]) * shares[k]
+    """Fill `out` with the type-7 `q` quantile of resamples of blocks, seen from the last unit of `ordered`.
 
-
-@njit(cache=True)
-def mean_resamples(values: FloatArray, counts: NDArray[np.uint16], state: Any, out: FloatArray) -> None:
-    """Fill `out` (resamples,) with the means of resamples of `values`."""
+    `ordered` (n,), `block_of` (n,): the units in order and the block of each; `counts`: scratch, one for each block.
+    Ordered downwards with 1 - q it is the quantile from the other end.
+    """
     state = np.uint64(state)
     for b in range(out.size):
         state = draw_counts(counts, state)
-        total = 0.0
-        for i in range(values.size):
-            total += values[i] * counts[i]
-        out[b] = total / values.size
+        total: Any = np.int64(0)
+        for k in range(sizes.size):
+            total += np.int64(counts[k]) * sizes[k]
+        at = (total - 1) * q
+        low = np.int64(np.floor(at + 1e-9))
+        rank = total - low  # of the lower neighbour, from the top; the upper one is a place nearer to it
+        above: Any = np.int64(0)
+        i = ordered.size
+        while above < rank - 1:
+            i -= 1
+            above += counts[block_of[i]]
+        upper = ordered[min(i, ordered.size - 1)]
+        while above < rank:
+            i -= 1
+            above += counts[block_of[i]]
+        lower = ordered[i]
+        share = max(at - low, 0.0)
+        out[b] = lower + share * (upper - lower) if rank > 1 else lower

@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from perflab.errors import StatisticError
 from perflab.stats.inputs import FloatArray, series
-from perflab.stats.segments import WIDTH, change_indexes
+from perflab.stats.segments import change_indexes
 
 State = Literal["steady", "late shift", "never steady"]
 EQUAL = 0.02  # two levels closer than this are one
@@ -69,28 +68,6 @@ def find_warm_up(x: ArrayLike, *, equal: float = EQUAL, penalty: float = 15.0, s
     return WarmUp(state, cut, int(values.size), level, levels, _explain(state, cut, values, level))
 
 
-def last_change(log_values: FloatArray) -> int | None:
-    """Return where the last level of a log series begins, None for one level: for `stability.drift`."""
-    found = find_warm_up(np.exp(log_values - np.median(log_values)))
-    return found.cut or None
-
-
-def mser5(x: ArrayLike, batch: int = WIDTH) -> int:
-    """Return the cut that minimises the marginal standard error of what remains, on medians of `batch` samples.
-
-    A cheap fallback for a series that is still running. Its weakness: it never says "not steady" (a late shift is
-    missed), and a slow approach is cut early (measured bias +0.7 % where `find_warm_up` leaves +0.5 %). At most half
-    of the series is cut. `x`: (n,), n >= 4 * `batch`. Source: White 1997 (MSER-5), with medians against spikes.
-    """
-    values = series("x", x, minimum=4 * batch)
-    count = values.size // batch
-    middle = np.median(values[: count * batch].reshape(count, batch), axis=1)
-    after = np.arange(count, 0, -1, dtype=np.float64)
-    total, squares = (np.cumsum(part[::-1])[::-1] for part in (middle, middle * middle))
-    error = (squares - total * total / after) / (after * after)
-    return int(np.argmin(error[: count // 2 + 1])) * batch
-
-
 def _trailing_run(medians: list[float], close: float) -> int:
     """Return the index of the first level of the run, at the end, whose levels all equal the last one."""
     first = len(medians) - 1
@@ -114,11 +91,3 @@ def _explain(state: State, cut: int, values: FloatArray, level: float) -> str:
     if state == "late shift":
         return f"late shift: after {cut} of {n} samples the level moved by {moved:+.1%}"
     return f"never steady: the level still changed at sample {cut} of {n}"
-
-
-def require_steady(found: WarmUp, what: str) -> WarmUp:
-    """Return `found`, or raise StatisticError when the series never settled: for callers that need a steady run."""
-    if not found.steady:
-        raise StatisticError(f"{what} has no steady run ({found.explanation})", "its second half must be one level",
-                             "Measure longer, or look for what changed")  # fmt: skip
-    return found

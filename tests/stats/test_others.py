@@ -1,6 +1,5 @@
-"""Summary, many comparisons, schedule, rates, distance and drift."""
+"""Summary, many comparisons, schedule, rates and distance."""
 
-import math
 from collections import Counter
 
 import numpy as np
@@ -15,7 +14,6 @@ from perflab.stats.distribution import ks_distance, ks_distance_to
 from perflab.stats.multiple import benjamini_hochberg, holm
 from perflab.stats.proportion import clopper_pearson, more_often, trials_without_event
 from perflab.stats.schedule import balanced_blocks, block_seed
-from perflab.stats.stability import drift
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -110,31 +108,6 @@ def test_distance_agrees_with_the_oracle():
     assert ks_distance(x, y) == pytest.approx(oracle.ks_2samp(x, y).statistic)
     assert ks_distance_to(x, oracle.lognorm(1).cdf) == pytest.approx(oracle.kstest(x, oracle.lognorm(1).cdf).statistic)
     assert ks_distance(x, x) == 0.0
-
-
-def test_drift_is_found_and_stillness_is_not():
-    rng = np.random.default_rng(13)
-    still = 20 * np.exp(rng.normal(0, 0.1, 600))
-    assert drift(still).stable
-    moved = still * np.where(np.arange(600) < 300, 1.0, 1.2)
-    found = drift(moved)
-    assert not found.stable and found.low < 1.2 < found.high and found.split == 300
-    assert "+2" in found.explanation or "+1" in found.explanation
-
-
-def test_change_finder_plugs_in():
-    series = np.where(np.arange(400) < 100, 10.0, 15.0) * np.exp(np.random.default_rng(1).normal(0, 0.05, 400))
-    found = drift(series, find_change=lambda log: int(np.argmax(log > math.log(12.5))))
-    assert found.split == 100 and found.ratio == pytest.approx(1.5, rel=0.03) and not found.stable
-    assert drift(series, find_change=lambda log: None).stable
-    with pytest.raises(StatisticError, match="too few"):
-        drift(series, find_change=lambda log: 2)
-
-
-@pytest.mark.slow
-def test_stationary_runs_rarely_count_as_drifting():
-    rng = np.random.default_rng(14)
-    assert sum(not drift(np.exp(rng.normal(0, 0.2, 400))).stable for _ in range(300)) <= 15
 
 
 def test_fishers_test_is_scipys_and_one_sided():

@@ -18,6 +18,7 @@ from perflab.experiments.conclude.parts import (
     trust_of,
     vetoed,
 )
+from perflab.experiments.conclude.tail import conclude_tail
 from perflab.experiments.confirm import Confirmation
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import ADDED_MARGIN_MS, CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN, machine_null
@@ -291,7 +292,9 @@ def conclude(
     """Return everything that 30_prototype claims."""
     matrix = {r.trial: read_trial(study, r.trial) for r in results}
     null = null_checks(blocks, screening, confirmation, study.run)
-    found = conclude_blocks(study, blocks, (*trust_of(block_trials(study, blocks)), *null), figures.get("ecdf"))
+    trials = block_trials(study, blocks)
+    trust = (*trust_of(trials), *null)
+    found = conclude_blocks(study, blocks, trust, figures.get("ecdf")) + conclude_tail(study, trials, trust)
     if screening:
         screened = (*trust_of(screened_trials(study, screening), side_by_side=True), *null)
         fresh = (*trust_of(confirmed_trials(study, confirmation)), *null)
