@@ -1,0 +1,13 @@
+"""The bars of the cache laboratory: the simulator beside libcachesim, its curves and models, live caches beside it."""
+
+from __future__ import annotations
+
+import sys
+
+from perflab.benches.bar import Bar
+from perflab.benches.parts import Say, run_parts
+
+
+def run(only: set[str], say: Say) -> list[Bar]:
+    """Measure the parts named in `only`, or all."""
+    return run_parts(sys.modules[__name__], only, say)

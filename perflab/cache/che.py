@@ -1,0 +1,79 @@
+"""Che's approximation: LRU's hit ratio from the objects' popularity alone, without a trace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.cache.trace import check_capacity
+from perflab.errors import UsageError
+
+_STEPS = 80
+
+
+def che_hit_ratio(popularity: NDArray[np.float64], capacity: int) -> float:
+    """Return the hit ratio of an LRU cache of `capacity` objects under independent requests, in the long run.
+
+    An object stays for about the same time T after its last request, whichever it is: T solves
+    sum(1 - exp(-p T)) = capacity, and object i hits with 1 - exp(-p_i T). `popularity`: [objects], summing to 1.
+    Example: Zipf 1.0 over 1 M objects, 10,000 inside: 0.58514 against 0.58516 in 8 M requests after 2 M. It applies
+    to independent requests and a cache of at least some tens of objects; where requests for an object come in bursts
+    or the cache has just started it is too low or too high without warning.
+    Sources: Che, Tung, Wang, Hierarchical Web Caching Systems (2002); Fricker, Robert, Roberts (2012) for why.
+    """
+    p = checked_popularity(popularity)
+    if check_capacity(capacity, "objects") >= p.size:
+        return 1.0
+    t = _root(lambda t: _inside(p, t), float(capacity))
+    return float(p @ -np.expm1(-p * t))
+
+
+def che_capacity(popularity: NDArray[np.float64], hit_ratio: float) -> int:
+    """Return the objects that an LRU cache must hold for a hit ratio above 0 and below 1; see `che_hit_ratio`."""
+    p = checked_popularity(popularity)
+    t = _root(lambda t: float(p @ -np.expm1(-p * t)), _checked_ratio(hit_ratio))
+    return min(p.size, math.ceil(_inside(p, t)))
+
+
+def ideal_capacity(popularity: NDArray[np.float64], hit_ratio: float) -> int:
+    """Return the fewest objects whose requests are that share of all: what a cache that knew them would hold."""
+    ranked = np.cumsum(np.sort(checked_popularity(popularity))[::-1])
+    return min(ranked.size, int(np.searchsorted(ranked, _checked_ratio(hit_ratio))) + 1)
+
+
+def checked_popularity(popularity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the popularity without objects nobody asks for; raises UsageError unless it is one: >= 0, sum 1."""
+    p = np.asarray(popularity, np.float64)
+    if p.ndim != 1 or not p.size or not np.isfinite(p).all() or p.min() < 0 or abs(p.sum() - 1) > 1e-6:
+        raise UsageError(
+            f"A popularity of shape {p.shape} with the sum {p.sum():g}", "shares of at least 0 that sum to 1"
+        )
+    return p[p > 0]
+
+
+def _checked_ratio(hit_ratio: float) -> float:
+    if not 0 < hit_ratio < 1:
+        raise UsageError(f"A hit ratio of {hit_ratio:g}", "a share above 0 and below 1")
+    return hit_ratio
+
+
+def _inside(p: NDArray[np.float64], t: float) -> float:
+    return float(-np.expm1(-p * t).sum())
+
+
+def _root(rising: Callable[[float], float], wanted: float) -> float:
+    """Solve rising(t) = wanted for t > 0: doubled until beyond, then halved in logarithm until equal to 12 digits."""
+    low, high = 1.0, 2.0
+    while rising(high) < wanted and high < 1e300:
+        low, high = high, 4 * high
+    while rising(low) > wanted and low > 1e-300:
+        low, high = low / 4, low
+    for _ in range(_STEPS):
+        middle = math.sqrt(low * high)
+        if high / low < 1 + 1e-12:
+            break
+        low, high = (middle, high) if rising(middle) < wanted else (low, middle)
+    return math.sqrt(low * high)
