@@ -6,6 +6,8 @@ PESQ   := .venv/.pesq
 SYSTEM ?= data/systems/voice_gateway.toml
 EFFORT ?= quick
 SPIKE  ?=
+# Some images forbid Python to keep compiled modules; each of the hundred processes of a spike would compile all anew.
+unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help setup spike test pesq lab lint lock clean
