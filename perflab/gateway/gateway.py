@@ -14,13 +14,13 @@ from perflab.gateway.flags import implementation
 from perflab.gateway.flags.frames import FrameCodec
 from perflab.gateway.flags.http_client import HttpClient
 from perflab.gateway.flags.server import ClientLink
-from perflab.gateway.flags.store import Store
+from perflab.gateway.flags.store import StateUnavailable
 from perflab.gateway.flags.template import Prompts
 from perflab.gateway.flags.upstream import Upstream
 from perflab.gateway.housekeeping import PacedLink, frame_chores, history_query, parse_doses
 from perflab.gateway.metrics import Metrics
 from perflab.gateway.settings import Settings
-from perflab.gateway.state.sessions import SessionState
+from perflab.gateway.state.interface import State
 
 if TYPE_CHECKING:
     from perflab.gateway.session.voice import VoiceSession
@@ -32,7 +32,7 @@ class Gateway:
     """What all sessions and the API share."""
 
     def __init__(self, settings: Settings) -> None:
-        flags, limits = settings.flags, settings.limits
+        flags = settings.flags
         self.settings = settings
         self.metrics = Metrics(settings.metrics_buckets)
         self.sessions: set[VoiceSession] = set()
@@ -43,13 +43,13 @@ class Gateway:
         if self.media.plan.works:
             self.metrics.registry.register(AudioCollector(self.media))
         self.prompts: Prompts = implementation("template", flags["template"]).build(settings.templates)
-        self.store: Store = implementation("store", flags["store"]).build(
-            settings.database, settings.durability, limits.pending_writes
-        )
         self._doses = parse_doses(settings.plant)
         self.chores = frame_chores(self._doses)
         extra_s = self._doses.get("slow_query", 0.0) / 1000
-        self.state = SessionState(self.store, (lambda sql: history_query(sql, extra_s)) if extra_s else lambda sql: sql)
+        self.state: State = implementation("store", flags["store"]).build(
+            settings.store, (lambda sql: history_query(sql, extra_s)) if extra_s else lambda sql: sql
+        )
+        self.metrics.state_reachable.set_function(lambda: float(self.state.reachable))
         self.stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self.upstream: Upstream
@@ -60,7 +60,7 @@ class Gateway:
         """Create the tables and the clients, and compile what is to be compiled; runs inside the event loop."""
         self.media.warm_up()
         flags, limits = self.settings.flags, self.settings.limits
-        self.store.open()
+        self.state.open()
         self.upstream = implementation("upstream", flags["upstream"]).build(self.settings)
         self._http = implementation("http_client", flags["http_client"]).build(limits.tool_s)
         self.generator = CodeGenerator(self._http, self.settings.codegen_url)
@@ -108,12 +108,15 @@ class Gateway:
             await asyncio.wait(self._tasks, timeout=0.5)
 
     async def close(self) -> None:
-        """Close clients and state; everything acknowledged is on disk after this."""
+        """Close clients and state; everything acknowledged is where the store promises after this."""
         try:
             async with asyncio.timeout(0.5):
                 await self._http.close()
                 await self.upstream.close()
         except TimeoutError:
             log.warning("a client did not close in time")
-        await self.state.close_all()
-        self.store.close()
+        try:
+            await self.state.close_all()
+        except StateUnavailable as error:
+            log.warning("sessions stay marked open: %s", error)
+        await self.state.close()

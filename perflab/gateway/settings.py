@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 
 from perflab.errors import UsageError
 from perflab.gateway.flags import BASELINE, FLAGS, parse_flags
+from perflab.gateway.flags.store import StoreSettings
 
 TEMPLATES = Path(__file__).with_name("templates")
 DEFAULT_MODEL = "gemini-2.5-flash-native-audio-latest"
+POSTGRES_URL, REDIS_URL = "GATEWAY_POSTGRES_URL", "GATEWAY_REDIS_URL"
 DURABILITIES = ("full", "normal", "off")  # SQLite's synchronous levels
 # Upper edges in seconds. They contain every latency target, so that a share "within target" is exact, not interpolated.
 DEFAULT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.8, 1, 1.5, 2, 3, 4.5, 10)
@@ -58,8 +60,20 @@ class Settings:
     metrics_buckets: tuple[float, ...] = DEFAULT_BUCKETS
     resume: Resume = "handle"
     plant: str = ""
+    postgres_url: str = field(default="", repr=False)  # URLs of servers hold passwords: environment only, never shown
+    redis_url: str = field(default="", repr=False)
+    state_pool: int = StoreSettings.pool
+    state_wait_s: float = StoreSettings.wait_s
     flags: Mapping[str, str] = field(default_factory=lambda: dict(BASELINE))
     limits: Limits = Limits()
+
+    @property
+    def store(self) -> StoreSettings:
+        """What the session state's store may need."""
+        return StoreSettings(
+            self.database, self.durability, self.limits.pending_writes, self.postgres_url, self.redis_url,
+            self.state_pool, self.state_wait_s,
+        )  # fmt: skip
 
 
 def api_key() -> str:
@@ -103,6 +117,10 @@ def read_settings(arguments: list[str]) -> Settings:
         metrics_buckets=_buckets(given.metrics_buckets),
         resume=given.resume or ("stream" if given.live_url else "handle"),
         plant=os.environ.get("PERFLAB_PLANT", ""),
+        postgres_url=os.environ.get(POSTGRES_URL, ""),
+        redis_url=os.environ.get(REDIS_URL, ""),
+        state_pool=given.state_pool,
+        state_wait_s=given.state_wait_s,
         flags=parse_flags(given.flag),
         limits=Limits(sessions=given.max_sessions),
     )
@@ -122,7 +140,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--templates", type=Path, default=TEMPLATES, help="folder of the prompt templates (*.j2)")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    parser.add_argument("--durability", choices=DURABILITIES, default="full", help="SQLite's synchronous level")
+    parser.add_argument(
+        "--durability",
+        choices=DURABILITIES,
+        default="full",
+        help="SQLite's synchronous level; full is PostgreSQL's synchronous_commit=on, else off; Redis' is its server's",
+    )
+    parser.add_argument("--state-pool", type=int, default=StoreSettings.pool, help="connections to a state server")
+    parser.add_argument("--state-wait-s", type=float, default=StoreSettings.wait_s,
+                        help="how long an access waits for one, also while the server is away")  # fmt: skip
     parser.add_argument("--metrics-buckets", default="", help="histogram edges in seconds, with commas between")
     parser.add_argument(
         "--resume", choices=("stream", "handle"), default="",
@@ -160,4 +186,15 @@ def _check(settings: Settings) -> None:
         raise UsageError(f"--templates {settings.templates}", "must be a folder")
     if settings.plant and not is_loopback(settings.host):
         raise UsageError(f"PERFLAB_PLANT is set and --host is {settings.host}", "planted defects are for loopback only")
+    _check_store(settings)
     api_key()
+
+
+def _check_store(settings: Settings) -> None:
+    store = settings.flags["store"]
+    needed = {"postgres": (POSTGRES_URL, settings.postgres_url), "redis": (REDIS_URL, settings.redis_url)}
+    if store in needed and not needed[store][1]:
+        raise UsageError(f"--flag store={store}", f"{needed[store][0]} must hold the URL of the server")
+    if settings.state_pool < 1 or settings.state_wait_s <= 0:
+        raise UsageError(f"--state-pool {settings.state_pool}, --state-wait-s {settings.state_wait_s:g}",
+                         "at least one connection, and a wait above 0 s")  # fmt: skip

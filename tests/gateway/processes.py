@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .state_servers import state_environment
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -112,6 +114,9 @@ def gateway(world: World, name: str, flags: dict[str, str], *options: str, plant
         "GEMINI_API_KEY": "a-secret-key",
         "PERFLAB_PLANT": plant,
     }
-    with process(command, env, log) as started:
+    with (
+        state_environment(flags.get("store", ""), log.with_suffix(".server.log")) as state,
+        process(command, env | state, log) as started,
+    ):
         wait_ready(f"http://127.0.0.1:{api}/healthz", started, log)
         yield RunningGateway(started, voice, f"http://127.0.0.1:{api}", log, database, flags.get("frames", "json64"))

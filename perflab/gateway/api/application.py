@@ -16,7 +16,7 @@ from perflab import __version__
 from perflab.gateway.api.body_limit import BodyLimit
 from perflab.gateway.api.handlers import Handlers
 from perflab.gateway.api.operations import OPERATIONS
-from perflab.gateway.flags.store import StoreFull
+from perflab.gateway.flags.store import StateUnavailable
 from perflab.gateway.gateway import Gateway
 from perflab.gateway.metrics import Metrics
 
@@ -67,7 +67,11 @@ def timed_route(metrics: Metrics) -> type[APIRoute]:
 def _add_inspection(application: FastAPI, gateway: Gateway) -> None:
     @application.get("/healthz")
     async def healthz() -> dict[str, Any]:
-        return {"status": "ok", "sessions": len(gateway.sessions), "durability": gateway.store.durability}
+        state = gateway.state
+        return {
+            "status": "ok", "sessions": len(gateway.sessions), "durability": state.durability,
+            "state": "ok" if state.reachable else "away",
+        }  # fmt: skip
 
     @application.get("/metrics")
     async def metrics() -> Response:
@@ -77,7 +81,7 @@ def _add_inspection(application: FastAPI, gateway: Gateway) -> None:
     async def info() -> dict[str, Any]:
         settings = gateway.settings
         return {
-            "version": __version__, "flags": dict(settings.flags), "durability": gateway.store.durability,
+            "version": __version__, "flags": dict(settings.flags), "durability": gateway.state.durability,
             "model": settings.model, "live": settings.live_url or "the real service",
             "operations": [{"name": o.name, "method": o.method, "path": o.path, "tag": o.tag} for o in OPERATIONS],
         }  # fmt: skip
@@ -88,6 +92,6 @@ def _add_errors(application: FastAPI) -> None:
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
 
-    @application.exception_handler(StoreFull)
-    async def full(request: Request, error: StoreFull) -> JSONResponse:
+    @application.exception_handler(StateUnavailable)
+    async def unavailable(request: Request, error: StateUnavailable) -> JSONResponse:
         return JSONResponse({"error": str(error)}, status_code=503, headers={"retry-after": "1"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from perflab.gateway.audio.silence_gate import SilenceGate
 from perflab.gateway.flags.pipeline import AudioLane
 from perflab.gateway.flags.server import ClientLink
+from perflab.gateway.flags.store import StateUnavailable
 from perflab.gateway.flags.upstream import LiveRefused, LiveSetup, ToolCall
 from perflab.gateway.session.line import LiveLine, Speech
 from perflab.gateway.session.tools import ToolRunner
@@ -213,7 +214,11 @@ class Conversation:
 
     async def _store_then_end(self, turn: Turn) -> None:
         """The last frame is the acknowledgement that the turn is stored, as far as the store promises."""
-        await self._gateway.state.record_turn(self._number, turn)
+        try:
+            await self._gateway.state.record_turn(self._number, turn)
+        except StateUnavailable as error:  # the reply was heard; what is not stored is not acknowledged
+            self.fail(f"turn {turn.id} could not be stored: {error}")
+            return
         self._send(turn, FrameType.TEXT, b"", Flag.END_OF_TURN)
 
     def _turn_over(self, turn: Turn) -> None:

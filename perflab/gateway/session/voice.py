@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 from perflab.gateway.flags.server import ClientLink
+from perflab.gateway.flags.store import StateUnavailable
 from perflab.gateway.flags.template import UnknownTemplate
 from perflab.gateway.flags.upstream import LiveRefused
 from perflab.gateway.gateway import Gateway
@@ -78,9 +79,15 @@ class VoiceSession:
         if self._conversation is not None:
             await self._conversation.close()
             if not self._gateway.stopping:  # then all are closed in one write
-                await self._gateway.state.close_session(self._number)
+                await self._mark_closed()
             log.info("session %d closed", self._number)
         self._gateway.leave(self)
+
+    async def _mark_closed(self) -> None:
+        try:
+            await self._gateway.state.close_session(self._number)
+        except StateUnavailable as error:  # the next gateway that stops or starts on this state closes it
+            log.warning("session %d stays marked open: %s", self._number, error)
 
     def _audio(self, frame: Frame, received_ns: int) -> Awaitable[None] | None:
         if self._conversation is None:
@@ -113,7 +120,7 @@ class VoiceSession:
             await state.open_session(number, user, template)
             conversation = Conversation(self._gateway, number, self._client, instruction, form, self.fail)
             await conversation.open()
-        except (UnknownTemplate, LiveRefused) as error:
+        except (UnknownTemplate, LiveRefused, StateUnavailable) as error:
             self.fail(str(error))
             return
         except Exception:  # nobody awaits this task: whatever stops a start must be told to the client, and logged

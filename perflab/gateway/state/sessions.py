@@ -1,12 +1,11 @@
-"""The operations on session state, each one access to the store: a transaction or a query."""
+"""The operations on session state by SQL, each one access to the store: a transaction or a query."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from perflab.gateway.flags.store import Statement, Store
+from perflab.gateway.flags.store import Statement, Store, Widen
 from perflab.gateway.state.records import Artefact, HistoryRow, SessionRow
 
 if TYPE_CHECKING:
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
 FIRST_API_ID = 1_000_000  # ids that the API hands out do not meet the numbers that voice clients choose
 HISTORY_PAGE = """SELECT id, session, turn, role, text, audio_bytes, outcome, created_ms FROM history
                   WHERE session = ? AND id < ? ORDER BY id DESC LIMIT ?"""
+OPEN_SESSION = """INSERT INTO sessions VALUES (?, ?, ?, 'open', 0, ?, ?) ON CONFLICT (id) DO UPDATE SET
+                  "user" = excluded."user", template = excluded.template, status = 'open',
+                  updated_ms = excluded.updated_ms"""
 ARTEFACTS = "SELECT id, session, turn, prompt, language, code, explanation, created_ms FROM artefacts"
 
 
@@ -26,23 +28,37 @@ def now_ms() -> int:
 class SessionState:
     """Sessions, their history and their artefacts."""
 
-    def __init__(self, store: Store, widen: Callable[[str], str] = lambda sql: sql) -> None:
-        self._store = store
+    def __init__(self, store: Store, widen: Widen = lambda sql: sql) -> None:
+        self.store = store
         self._history_page = widen(HISTORY_PAGE)
+
+    @property
+    def durability(self) -> str:
+        """When a write is safe, in words."""
+        return self.store.durability
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the last access reached the store."""
+        return self.store.reachable
+
+    def open(self) -> None:
+        """Get the store ready."""
+        self.store.open()
+
+    async def close(self) -> None:
+        """Finish waiting writes and let go of the store."""
+        await self.store.close()
 
     async def open_session(self, session: int, user: str, template: str) -> None:
         """Create the session's row, or open it again."""
         now = now_ms()
-        await self._store.write([(
-            "INSERT INTO sessions VALUES (?, ?, ?, 'open', 0, ?, ?) ON CONFLICT (id) DO UPDATE SET "
-            "user = excluded.user, template = excluded.template, status = 'open', updated_ms = excluded.updated_ms",
-            (session, user, template, now, now),
-        )])  # fmt: skip
+        await self.store.write([(OPEN_SESSION, (session, user, template, now, now))])
 
     async def create_session(self, user: str, template: str) -> SessionRow:
         """Create a session under the next free id and return its row."""
         now = now_ms()
-        key = await self._store.insert((
+        key = await self.store.insert((
             "INSERT INTO sessions SELECT max(coalesce(max(id), 0) + 1, ?), ?, ?, 'open', 0, ?, ? FROM sessions",
             (FIRST_API_ID, user, template, now, now),
         ))  # fmt: skip
@@ -50,13 +66,13 @@ class SessionState:
 
     async def close_session(self, session: int) -> None:
         """Mark a session closed."""
-        await self._store.write([
+        await self.store.write([
             ("UPDATE sessions SET status = 'closed', updated_ms = ? WHERE id = ?", (now_ms(), session))
         ])  # fmt: skip
 
     async def close_all(self) -> None:
         """Mark every session closed: the gateway stops, or an earlier one stopped without doing so."""
-        await self._store.write([("UPDATE sessions SET status = 'closed' WHERE status = 'open'", ())])
+        await self.store.write([("UPDATE sessions SET status = 'closed' WHERE status = 'open'", ())])
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn: the session's row, what both sides said, and the code that it produced."""
@@ -70,29 +86,29 @@ class SessionState:
             (insert, (session, turn.id, "model", "".join(turn.said), turn.reply_bytes, turn.outcome, now)),
         ]
         statements += [_insert_artefact(artefact) for artefact in turn.artefacts]
-        await self._store.write(statements)
+        await self.store.write(statements)
 
     async def add_artefact(self, artefact: Artefact) -> int:
         """Store an artefact and return its id."""
-        return await self._store.insert(_insert_artefact(artefact))
+        return await self.store.insert(_insert_artefact(artefact))
 
     async def session(self, session: int) -> SessionRow | None:
         """Return one session, or None."""
-        rows = await self._store.read("SELECT * FROM sessions WHERE id = ?", (session,))
+        rows = await self.store.read("SELECT * FROM sessions WHERE id = ?", (session,))
         return SessionRow(*rows[0]) if rows else None
 
     async def history(self, session: int, before: int, limit: int) -> list[HistoryRow]:
         """Return one page of a session's history, newest first."""
-        return [HistoryRow(*row) for row in await self._store.read(self._history_page, (session, before, limit))]
+        return [HistoryRow(*row) for row in await self.store.read(self._history_page, (session, before, limit))]
 
     async def artefacts(self, session: int, limit: int) -> list[Artefact]:
         """Return a session's newest artefacts."""
-        rows = await self._store.read(f"{ARTEFACTS} WHERE session = ? ORDER BY id DESC LIMIT ?", (session, limit))
+        rows = await self.store.read(f"{ARTEFACTS} WHERE session = ? ORDER BY id DESC LIMIT ?", (session, limit))
         return [Artefact(*row) for row in rows]
 
     async def artefact(self, key: int) -> Artefact | None:
         """Return one artefact, or None."""
-        rows = await self._store.read(f"{ARTEFACTS} WHERE id = ?", (key,))
+        rows = await self.store.read(f"{ARTEFACTS} WHERE id = ?", (key,))
         return Artefact(*rows[0]) if rows else None
 
 

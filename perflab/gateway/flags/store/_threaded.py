@@ -16,6 +16,8 @@ from perflab.gateway.flags.store._writer import BatchWriter, Job
 class ThreadedStore:
     """Write-ahead log: readers on the event loop never wait for the writer thread."""
 
+    reachable = True
+
     def __init__(self, path: Path, durability: str, limit: int, linger_s: float) -> None:
         self._path, self._level = path, durability
         self._writer = BatchWriter(path, durability, limit, linger_s)
@@ -49,7 +51,7 @@ class ThreadedStore:
         self._writer.put(Job(statements, lambda key, error: loop.call_soon_threadsafe(settle, key, error)))
         return await committed
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Commit what waits, then close."""
         self._writer.stop()
         self._reader.close()

@@ -7,12 +7,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from perflab.gateway.flags.store import Row, Statement
+from perflab.gateway.flags.store import Row, Statement, StoreSettings, Widen
 from perflab.gateway.flags.store._database import connect, create, transact
+from perflab.gateway.state.sessions import SessionState
 
 
 class ConnectStore:
     """Opens and closes the file for every access."""
+
+    reachable = True
 
     def __init__(self, path: Path, durability: str) -> None:
         self._path, self._level = path, durability
@@ -37,10 +40,10 @@ class ConnectStore:
         with closing(connect(self._path, self._level)) as connection:
             return transact(connection, [statement])
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing is held between accesses."""
 
 
-def build(path: Path, durability: str, limit: int) -> ConnectStore:
-    """Return the store; nothing waits, so the limit is not used."""
-    return ConnectStore(path, durability)
+def build(settings: StoreSettings, widen: Widen) -> SessionState:
+    """Return the state; nothing waits, so no limit is used."""
+    return SessionState(ConnectStore(settings.path, settings.durability), widen)

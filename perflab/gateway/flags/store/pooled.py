@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from perflab.gateway.flags.store import Row, Statement
+from perflab.gateway.flags.store import Row, Statement, StoreSettings, Widen
 from perflab.gateway.flags.store._database import connect, create, transact
+from perflab.gateway.state.sessions import SessionState
 
 
 class PooledStore:
     """Keeps one connection, with its page and statement caches."""
+
+    reachable = True
 
     def __init__(self, path: Path, durability: str) -> None:
         self._path, self._level = path, durability
@@ -35,11 +38,11 @@ class PooledStore:
         """Commit one insertion and return its row id."""
         return transact(self._connection, [statement])
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
 
-def build(path: Path, durability: str, limit: int) -> PooledStore:
-    """Return the store; nothing waits, so the limit is not used."""
-    return PooledStore(path, durability)
+def build(settings: StoreSettings, widen: Widen) -> SessionState:
+    """Return the state; nothing waits, so no limit is used."""
+    return SessionState(PooledStore(settings.path, settings.durability), widen)

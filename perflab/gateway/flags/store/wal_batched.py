@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from perflab.gateway.flags.store import Statement
+from perflab.gateway.flags.store import Statement, StoreSettings, Widen
 from perflab.gateway.flags.store._threaded import ThreadedStore
+from perflab.gateway.state.sessions import SessionState
 
 
 class WalBatchedStore(ThreadedStore):
@@ -21,6 +22,6 @@ class WalBatchedStore(ThreadedStore):
         await self._commit(statements)
 
 
-def build(path: Path, durability: str, limit: int) -> WalBatchedStore:
-    """Return the store."""
-    return WalBatchedStore(path, durability, limit)
+def build(settings: StoreSettings, widen: Widen) -> SessionState:
+    """Return the state."""
+    return SessionState(WalBatchedStore(settings.path, settings.durability, settings.pending_writes), widen)

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from perflab.gateway.flags.store import Statement
+from perflab.gateway.flags.store import Statement, StoreSettings, Widen
 from perflab.gateway.flags.store._threaded import ThreadedStore
 from perflab.gateway.flags.store._writer import Job
+from perflab.gateway.state.sessions import SessionState
 
 log = logging.getLogger("perflab.gateway.store")
 LINGER_S = 0.1
@@ -34,6 +35,6 @@ def _report(key: int, error: Exception | None) -> None:
         log.error("a write that was already acknowledged is lost: %s", error)
 
 
-def build(path: Path, durability: str, limit: int) -> WriteBehindStore:
-    """Return the store."""
-    return WriteBehindStore(path, durability, limit)
+def build(settings: StoreSettings, widen: Widen) -> SessionState:
+    """Return the state."""
+    return SessionState(WriteBehindStore(settings.path, settings.durability, settings.pending_writes), widen)

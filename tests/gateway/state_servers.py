@@ -1,0 +1,30 @@
+"""Real servers for the state of a gateway under test, as its system's file would start them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from perflab.gateway.settings import POSTGRES_URL, REDIS_URL
+from perflab.system.servers.server import EmbeddedServer, embedded
+
+SYNCED = {"appendonly": True, "appendfsync": "always"}
+SETTINGS = {"redis": SYNCED, "postgres": {"max_connections": 12, "superuser_reserved_connections": 0}}
+VARIABLE = {"redis": REDIS_URL, "postgres": POSTGRES_URL}
+
+
+@contextmanager
+def state_server(store: str, log: Path) -> Iterator[EmbeddedServer]:
+    with embedded(store, log, settings=SETTINGS[store]) as server:
+        yield server
+
+
+@contextmanager
+def state_environment(store: str, log: Path) -> Iterator[dict[str, str]]:
+    """Start what a value of the store flag needs, and yield the gateway's environment for it."""
+    if store not in SETTINGS:
+        yield {}
+        return
+    with state_server(store, log) as server:
+        yield {VARIABLE[store]: server.url}
