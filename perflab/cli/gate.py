@@ -96,8 +96,10 @@ def run_gate(
 def _series(system: System, reports: Path) -> list[Timeline]:
     """Return the history of this system on this machine."""
     mine = short_fingerprint(fingerprint())
-    rows, problems = HistoryStore(reports).rows("system = ? AND fingerprint = ?", (system.name, mine))
-    for problem in problems:
+    store = HistoryStore(reports)
+    renewed = store.renew()
+    rows, problems = store.rows("system = ? AND fingerprint = ?", (system.name, mine))
+    for problem in (*renewed, *problems):
         typer.echo(f"perflab: {problem}", err=True)
     return timelines(rows) if rows else []
 

@@ -26,8 +26,9 @@ def show_history(metric: str, system: str, add: str, rebuild: bool, as_json: boo
     store = HistoryStore(reports)
     if add or rebuild:
         _write(store, add, rebuild, reports)
+    renewed = store.renew()
     rows, problems = store.rows("system = ?", (system,)) if system else store.rows()
-    for problem in problems:
+    for problem in (*renewed, *problems):
         typer.echo(f"perflab: {problem}", err=True)
     if not rows:
         typer.echo(

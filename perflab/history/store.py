@@ -3,14 +3,17 @@
     history/runs/<run-id>.parquet      the figures of one finished run
 
 A file is written beside its place and renamed, and a run that has its file is not written again, so that adding is
-idempotent, two commands may add at once, and a damaged file costs one run.
+idempotent, two commands may add at once, and a damaged file costs one run. A file names the code that extracted its
+rows: where that has changed since, a figure may have got another name or none, and `renew` writes the run's rows anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_BYTES = 8 * 2**20  # of one run's file; a real one has about 10 kB
+EXTRACTED_BY = "perflab.extracted_by"
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1, "memory_limit": "1GB", "autoinstall_known_extensions": False,
 }  # fmt: skip
@@ -64,6 +68,43 @@ class HistoryStore:
                 problems.append(str(error))
         return written, problems
 
+    def renew(self) -> list[str]:
+        """Write anew the rows that other code extracted, from the findings of their runs; return a line on it, or none.
+
+        Rows whose run is gone stay as they are and are counted: their figures may bear other names than later ones.
+        """
+        stale = self._stale()
+        written = sum(self._renewed(run_id) for run_id in stale)
+        left = len(stale) - written
+        lines = [f"{_runs(written)} of the history came from another version of perflab and {_were(written)} read anew"]
+        kept = (
+            f"{_runs(left)} of the history came from another version of perflab and cannot be read anew (no findings "
+        )
+        kept += "any more): figures of theirs that were renamed since stand in series of their own"
+        return lines[: bool(written)] + ([kept] if left else [])
+
+    def _renewed(self, run_id: str) -> bool:
+        folder = self.reports / "runs" / run_id
+        try:
+            return (folder / "manifest.json").is_file() and self.add(Run.open(folder), again=True) > 0
+        except PerflabError:
+            return False  # `rebuild` says why
+
+    def _stale(self) -> list[str]:
+        """Return the runs whose file was written by other code; a damaged file is not among them (`rows` names it)."""
+        import duckdb
+
+        files = self._files()[0]
+        if not files:
+            return []
+        with _connection() as connection:
+            try:
+                known = _extracted_by(connection, files)
+            except duckdb.Error:
+                files = _readable(connection, files)[0]
+                known = _extracted_by(connection, files) if files else {}
+        return [path.stem for path in files if known.get(str(path)) != extraction()]
+
     def path(self, run_id: str) -> Path:
         """Return the file of a run; raises UsageError for an id that is no plain name."""
         if not _RUN_ID.fullmatch(run_id):
@@ -98,11 +139,32 @@ class HistoryStore:
         return files, problems
 
 
+@lru_cache(maxsize=1)
+def extraction() -> str:
+    """Return a short digest of the code that turns findings into rows."""
+    sources = (Path(__file__).with_name(name).read_bytes() for name in ("extract.py", "row.py"))
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
+
+
+def _runs(count: int) -> str:
+    return f"{count} {'run' if count == 1 else 'runs'}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
 def _connection() -> duckdb.DuckDBPyConnection:
     """Return DuckDB in memory, on one thread, that neither fetches extensions nor reads a user's settings."""
     import duckdb
 
     return duckdb.connect(":memory:", config=_SETTINGS)
+
+
+def _extracted_by(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[str, str]:
+    """Return file -> the code that extracted its rows, for the files that say so."""
+    query = "SELECT file_name, decode(value) FROM parquet_kv_metadata(?) WHERE decode(key) = ?"
+    return dict(connection.execute(query, [[str(path) for path in files], EXTRACTED_BY]).fetchall())
 
 
 # What each column is read as; a foreign file whose values do not fit is left out, a missing text is empty.
@@ -157,5 +219,6 @@ def _parquet(rows: Sequence[Row]) -> bytes:
 
     buffer = io.BytesIO()
     columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    pq.write_table(pa.table(columns, schema=_schema()), buffer, compression="zstd")
+    table = pa.table(columns, schema=_schema()).replace_schema_metadata({EXTRACTED_BY: extraction()})
+    pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()

@@ -36,7 +36,9 @@ def history_page(reports: Path) -> Path:
 
 def build_history_page(reports: Path) -> Path | None:
     """Write `reports/history/index.html` from the store; None when the store is empty."""
-    rows, problems = HistoryStore(reports).rows()
+    store = HistoryStore(reports)
+    store.renew()  # what could be read anew needs no word on a page
+    rows, problems = store.rows()
     if not rows:
         return None
     found = timelines(rows)

@@ -148,3 +148,57 @@ def test_bounds_that_coincide_bound_nothing(tmp_path):
     same = only.model_copy(update={"effect": only.effect.model_copy(update={"low": 80.0, "high": 80.0, "n": 1})})
     row = rows_of(make_run(tmp_path, 1, [same], fingerprint=FINGERPRINT))[0]
     assert (row.low, row.high) == (None, None)
+
+
+def foreign(store, run):
+    """Write a run's file as other code would have left it: a renamed figure, and no or another mark."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(store.path(run.id))
+    renamed = pa.array([f"old {metric}" for metric in table["metric"].to_pylist()])
+    table = table.set_column(table.schema.get_field_index("metric"), "metric", renamed)
+    pq.write_table(table.replace_schema_metadata({"perflab.extracted_by": "000000000000"}), store.path(run.id))
+
+
+def test_rows_of_another_version_are_read_anew_from_their_run(tmp_path):
+    store = HistoryStore(tmp_path)
+    runs = [make_run(tmp_path, number) for number in (1, 2, 3)]
+    for run in runs:
+        store.add(run)
+    assert store.renew() == []
+    for run in runs[:2]:
+        foreign(store, run)
+    assert any(row.metric.startswith("old ") for row in store.rows()[0])
+    assert store.renew() == ["2 runs of the history came from another version of perflab and were read anew"]
+    assert store.rows()[0] == sorted((r for run in runs for r in rows_of(run)), key=lambda r: (r.time, r.metric))
+    assert store.renew() == []
+
+
+def test_rows_of_another_version_whose_run_is_gone_stay_and_are_counted_in_one_line(tmp_path):
+    import shutil
+
+    store, run = HistoryStore(tmp_path), make_run(tmp_path, 1)
+    store.add(run)
+    foreign(store, run)
+    shutil.rmtree(run.path)
+    said = store.renew()
+    assert (
+        len(said) == 1 and said[0].startswith("1 run of the history came from another version") and "\n" not in said[0]
+    )
+    assert len(store.rows()[0]) == 3
+    store.path(run.id).write_bytes(b"PAR1 damaged")
+    assert store.renew() == []  # `rows` names a damaged file
+
+
+def test_the_commands_read_old_rows_anew_and_say_so(tmp_path, monkeypatch, capsys):
+    from perflab.cli.history import show_history
+
+    monkeypatch.setenv("PERFLAB_REPORTS", str(tmp_path))
+    store, run = HistoryStore(tmp_path), make_run(tmp_path, 1)
+    store.add(run)
+    foreign(store, run)
+    assert show_history("", "", "", False, False) == 0
+    told = capsys.readouterr()
+    assert "1 run of the history came from another version of perflab and was read anew" in told.err
+    assert "old CPU" not in told.out and "CPU per turn" in told.out

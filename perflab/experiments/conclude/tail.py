@@ -50,7 +50,7 @@ def tail_of(study: Study, trials: Sequence[Trial]) -> Tail:
     arms = [_times(study, trials, arm) for arm in ("baseline", study.system.judge)]
     before, after = (float(np.quantile(np.concatenate(arm), Q)) if arm else np.nan for arm in arms)
     try:
-        return Tail(ratio_of_quantiles(*arms, Q, seed=study.seed), before, after)
+        return Tail(ratio_of_quantiles(arms[0], arms[1], Q, seed=study.seed), before, after)
     except StatisticError as error:
         return Tail(None, before, after, str(error).rstrip("."))
 
