@@ -83,7 +83,7 @@ def growth_words(growth: Sequence[Growth] | None) -> str:
     if any("P301" in item.flags for item in leaks):
         return "Cannot say whether memory leaks: the system waited for its core, and work that queues up grows too."
     if not leaks:
-        tail = f"; {len(growth)} filled up and stopped" if growth else ""
+        tail = f"; {len(growth)} filled up and stopped, or held work in flight" if growth else ""
         return f"No place leaks {REPORT_BYTES_PER_S / 1e3:.0f} KB per second or more in two windows{tail}."
     top = leaks[0]
     more = f"; {len(leaks) - 1} more places leak" if len(leaks) > 1 else ""

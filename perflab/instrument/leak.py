@@ -13,6 +13,8 @@ REPORT_BYTES_PER_S = 20_000  # slower growth is not reported: in-flight data loo
 AGREE = 0.10
 EDGE_S = 0.4  # a debugger holds the process for about this long when memray attaches and detaches
 ARENAS = (1 << 20, 1 << 18)  # bytes of a pymalloc arena
+OLD_SHARE = 0.25  # of what is held: half of a leak was allocated in the first half of the window, of a queue nothing
+FEWEST_AGED = 10  # allocations held: of fewer, the share of old ones says little (0.25 of ten by chance: 1 in 20)
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Growth:
     """A place whose memory grew in both windows.
 
     `rate` in bytes/s between the ends of both windows; `low` and `high` cover the two windows' disagreement and the
-    granularity of the allocations. `verdict`: leak = the rates agree and bytes scale with time; cache = they do not.
+    granularity of the allocations. `verdict`: leak = the rates agree and bytes scale with time; cache = they do not, or
+    what is held is all recent.
     """
 
     file: str
@@ -37,16 +40,23 @@ class Growth:
 
 
 def find_growth(
-    short: ProfileTable, long: ProfileTable, report: float = REPORT_BYTES_PER_S, agree: float = AGREE
+    short: ProfileTable,
+    long: ProfileTable,
+    report: float = REPORT_BYTES_PER_S,
+    agree: float = AGREE,
+    aged: bool = False,
 ) -> list[Growth]:
     """Return growing places, fastest first: leak when the rates of both windows agree within `agree` and their edges.
 
     A leak of r bytes/s holds r*T after one window and 2*r*T after two; a cache that fills or data in flight does not
     scale. Places below `report` bytes/s in the longer window are left out; one that grew less than that between the
     ends of both windows is no leak. P301 where the target waited for a core: work that queues up grows like a leak.
+    `aged`: the tables hold memray's `old` view too. A place whose memory is nearly all from the second half of the
+    longer window holds work in flight, however it grew: a slowed process queues more of it in a longer window.
     The tables must hold memray's leak view.
     """
     first, second = _held(short), _held(long)
+    old = _held(long, "old") if aged else None
     t1, t2 = short.health.window_s, long.health.window_s
     if min(t1, t2) <= 0:
         raise ValueError("a growth rate needs two windows of known length")
@@ -56,6 +66,8 @@ def find_growth(
         before, before_count = first.get(place, (0, 0))
         if size / t2 >= report:
             growth = _judge(place, (before, size), (t1, t2), before_count + count, agree, report)
+            if old is not None and count >= FEWEST_AGED and old.get(place, (0, 0))[0] < OLD_SHARE * size:
+                growth = replace(growth, verdict="cache", flags=tuple(dict.fromkeys((*growth.flags, "P306"))))
             found.append(replace(growth, flags=(*growth.flags, "P301")) if late else growth)
     return sorted(found, key=lambda growth: (growth.verdict != "leak", -growth.rate, growth.file, growth.line))
 
@@ -86,9 +98,9 @@ def _judge(
     )
 
 
-def _held(table: ProfileTable) -> dict[tuple[str, str, int], tuple[int, int]]:
+def _held(table: ProfileTable, view: str = "leak") -> dict[tuple[str, str, int], tuple[int, int]]:
     held: dict[tuple[str, str, int], list[int]] = defaultdict(lambda: [0, 0])
     for index, metric in enumerate(("bytes", "allocations")):
-        for row in table.select(instrument="memray", view="leak", attribution="own", metric=metric):
+        for row in table.select(instrument="memray", view=view, attribution="own", metric=metric):
             held[row.file, row.function, row.line][index] += round(row.value)
     return {place: (size, count) for place, (size, count) in sorted(held.items())}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,11 +28,11 @@ from perflab.instrument.quick_gdb import quick_gdb
 from perflab.instrument.source_tree import MODULE, NATIVE, SourceTree
 from perflab.instrument.stacks import Attribution, Frame, Stack, after_loop, attribute
 from perflab.instrument.table import Health, Measure, ProfileRow, ProfileTable, rows_from
-from perflab.instrument.window import Watch, hold, run_watched
+from perflab.instrument.window import Watch, every_core, hold, on_cores, run_watched
 
 DETACH_LIMIT_S = 15.0
 UNSET_S = 0.005  # memray writes the time of the end at the end; before, it stands within a millisecond of the start
-VIEWS = ("peak", "leak", "alloc")
+VIEWS = ("peak", "leak", "alloc")  # a fourth, `old`: held at the end and allocated in the window's first half
 IMPORTING = "<frozen importlib"  # file of the frames that run an import, whoever asked for it
 
 
@@ -43,7 +43,12 @@ class Memray:
     mode: Literal["launch", "attach"] = "launch"
     trace_python_allocators: bool = False  # exact for objects up to 512 B, at about six times the CPU
     label: str = ""  # tells two windows of one process apart
+    views: tuple[str, ...] = VIEWS  # what is parsed; each takes a second for a million records
     name: str = "memray"
+
+    def __post_init__(self) -> None:
+        """Make a tuple of the views, which a saved capture holds as a list."""
+        object.__setattr__(self, "views", tuple(self.views))
 
     @property
     def view(self) -> str:
@@ -70,7 +75,12 @@ class Memray:
     @property
     def settings(self) -> dict[str, Any]:
         """What builds this instrument again."""
-        return {"mode": self.mode, "trace_python_allocators": self.trace_python_allocators, "label": self.label}
+        return {
+            "mode": self.mode,
+            "trace_python_allocators": self.trace_python_allocators,
+            "label": self.label,
+            "views": list(self.views),
+        }
 
     def preflight(self, target: Target, window_s: float = 0.0) -> list[Problem]:
         """Check that the target's Python finds memray and, to attach, that a debugger may trace it."""
@@ -166,14 +176,15 @@ class Memray:
         tree = SourceTree(source_root)
         rows: list[ProfileRow] = []
         most = 0
-        for view in VIEWS:
+        known: dict[Stack, Attribution] = {}  # most stacks are in every view
+        for view in self.views:
             sizes, counts = self.stacks(capture, view)
             n = sum(counts.values())
             most = max(most, n)
-            charged = [(stack, _charged(stack, tree)) for stack in sizes]
+            known |= {stack: _charged(stack, tree) for stack in sizes if stack not in known}
             for metric, unit, weights in (("bytes", "bytes", sizes), ("allocations", "count", counts)):
                 measure = Measure("memray", view, metric, unit)
-                rows += rows_from(((whom, weights[stack]) for stack, whom in charged), measure, n)
+                rows += rows_from(((known[stack], weight) for stack, weight in weights.items()), measure, n)
         health = Health(
             most,
             capture.window_s,
@@ -208,6 +219,7 @@ class Memray:
             capture_output=True,
             text=True,
             timeout=120,
+            preexec_fn=on_cores(every_core()),
         )
         if done.returncode != 0 or not page.is_file():
             raise failure("P206", f"memray flamegraph wrote no page: {done.stderr.strip()[-200:]}")
@@ -238,6 +250,8 @@ def _read_stacks(path: Path, changed_ns: int, view: str) -> tuple[dict[Stack, in
     with _open(path) as reader:
         if view == "alloc":
             return _churn(reader.get_allocation_records())
+        if view == "old":
+            return _old(list(reader.get_temporal_allocation_records(merge_threads=True)))
         if view == "peak":
             return _by_stack(reader.get_high_watermark_allocation_records(merge_threads=True))
         return _by_stack(reader.get_leaked_allocation_records(merge_threads=True))
@@ -257,8 +271,13 @@ def _open(path: Path) -> Any:
 
 
 def _frames(record: Any) -> Stack:
-    frames = [Frame(function, file, line) for function, file, line in reversed(record.stack_trace())]
-    return tuple(frames) or (Frame("<no python frame>", NATIVE, 0),)
+    return tuple(map(_frame, reversed(record.stack_trace()))) or (Frame("<no python frame>", NATIVE, 0),)
+
+
+@lru_cache(maxsize=65536)
+def _frame(row: tuple[str, str, int]) -> Frame:
+    """One object for all frames of one line: a million frames come from a few thousand lines."""
+    return Frame._make(row)
 
 
 def _freed() -> set[int]:
@@ -267,16 +286,35 @@ def _freed() -> set[int]:
     return {AllocatorType.FREE, AllocatorType.MUNMAP, AllocatorType.PYMALLOC_FREE}
 
 
-def _by_stack(records: Iterable[Any]) -> tuple[dict[Stack, int], dict[Stack, int]]:
+def _by_stack(
+    records: Iterable[Any], weigh: Callable[[Any], tuple[int, int]] = lambda record: (record.size, record.n_allocations)
+) -> tuple[dict[Stack, int], dict[Stack, int]]:
     sizes: dict[Stack, int] = defaultdict(int)
     counts: dict[Stack, int] = defaultdict(int)
     freed = _freed()
     for record in records:
         if record.allocator not in freed:
-            stack = _frames(record)
-            sizes[stack] += record.size
-            counts[stack] += record.n_allocations
+            size, count = weigh(record)
+            if count:
+                stack = _frames(record)
+                sizes[stack] += size
+                counts[stack] += count
     return dict(sizes), dict(counts)
+
+
+def _old(records: list[Any]) -> tuple[dict[Stack, int], dict[Stack, int]]:
+    """Sum what is held at the end and was allocated in the first half, by memray's snapshots (one in 10 ms)."""
+    half = max((part.allocated_before_snapshot for record in records for part in record.intervals), default=0) / 2
+
+    def weigh(record: Any) -> tuple[int, int]:
+        kept = [
+            part
+            for part in record.intervals
+            if part.deallocated_before_snapshot is None and part.allocated_before_snapshot <= half
+        ]
+        return sum(part.n_bytes for part in kept), sum(part.n_allocations for part in kept)
+
+    return _by_stack(records, weigh)
 
 
 def _churn(records: Iterable[Any]) -> tuple[dict[Stack, int], dict[Stack, int]]:
@@ -288,10 +326,12 @@ def _churn(records: Iterable[Any]) -> tuple[dict[Stack, int], dict[Stack, int]]:
         if record.allocator in freed:
             continue
         key = record.stack_id
-        if key not in known:
-            known[key], totals[key] = _frames(record), [0, 0]
-        totals[key][0] += record.size
-        totals[key][1] += record.n_allocations
+        total = totals.get(key)
+        if total is None:
+            known[key], total = _frames(record), [0, 0]
+            totals[key] = total
+        total[0] += record.size
+        total[1] += record.n_allocations
     sizes: dict[Stack, int] = defaultdict(int)
     counts: dict[Stack, int] = defaultdict(int)
     for key, (size, count) in totals.items():

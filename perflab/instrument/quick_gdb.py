@@ -1,7 +1,9 @@
-"""gdb that stops the target for a shorter time: without the debug files that attaching memray never looks at.
+"""gdb that stops the target for a shorter time: without the debug information that attaching memray never looks at.
 
-memray fixes gdb's command line, so a wrapper of the same name goes first on the PATH of that one tool. Measured on a
-busy machine: the target stood still for 0.14 s instead of 0.44 s while symbols were read.
+memray fixes gdb's command line, so a wrapper of the same name goes first on the PATH of that one tool. Without debug
+files and debug sections gdb reads the table of symbols alone, in which the functions that memray calls are; the stack
+that memray prints for its log is cut to one frame. Measured in turn on a busy machine, longest stop of three
+attachments and three detachments: 0.30 s, and 0.52 s where gdb read the debug sections of libpython.
 """
 
 from __future__ import annotations
@@ -14,7 +16,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-OPTIONS = ("-iex", "set debug-file-directory /nonexistent", "-iex", "set debuginfod enabled off")
+SETTINGS = (
+    "debug-file-directory /nonexistent",
+    "debuginfod enabled off",
+    "auto-load no",  # libpython brings a script of its own for gdb
+    "backtrace limit 1",
+)
+OPTIONS = ("--readnever", *(word for setting in SETTINGS for word in ("-iex", f"set {setting}")))
 
 
 @contextmanager

@@ -60,6 +60,17 @@ class SourceTree:
         depth = 2 if parts[0] in (*NAMESPACES, self._own_package) and len(parts) > 1 else 1
         return ".".join(parts[:depth])
 
+    def origin(self, path: str) -> tuple[bool, str]:
+        """Return whether a file is own code, and its package; kept, for a million frames come from few files."""
+        found = self._origins.get(path)
+        if found is None:
+            found = self._origins[path] = self.is_own(path), self.package(self.name(path))
+        return found
+
+    @cached_property
+    def _origins(self) -> dict[str, tuple[bool, str]]:
+        return {}
+
     @cached_property
     def _own_package(self) -> str:
         return package_path(str(self.root.resolve() / "x.py"), self.root).split("/")[0]

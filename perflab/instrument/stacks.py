@@ -126,22 +126,22 @@ LIBRARY = "<library>"  # file of an own-attribution row without an own frame; it
 LOOP = "<event loop>"
 
 
-@lru_cache(maxsize=65536)
-def _origin(file: str, tree: SourceTree) -> tuple[bool, str]:
-    """Whether a file is own code, and its package: cached, because a million frames come from a few hundred files."""
-    return tree.is_own(file), tree.package(tree.name(file))
-
-
 def attribute(stack: Stack, tree: SourceTree) -> Attribution:
     """Charge a stack: own = nearest own frame after the event loop's last dispatch, leaf = innermost frame."""
     running = after_loop(stack)
     leaf = place(stack[-1], tree)
-    origins = [_origin(frame.file, tree) for frame in running]
-    own_at = max((i for i, (own, _) in enumerate(origins) if own), default=-1)
-    called = [package for _, package in origins[own_at + 1 :]]
+    called: list[str] = []  # packages that ran above the nearest own frame, innermost first
+    charged = None
+    for frame in reversed(running):
+        own, package = tree.origin(frame.file)
+        if own:
+            charged = place(frame, tree)
+            break
+        called.append(package)
+    called.reverse()
     entry = next((package for package in called if not package.startswith("python:")), (called or [""])[0])
-    if own_at >= 0:
-        return Attribution(place(running[own_at], tree), leaf, entry)
+    if charged:
+        return Attribution(charged, leaf, entry)
     return Attribution(Place(LIBRARY, entry, 0) if entry else Place(LIBRARY, LOOP, 0), leaf, entry or LOOP)
 
 

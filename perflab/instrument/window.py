@@ -77,6 +77,11 @@ def free_cores(pid: int, wished: tuple[int, ...] = ()) -> tuple[int, ...]:
     return tuple(sorted(set(range(os.cpu_count() or 1)) - taken))
 
 
+def every_core() -> tuple[int, ...]:
+    """Return all cores: for what computes when nothing is measured any more, in a process that stays on some."""
+    return tuple(range(os.cpu_count() or 1))
+
+
 def on_cores(cores: tuple[int, ...], urgent: bool = False) -> Callable[[], None]:
     """Return what a child does to end with its parent and to stay on `cores`, if any, `urgent`ly where it may."""
     first = child_setup(cores)

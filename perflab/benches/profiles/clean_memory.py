@@ -8,13 +8,13 @@ from perflab.benches.bar import Bar
 from perflab.benches.gateway import bench_study
 from perflab.benches.parts import Say
 from perflab.benches.profiles.live_gateway import Live, on_live_gateway
-from perflab.benches.profiles.planted_leak import WINDOWS_S, two_windows
+from perflab.benches.profiles.planted_leak import WINDOW_S, two_windows
 from perflab.errors import InstrumentFailure
 
 ORDER = 6
-SHORT_S = (1.0, 2.0)
-# windows, and whether Python's own allocators are traced: those of detection come first; 3, 3, 4 and 10 runs
-KINDS = (*[(WINDOWS_S, False)] * 3, *[(WINDOWS_S, True)] * 3, *[(SHORT_S, True)] * 4, *[(SHORT_S, False)] * 10)
+SHORT_S = 1.0
+# length of the shorter window, and whether Python's own allocators are traced: the windows of detection come first
+KINDS = (*[(WINDOW_S, False)] * 3, *[(WINDOW_S, True)] * 3, *[(SHORT_S, True)] * 4, *[(SHORT_S, False)] * 10)
 RUNS = len(KINDS)
 MOST_S = 265.0  # no look begins later: the load ends after 290 s
 LEAST = 20_000.0
@@ -26,12 +26,12 @@ def bars(say: Say) -> list[Bar]:
 
     def look(live: Live) -> None:
         began = time.monotonic()
-        for number, (windows, small) in enumerate(KINDS):
+        for number, (window_s, small) in enumerate(KINDS):
             if time.monotonic() - began > MOST_S:
                 say(f"  no time left for {RUNS - number} runs")
                 return
             try:
-                growth, took = two_windows(live, small, windows)
+                growth, took = two_windows(live, small, window_s)
             except InstrumentFailure as error:
                 say(f"  {number + 1}: {error}")
                 continue

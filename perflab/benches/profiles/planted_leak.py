@@ -11,12 +11,13 @@ from perflab.benches.bar import Bar
 from perflab.benches.gateway import bench_study
 from perflab.benches.parts import Say
 from perflab.benches.profiles.live_gateway import Live, on_live_gateway
+from perflab.experiments.effort import FULL
 from perflab.experiments.profile import source_root
-from perflab.instrument.leak import Growth, find_growth
-from perflab.instrument.memray import Memray
+from perflab.instrument.growth import watch_growth
+from perflab.instrument.leak import Growth
 
 ORDER = 5
-WINDOWS_S = (5.0, 10.0)
+WINDOW_S = FULL.growth_window_s  # and then twice as long
 NOTE = ("housekeeping.py", "Notes.note_turn", "append")  # the line that holds this name
 WORD = ("upkeep.py", "Words.index_words", "bytes(WORD)")
 CASES = (("leak=1000", 1_000_000.0, NOTE, False), ("leak=100", 100_000.0, NOTE, False),
@@ -41,16 +42,11 @@ def _look(live: Live, small: bool, seen: list[tuple[list[Growth], float]]) -> No
     seen.append(two_windows(live, small))
 
 
-def two_windows(
-    live: Live, small: bool = False, windows: tuple[float, float] = WINDOWS_S
-) -> tuple[list[Growth], float]:
-    """Attach memray twice; return what grew, and the seconds that all of it took."""
-    began, tables = time.monotonic(), []
-    for label, seconds in zip(("t", "2t"), windows, strict=True):
-        memray = Memray("attach", label=label, trace_python_allocators=small)
-        tables.append(memray.parse(memray.capture(live.target, seconds, live.folder), live.root))
-    short, long = tables
-    return find_growth(short, long), time.monotonic() - began
+def two_windows(live: Live, small: bool = False, window_s: float = WINDOW_S) -> tuple[list[Growth], float]:
+    """Look for growth as the product does; return what grew, and the seconds that all of it took."""
+    began = time.monotonic()
+    found = watch_growth(live.target, live.folder, window_s, small)
+    return list(found), time.monotonic() - began
 
 
 def line_of(path: Path, function: str, marker: str) -> int:
