@@ -37,7 +37,7 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, s
         stay_on(cores.others)
         study = Study(run, system, "profile", "quick", 7, cores)
         sizes = replace(study.sizes, profile_window_s=seconds, growth_window_s=study.sizes.growth_window_s or GROWTH_S)
-        typer.echo(f"{variant}: unwatched, py-spy, memray, scalene; about {8 * seconds + 55:.0f} s", err=True)
+        typer.echo(f"{variant}: unwatched, py-spy, memray, scalene; about {8 * seconds + 62:.0f} s", err=True)
         sampled = profile.sampled_pass(study, sizes, variant)
         passes = [sampled, *profile.launched_passes(study, sizes, variant)]
         found = bottlenecks(study, passes)
@@ -69,7 +69,7 @@ def _print(found: Any, captures: list[Capture], unit: str, as_json: bool) -> Non
     typer.echo(found.table().to_string(index=False))
     typer.echo("\nMemory, by memray:\n" + found.memory_table().to_string(index=False))
     typer.echo(found.growth_sentence())
-    _print_costs(costs, unit, "the unwatched stretches at both ends of py-spy's process")
+    _print_costs(costs, unit, "the unwatched work just before and just after it")
     for name, problem in found.problems:
         typer.echo(f"{name}: {problem}")
 
@@ -77,7 +77,7 @@ def _print(found: Any, captures: list[Capture], unit: str, as_json: bool) -> Non
 def profile_code(
     command: list[str], callable_: str, kwargs: str, source: str, seconds: float, as_json: bool, show: bool = False
 ) -> int:
-    """Profile a plain command or a callable, one fresh process for each instrument, between unprofiled runs."""
+    """Profile a command or a callable, a fresh process for each instrument, an unprofiled run between any two."""
     from perflab.cli.profile_story import write_story
     from perflab.experiments.bottlenecks import of_command
     from perflab.instrument.memray import Memray
@@ -117,7 +117,7 @@ def _print_series(series: Series, as_json: bool) -> None:
     if not ranking.first:
         reasons = "; ".join(f"{flag}: {CODES[flag][0]}" for flag in ranking.flags if flag in CODES)
         typer.echo(f"The instruments cannot name one first place ({reasons or 'none may vote'}).")
-    _print_costs(costs, series.unit, "unprofiled runs before and after all of them")
+    _print_costs(costs, series.unit, "the unprofiled runs just before and just after it")
     for problem in series.problems:
         typer.echo(f"perflab: {problem}", err=True)
 
@@ -134,8 +134,8 @@ def cost_rows(overheads: Overheads | None, captures: Iterable[Capture]) -> list[
                 "ratio": row.ratio if row else None,
                 "limit": row.limit if row else None,
                 "within": row.within if row else None,
-                "stable": overheads.stable if overheads else None,
-                "drift": overheads.drift if overheads else None,
+                "stable": row.stable if row else None,
+                "drift": row.drift if row else None,
                 "pause_ms": 1e3 * max(capture.pauses_s, default=0.0),
                 "units": capture.work_units,
             }
@@ -147,15 +147,14 @@ def _print_costs(costs: list[dict[str, Any]], unit: str, against: str) -> None:
     if not unit or all(row["ratio"] is None for row in costs):
         typer.echo("\nOverhead of the instruments: not known, as no unit of work was counted long enough.")
         return
-    drift = next(row["drift"] for row in costs if row["drift"] is not None)
-    typer.echo(f"\nCPU per {unit} under each instrument, over {against} (drift {100 * drift:.1f} %)")
-    for row in costs:
-        if row["ratio"] is None:
-            continue
+    typer.echo(f"\nCPU per {unit} under each instrument, over {against}; drift of the two sides")
+    known = [row for row in costs if row["ratio"] is not None]
+    for row in known:
         limit = f", limit {row['limit']:g}{'' if row['within'] else ' MISSED'}" if row["limit"] else ""
         pause = f", stopped it for {row['pause_ms']:.0f} ms" if row["pause_ms"] else ""
-        typer.echo(f"  {row['instrument']:14} x {row['ratio']:.2f}{limit}{pause}")
-    if not costs[0]["stable"]:
+        drift = f", drift {100 * row['drift']:.1f} %{'' if row['stable'] else ' (P304)'}"
+        typer.echo(f"  {row['instrument']:14} x {row['ratio']:.2f}{limit}{drift}{pause}")
+    if not all(row["stable"] for row in known):
         typer.echo(f"  P304: {CODES['P304'][0]}. {CODES['P304'][1]}.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perflab.experiments.profile import ProfilePass, cpu_ms_per_unit, source_root, unwatched_rows
+from perflab.experiments.profile import ProfilePass, brackets, cpu_ms_per_unit, source_root, unwatched_rows
 from perflab.experiments.profile_tables import SHOWN, growth_rows, growth_words, library_rows, memory_rows, startup_mb
 from perflab.experiments.profile_views import (
     agreement_rows,
@@ -309,23 +309,9 @@ def candidate_strategies(study: Study) -> dict[str, tuple[str, ...]]:
 
 
 def overheads(study: Study, passes: Sequence[ProfilePass]) -> Overheads | None:
-    """Return what each instrument cost in CPU per unit, against the unwatched stretches at both ends of py-spy's pass.
-
-    memray and scalene run in fresh processes without such stretches: what differs from start to start is in theirs.
-    """
-    sampled = passes[0]
-    assert sampled.trial is not None
-    if len(sampled.unwatched) < 2:
-        return None
-    before, after = (cpu_ms_per_unit(study, sampled.trial, [span]) / 1e3 for span in sampled.unwatched[:2])
-    costs: dict[str, float] = {}
-    for each in passes:
-        for name, span in each.watched.items():
-            if each.trial is not None:
-                cost = cpu_ms_per_unit(study, each.trial, [span]) / 1e3
-                if np.isfinite(cost):
-                    costs[name] = cost
-    return judge_overheads(before, after, costs) if costs and min(before, after) > 0 else None
+    """Return what each instrument cost in CPU per unit, against the unwatched work just before and just after it."""
+    found = brackets(study, passes)
+    return judge_overheads(found) if found else None
 
 
 def stage_sentence(study: Study, stages: Sequence[dict[str, Any]]) -> str:

@@ -20,6 +20,7 @@ class Effort:
     profile_users: int
     profile_window_s: float
     scalene_memory: bool
+    bare_each: bool  # a bare run after each launched profiler, else after the last of them only
     ladder_levels: tuple[int, ...]
     ladder_hold_s: float
     ladder_settle_s: float
@@ -49,6 +50,7 @@ QUICK = Effort(
     profile_users=20,
     profile_window_s=6.0,
     scalene_memory=False,
+    bare_each=False,
     ladder_levels=(25, 50, 75, 100),
     ladder_hold_s=10.0,
     ladder_settle_s=2.5,
@@ -83,6 +85,7 @@ FULL = Effort(
     profile_users=25,
     profile_window_s=20.0,
     scalene_memory=True,
+    bare_each=True,
     ladder_levels=(1, 5, 10, 25, 50, 75, 100, 150, 200),
     ladder_hold_s=60.0,
     ladder_settle_s=10.0,
@@ -97,7 +100,7 @@ FULL = Effort(
     block_half_width=0.02,
     blocks_cap_s=2700.0,
     confirm_cap_s=5400.0,
-    growth_window_s=5.0,
+    growth_window_s=4.0,
     why_pairs=12,
     budget_s={
         "setup": 90,

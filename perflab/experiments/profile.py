@@ -1,9 +1,11 @@
-"""Profile a variant under light load, one instrument at a time; only py-spy's process has unwatched stretches."""
+"""Profile a variant under light load, one instrument at a time, each between stretches that nobody watches."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,11 @@ from perflab.experiments.study import Study
 from perflab.experiments.tables import stage_rows
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import Window, judged_rows, system_cpu_in_window, units_done
-from perflab.instrument.growth import watch_growth
+from perflab.instrument.growth import capture_growth, judge_growth
 from perflab.instrument.interface import Capture, Instrument, Target
 from perflab.instrument.kept_tables import keep_table
 from perflab.instrument.leak import Growth
+from perflab.instrument.overhead import Bracket
 from perflab.instrument.table import ProfileTable
 from perflab.system.launch import RunningSystem
 
@@ -26,17 +29,22 @@ if TYPE_CHECKING:
 
 SETTLE_S = 4.0
 ATTACHING_S = 12.0  # a debugger attaches memray twice and detaches it twice: mostly under 1 s each
+SHORTEST_BARE_S = 4.0  # beside an instrument of another process: one second is too short
 PROFILED_USERS = 25  # instruments are never put on a live system with more load than this
 
 
 @dataclass
 class ProfilePass:
-    """One started system with what was seen on it: unwatched stretches, watched ones, captures and problems."""
+    """One started system with what was seen on it: unwatched stretches, watched ones, captures and problems.
+
+    `taken` are captures that are not parsed yet: nothing of ours computes beside a system that is measured.
+    """
 
     name: str
     trial: Trial | None = None
     unwatched: list[Window] = field(default_factory=list)
     watched: dict[str, Window] = field(default_factory=dict)
+    taken: list[tuple[Instrument, Capture]] = field(default_factory=list)
     captures: dict[str, tuple[Capture, ProfileTable]] = field(default_factory=dict)
     rendered: list[Path] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)  # (instrument, one line with code and remedy)
@@ -44,28 +52,33 @@ class ProfilePass:
 
 
 def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> ProfilePass:
-    """Run the system unwatched, under py-spy's GIL view, under its wall view, unwatched again; last, look for growth.
+    """Run the system unwatched, under py-spy's GIL view, unwatched, under its wall view, unwatched; then for growth.
 
-    Its two unwatched stretches are what every instrument is held against: a launched one watches from the start.
+    Each view stands between two unwatched stretches of half its length, of which the middle one belongs to both.
     """
     from perflab.instrument.pyspy import PySpy
 
     done, length = ProfilePass("py-spy"), sizes.profile_window_s
+    grown: list[Capture] = []
 
     def during(running: RunningSystem) -> bool:
         time.sleep(SETTLE_S)
-        done.unwatched.append(_stretch(lambda: time.sleep(length)))
-        for instrument in (PySpy("gil"), PySpy("wall")):
-            _attach(study, running, instrument, length, done)
-        done.unwatched.append(_stretch(lambda: time.sleep(length / 2)))
+        target = _target(study, running)
+        done.unwatched.append(_stretch(length / 2))
+        for number, instrument in enumerate((PySpy("gil"), PySpy("wall"))):
+            study.progress("profile", number, 3, f"{instrument.name} {instrument.view}")
+            _capture(instrument, target, length, _folder(study, variant), done)
+            done.unwatched.append(_stretch(length / 2))
         if sizes.growth_window_s:
-            _look_for_growth(study, running, sizes, done)
+            grown.extend(_look_for_growth(study, target, sizes, variant, done))
         return False
 
     growth_s = 3 * sizes.growth_window_s + ATTACHING_S if sizes.growth_window_s else 0.0
     total = SETTLE_S + 3.5 * length + 8.0 + growth_s
     done.trial = run_trial(study, _spec(study, variant, f"profile-{variant}-pyspy", total), during=during, again=True)
-    _count_units(study, done)
+    _keep(study, done)
+    if grown:
+        _judge_growth(grown, study, done)
     return done
 
 
@@ -78,31 +91,74 @@ def launched_pass(study: Study, sizes: Effort, instrument: Any, variant: str = "
 
     def during(running: RunningSystem) -> bool:
         time.sleep(SETTLE_S)
-        process = running.processes[name]
-        target = Target(root, pid=process.pid, log_path=process.log_path, cores=study.cores.others)
-        _capture(instrument, target, sizes.profile_window_s, folder, root, done)
+        _capture(instrument, _target(study, running), sizes.profile_window_s, folder, done)
         return True
 
     try:
         wrap = {name: lambda argv, env: instrument.wrap(argv, env, folder, root)}
         done.trial = run_trial(study, spec, wrap=wrap, during=during, again=True)
-        _count_units(study, done)
+        _keep(study, done)
     except InstrumentFailure as error:
         done.problems.append((instrument.name, str(error)))
     return done
 
 
+def bare_pass(study: Study, sizes: Effort, number: int, variant: str = "baseline") -> ProfilePass:
+    """Run a fresh system that nobody watches: one side of the brackets of the launched instruments around it."""
+    length = max(SHORTEST_BARE_S, sizes.profile_window_s / 2)
+    done = ProfilePass(f"bare-{number}")
+
+    def during(running: RunningSystem) -> bool:
+        time.sleep(SETTLE_S)
+        done.unwatched.append(_stretch(length))
+        return False
+
+    spec = _spec(study, variant, f"profile-{variant}-{done.name}", SETTLE_S + length + 8.0)
+    done.trial = run_trial(study, spec, during=during, again=True)
+    return done
+
+
 def launched_passes(study: Study, sizes: Effort, variant: str = "baseline") -> list[ProfilePass]:
-    """Run memray, then scalene for CPU, and at full effort scalene for memory, each on a fresh system."""
+    """Run memray, then scalene for CPU, and at full effort scalene for memory, each on a fresh system.
+
+    A bare run follows each of them at full effort, and the last of them at quick, where they share one bracket.
+    """
     from perflab.instrument.memray import Memray
     from perflab.instrument.scalene import Scalene
 
     instruments: list[Any] = [Memray("launch"), Scalene(), *([Scalene(memory=True)] if sizes.scalene_memory else [])]
     passes = []
-    for number, instrument in enumerate(instruments):
+    for number, instrument in enumerate(instruments, 1):
         study.progress("profile", number, len(instruments), f"{instrument.name} {instrument.view}")
         passes.append(launched_pass(study, sizes, instrument, variant))
+        if sizes.bare_each or number == len(instruments):
+            study.progress("profile", number, len(instruments), "unwatched, a fresh system")
+            passes.append(bare_pass(study, sizes, number, variant))
     return passes
+
+
+def brackets(study: Study, passes: Sequence[ProfilePass]) -> dict[str, Bracket]:
+    """Return CPU per unit under each instrument, with that of the nearest unwatched stretches before and after it.
+
+    Of a launched instrument they are those of other processes: the last stretch of the pass before it that has one,
+    the first of the pass after it; what differs from start to start is then in its drift.
+    """
+    found: dict[str, Bracket] = {}
+    bare = sorted(((span, each) for each in passes for span in each.unwatched), key=lambda item: item[0].start_ns)
+    for each in passes:
+        for name, span in each.watched.items():
+            before = next((item for item in reversed(bare) if item[0].end_ns <= span.start_ns), None)
+            after = next((item for item in bare if item[0].start_ns >= span.end_ns), None)
+            if before is None or after is None:
+                continue
+            sides = [_cost_s(study, of, [one]) for one, of in (before, (span, each), after)]
+            if all(math.isfinite(side) and side > 0 for side in sides):
+                found[name] = Bracket(*sides)
+    return found
+
+
+def _cost_s(study: Study, done: ProfilePass, spans: list[Window]) -> float:
+    return math.nan if done.trial is None else cpu_ms_per_unit(study, done.trial, spans) / 1e3
 
 
 def _spec(study: Study, variant: str, name: str, length: float) -> TrialSpec:
@@ -119,13 +175,20 @@ def _spec(study: Study, variant: str, name: str, length: float) -> TrialSpec:
     )
 
 
-def _look_for_growth(study: Study, running: RunningSystem, sizes: Effort, done: ProfilePass) -> None:
-    """Decide about leaks on the live system, after everything that is measured on it; small objects at full only."""
+def _look_for_growth(study: Study, target: Target, sizes: Effort, variant: str, done: ProfilePass) -> list[Capture]:
+    """Capture two windows of the live system, after everything else that is measured on it."""
     study.progress("profile", 2, 3, "memray, attached twice")
-    target = _target(study, running)
+    small = sizes.name == "full"
     try:
-        small = sizes.name == "full"
-        done.growth = watch_growth(target, _folder(study, running.variant.name), sizes.growth_window_s, small)
+        return capture_growth(target, _folder(study, variant), sizes.growth_window_s, small)
+    except InstrumentFailure as error:
+        done.problems.append(("memray-attach", str(error)))
+        return []
+
+
+def _judge_growth(captures: list[Capture], study: Study, done: ProfilePass) -> None:
+    try:
+        done.growth = judge_growth(captures, source_root(study))
     except InstrumentFailure as error:
         done.problems.append(("memray-attach", str(error)))
 
@@ -135,25 +198,32 @@ def _target(study: Study, running: RunningSystem) -> Target:
     return Target(source_root(study), pid=process.pid, log_path=process.log_path, cores=study.cores.others)
 
 
-def _attach(study: Study, running: RunningSystem, instrument: Instrument, length: float, done: ProfilePass) -> None:
-    study.progress("profile", len(done.watched), 3, f"{instrument.name} {instrument.view}")
-    target = _target(study, running)
-    _capture(instrument, target, length, _folder(study, running.variant.name), source_root(study), done)
-
-
-def _capture(
-    instrument: Instrument, target: Target, length: float, folder: Path, root: Path, done: ProfilePass
-) -> None:
-    """Capture, parse and render; what fails is a problem with its code, never an empty table."""
-    key = f"{instrument.name}-{instrument.view}"
+def _capture(instrument: Instrument, target: Target, length: float, folder: Path, done: ProfilePass) -> None:
+    """Capture; what fails is a problem with its code, never an empty table."""
     try:
         capture = instrument.capture(target, length, folder)
-        done.watched[key] = _watched(capture, length)
-        table, capture = keep_table(instrument, capture, root)
-        done.captures[key] = capture, table
-        done.rendered += instrument.render(capture, folder)
     except InstrumentFailure as error:
-        done.problems.append((key, str(error)))
+        done.problems.append((f"{instrument.name}-{instrument.view}", str(error)))
+        return
+    done.watched[capture.name] = _watched(capture, length)
+    done.taken.append((instrument, capture))
+
+
+def _keep(study: Study, done: ProfilePass) -> None:
+    """Parse and render what was captured, now that the system has ended, and count the units of work in it.
+
+    The instrument's own page is written by a process of its own meanwhile, on the core that the system has left.
+    """
+    for instrument, capture in done.taken:
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                pages = pool.submit(instrument.render, capture, capture.folder)
+                table, kept = keep_table(instrument, capture, source_root(study))
+                done.captures[capture.name] = kept, table
+                done.rendered += pages.result()
+        except InstrumentFailure as error:
+            done.problems.append((capture.name, str(error)))
+    _count_units(study, done)
 
 
 def _count_units(study: Study, done: ProfilePass) -> None:
@@ -186,9 +256,9 @@ def _tracks_from_start(capture: Capture) -> bool:
     return capture.instrument == "memray" and capture.settings.get("mode") == "launch"
 
 
-def _stretch(work: Callable[[], None]) -> Window:
+def _stretch(seconds: float) -> Window:
     start = time.monotonic_ns()
-    work()
+    time.sleep(seconds)
     return Window(start, time.monotonic_ns())
 
 

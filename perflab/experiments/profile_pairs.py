@@ -133,8 +133,8 @@ def compared(
 def stretches_of_run(study: Study, variant: str) -> list[Stretch]:
     """Return the profiled stretches of a variant in a run: pairs captured beside another variant, else its profile.
 
-    A profile's samples are joined with the CPU per unit of the unwatched stretch before it. Raises NotComparable when
-    the run has no capture of the variant.
+    A profile's samples are joined with the CPU per unit of the unwatched stretches on both sides of it. Raises
+    NotComparable when the run has no capture of the variant.
     """
     found = [load_stretch(path.parent) for path in _captured(study, variant)]
     if found:
@@ -149,8 +149,13 @@ def stretches_of_run(study: Study, variant: str) -> list[Stretch]:
         )
     capture, trial = load_capture(path), read_trial(study, name)
     start = trial.facts.go_ns + int(trial.spec.segments[0].settle_s * NS)
-    end = capture.started_ns if capture.started_ns > start + NS else trial.facts.end_ns
-    return [stretch_of(capture, [_work(study, trial, Window(start, end))])]
+    spans = [Window(start, capture.started_ns)] if capture.started_ns > start + NS else []
+    after = path.with_name("pyspy-wall.capture.json")
+    if after.is_file():  # the next capture begins where the stretch after this one ends
+        end = capture.started_ns + int(capture.window_s * NS)
+        spans += [Window(end, began)] if (began := load_capture(after).started_ns) > end + NS else []
+    parts = [_work(study, trial, span) for span in spans or [Window(start, trial.facts.end_ns)]]
+    return [stretch_of(capture, [(sum(cpu_s for cpu_s, _ in parts), sum(units for _, units in parts))])]
 
 
 def load_of_run(study: Study, variant: str) -> str:

@@ -1,4 +1,4 @@
-"""All instruments on one command or callable, one after another, between unprofiled runs that say what each costs."""
+"""All instruments on one command or callable, one after another, an unprofiled run between any two: what each costs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from perflab.instrument.ending import how_it_ended
 from perflab.instrument.failures import failure, refuse
 from perflab.instrument.interface import Capture, Target
 from perflab.instrument.memray import Memray
-from perflab.instrument.overhead import Overheads, judge_overheads
+from perflab.instrument.overhead import Bracket, Overheads, judge_overheads
 from perflab.instrument.pyspy import PySpy
 from perflab.instrument.scalene import Scalene
 from perflab.instrument.table import ProfileTable
@@ -81,31 +81,39 @@ def callable_subject(name: str, folder: Path, kwargs: str = "{}", source_root: P
 def profile_series(
     subject: Subject, instruments: Sequence[Anyone], window_s: float, say: Callable[[str], None] = lambda line: None
 ) -> Series:
-    """Run the subject bare, under each instrument in a fresh process, and bare again; never two instruments at once.
+    """Run the subject bare, and under each instrument and bare again; every run is a fresh process.
 
-    A command that ends by itself within `window_s` is profiled to its end, and one run is its unit of work. A longer
-    one is watched for the window; only a callable then has units, so only there is the overhead known. An
-    instrument that fails is a problem with its code and leaves no table. Raises P202, P211 or P215 when the
-    subject fails without any instrument, and P201 when no instrument yielded anything.
+    Never two instruments at once, and no two without a bare run between them: it is the end of one's bracket and the
+    beginning of the next one's. A command that ends by itself within `window_s` is profiled to its end, and one run
+    is its unit of work. A longer one is watched for the window; only a callable then has units, so only there is the
+    overhead known, and a command without any is run bare once. An instrument that fails is a problem with its code
+    and leaves no table. Raises P202, P211 or P215 when the subject fails without any instrument, and P201 when no
+    instrument yielded anything.
     """
     say("unprofiled ...")
     before = run_bare(subject, window_s)
     series = Series(subject, "call" if subject.units_path else "run" if before.ended else "")
+    length, brackets = 0.0 if before.ended else window_s, dict[str, Bracket]()
     for instrument in instruments:
         say(f"{instrument.name} {instrument.view} ...")
         try:
-            _add(series, instrument, 0.0 if before.ended else window_s)
+            capture = _add(series, instrument, length)
         except InstrumentFailure as error:
             series.problems.append(str(error))
+            continue
+        if series.unit:
+            say("unprofiled ...")
+            after = run_bare(subject, window_s)
+            if bracket := _bracket(series, before, capture, after):
+                brackets[capture.name] = bracket
+            before = after
     if not series.captures:
         raise failure("P201", f"no instrument could profile {subject.argv[-1]!r}", "; ".join(series.problems))
-    if series.unit:
-        say("unprofiled ...")
-        series.overheads = _overheads(series, before, run_bare(subject, window_s))
+    series.overheads = judge_overheads(brackets) if brackets else None
     return series
 
 
-def _add(series: Series, instrument: Anyone, window_s: float) -> None:
+def _add(series: Series, instrument: Anyone, window_s: float) -> Capture:
     subject = series.subject
     found = profile_command(
         list(subject.argv),
@@ -119,6 +127,7 @@ def _add(series: Series, instrument: Anyone, window_s: float) -> None:
     )
     series.captures.append(found)
     series.rendered += instrument.render(found[1], subject.folder)
+    return found[1]
 
 
 def run_bare(subject: Subject, window_s: float) -> Bare:
@@ -153,18 +162,19 @@ def _ended(running: Target, whole: Watch) -> Bare:
     return Bare(True, whole.window().cpu_s, 1.0)
 
 
-def _overheads(series: Series, before: Bare, after: Bare) -> Overheads | None:
-    """Compare CPU per unit; the units of a run that ended are 1, those of a callable its calls in the window."""
-    costs: dict[str, float] = {}
-    for _, capture in series.captures:
-        units = capture.work_units if series.unit == "call" else 1.0
-        if series.unit == "call" and units < MIN_UNITS:
-            series.problems.append(str(failure("P216", f"{units:.0f} calls in the window of {capture.name}")))
-        else:
-            costs[capture.name] = _cpu_s(capture, whole=series.unit == "run") / units
-    if not costs or min(before.units, after.units) <= 0 or min(before.cpu_s, after.cpu_s) < MIN_CPU_S:
+def _bracket(series: Series, before: Bare, capture: Capture, after: Bare) -> Bracket | None:
+    """Return CPU per unit under an instrument and on both sides; None where too little was done to tell.
+
+    The units of a run that ended are 1, those of a callable its calls in the window.
+    """
+    units = capture.work_units if series.unit == "call" else 1.0
+    if series.unit == "call" and units < MIN_UNITS:
+        series.problems.append(str(failure("P216", f"{units:.0f} calls in the window of {capture.name}")))
         return None
-    return judge_overheads(before.cpu_s / before.units, after.cpu_s / after.units, costs)
+    if min(before.units, after.units) <= 0 or min(before.cpu_s, after.cpu_s) < MIN_CPU_S:
+        return None
+    under = _cpu_s(capture, whole=series.unit == "run") / units
+    return Bracket(before.cpu_s / before.units, under, after.cpu_s / after.units)
 
 
 def _cpu_s(capture: Capture, whole: bool) -> float:

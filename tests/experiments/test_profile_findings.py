@@ -11,11 +11,12 @@ import pandas as pd
 from perflab.experiments.bottlenecks import Bottlenecks, of_command
 from perflab.experiments.conclude.profile import conclude
 from perflab.experiments.profile import ProfilePass
-from perflab.experiments.trial import Segment, Trial, TrialFacts, TrialSpec
+from perflab.experiments.trial import NS, Segment, Trial, TrialFacts, TrialSpec
+from perflab.experiments.units_of_work import Window
 from perflab.instrument.leak import Growth
-from perflab.instrument.overhead import judge_overheads
+from perflab.instrument.overhead import Bracket, judge_overheads
 from perflab.instrument.ranking import rank
-from perflab.instrument.series import Bare, Series, Subject, _overheads
+from perflab.instrument.series import Bare, Series, Subject, _bracket
 from perflab.instrument.stacks import LIBRARY, Place
 from perflab.instrument.table import Health, Measure, ProfileTable, make_rows
 from perflab.report.markdown_text import as_markdown
@@ -39,7 +40,7 @@ def trial(late_ms: float = 0.1) -> Trial:
 
 def found(tables: list[ProfileTable]) -> Bottlenecks:
     empty = of_command([], [], Path(), [])
-    costs = judge_overheads(1.0, 1.02, {"pyspy-gil": 1.05})
+    costs = judge_overheads({"pyspy-gil": Bracket(1.0, 1.05, 1.02)})
     return replace(empty, ranking=rank(tables), tables=tuple(tables), memory=(MEMORY,), overheads=costs)
 
 
@@ -71,7 +72,24 @@ def test_memory_waiting_and_cost_carry_the_trust_of_their_own_passes(study):
 
 def test_the_cost_says_against_what_it_was_measured(study):
     made = concluded(study, [ProfilePass("py-spy", trial())])["F10-4"]
-    assert "both ends of py-spy's process" in made.claim and "processes of their own" in made.caveats[0]
+    assert "just before and just after it" in made.claim and "processes of their own" in made.caveats[0]
+
+
+def test_each_instrument_is_held_against_the_unwatched_work_nearest_to_it(study, monkeypatch):
+    from perflab.experiments import profile
+
+    def span(start: float) -> Window:
+        return Window(int(start * NS), int((start + 1) * NS))
+
+    sampled = ProfilePass("py-spy", trial(), [span(0), span(4), span(8)], {"gil": span(2), "wall": span(6)})
+    memray = ProfilePass("memray-launch", trial(), watched={"memray": span(12)})
+    scalene = ProfilePass("scalene-cpu", trial(), watched={"scalene": span(16)})
+    bare = ProfilePass("bare-2", trial(), [span(20)])
+    last = ProfilePass("scalene-full", trial(), watched={"full": span(24)})
+    monkeypatch.setattr(profile, "cpu_ms_per_unit", lambda study, trial, spans: spans[0].start_ns / NS * 1e3 + 1e3)
+    found = profile.brackets(study, [sampled, memray, scalene, bare, last])
+    sides = {name: (round(b.before_s), round(b.under_s), round(b.after_s)) for name, b in found.items()}
+    assert sides == {"gil": (1, 3, 5), "wall": (5, 7, 9), "memray": (9, 13, 21), "scalene": (9, 17, 21)}
 
 
 def test_a_library_in_first_place_is_told_as_time_that_no_own_function_entered():
@@ -90,9 +108,10 @@ def test_names_survive_markdown():
 
 def test_a_run_that_ends_by_itself_is_costed_with_the_cpu_of_its_imports(tmp_path: Path):
     capture = SimpleNamespace(name="pyspy-gil", cpu_s=1.0, work_units=0.0, schedstat_before=(0.6, 0.0))
-    series = Series(Subject(("x",), tmp_path, tmp_path), "run", captures=[(found(tables()).tables[0], capture)])
-    judged = _overheads(series, Bare(True, 1.6, 1.0), Bare(True, 1.6, 1.0))
-    assert judged is not None and judged.rows[0].ratio == 1.0
+    series = Series(Subject(("x",), tmp_path, tmp_path), "run")
+    bracket = _bracket(series, Bare(True, 1.6, 1.0), capture, Bare(True, 1.6, 1.0))
+    assert bracket == Bracket(1.6, 1.6, 1.6)
+    assert _bracket(series, Bare(True, 1.6, 1.0), capture, Bare(True, 0.1, 1.0)) is None
 
 
 def test_the_finding_on_growth_names_the_leak_or_says_why_nobody_could_look(study):

@@ -6,7 +6,7 @@ import pytest
 
 from perflab.instrument.leak import find_growth
 from perflab.instrument.libraries import by_library
-from perflab.instrument.overhead import judge_overheads
+from perflab.instrument.overhead import Bracket, judge_overheads
 from perflab.instrument.ranking import Context, blocking, rank
 from perflab.instrument.stacks import LIBRARY, LOOP, Attribution, Place
 from perflab.instrument.table import Health, Measure, ProfileTable, make_rows, rows_from
@@ -170,8 +170,41 @@ def test_growth_by_whole_arenas_is_flagged():
     assert "P308" in find_growth(held({A: size * 10}, 5.0, 10), held({A: size * 20}, 10.0, 20))[0].flags
 
 
-def test_overhead_is_judged_against_both_baselines():
-    judged = judge_overheads(100e-6, 102e-6, {"pyspy-gil": 103e-6, "scalene-full": 260e-6})
+def test_overhead_is_judged_against_both_sides_of_its_own_bracket():
+    judged = judge_overheads(
+        {"pyspy-gil": Bracket(100e-6, 103e-6, 102e-6), "scalene-full": Bracket(200e-6, 500e-6, 200e-6)}
+    )
     assert judged.stable and judged.codes == ("P307",)
     assert [row.within for row in judged.rows] == [True, False]
-    assert "P304" in judge_overheads(100e-6, 110e-6, {}).codes
+    assert [row.ratio for row in judged.rows] == pytest.approx([103 / 101, 2.5])
+
+
+def test_a_bracket_that_drifts_makes_its_own_ratio_unsure_and_no_other():
+    judged = judge_overheads({"pyspy-gil": Bracket(1.0, 1.0, 1.2), "memray-launch": Bracket(1.0, 1.2, 1.0)})
+    assert "P304" in judged.codes and not judged.stable
+    assert [row.stable for row in judged.rows] == [False, True]
+    for wrong in ({}, {"pyspy-gil": Bracket(0.0, 1.0, 1.0)}):
+        with pytest.raises(ValueError, match="both sides"):
+            judge_overheads(wrong)
+
+
+def aged(bytes_held: float, old: float, window_s: float, count: int = 100) -> ProfileTable:
+    """memray's leak and old views of one place."""
+    rows = []
+    for view, size in (("leak", bytes_held), ("old", old)):
+        for metric, unit, value in (("bytes", "bytes", size), ("allocations", "count", count)):
+            rows += make_rows({Place(*A, 10): value}, Measure("memray", view, metric, unit), "own", count)
+    return ProfileTable(tuple(rows), Health(n_samples=count, window_s=window_s))
+
+
+@pytest.mark.parametrize(("old", "verdict"), [(500_000, "leak"), (1_000_000, "leak"), (0, "cache"), (90_000, "cache")])
+def test_what_is_held_but_all_recent_is_work_in_flight(old: float, verdict: str):
+    short, long = aged(500_000, 0, 5.0), aged(1_000_000, old, 10.0)
+    [growth] = find_growth(short, long, aged=True)
+    assert growth.verdict == verdict and ("P306" in growth.flags) is (verdict == "cache")
+    assert find_growth(short, long)[0].verdict == "leak"  # who does not ask for ages is not told
+
+
+def test_a_few_large_allocations_are_not_judged_by_their_age():
+    [growth] = find_growth(aged(500_000, 0, 5.0, 2), aged(1_000_000, 0, 10.0, 4), aged=True)
+    assert growth.verdict == "leak"

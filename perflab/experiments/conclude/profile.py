@@ -180,11 +180,18 @@ def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence], trust:
             claim="Too few units were done to measure what the instruments cost.",
         )
     rows = [
-        {"instrument": r.instrument, "ratio": round(r.ratio, 3), "limit": r.limit, "within": r.within}
+        {
+            "instrument": r.instrument,
+            "ratio": round(r.ratio, 3),
+            "limit": r.limit,
+            "within": r.within,
+            "drift": round(r.drift, 3),
+        }
         for r in found.overheads.rows
     ]
     said = ", ".join(f"{r['instrument']} x {r['ratio']:.2f}" for r in rows)
     over = [str(r["instrument"]) for r in rows if r["within"] is False]
+    unsure = [r.instrument for r in found.overheads.rows if not r.stable]
     return finding(
         study,
         "4",
@@ -192,12 +199,17 @@ def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence], trust:
         kind="observation",
         verdict=_verdict(trust),
         trust=trust,
-        claim=f"CPU per unit under each instrument, over the unwatched stretches at both ends of py-spy's process: "
-        f"{said}; the two stretches differ by {100 * found.overheads.drift:.1f} %.",
+        claim=f"CPU per unit under each instrument, over the unwatched work just before and just after it: {said}; "
+        f"the two sides differ by {100 * found.overheads.drift:.1f} % at most.",
         evidence=evidence(figures.get("overhead")),
         details={"overheads": rows, "drift": found.overheads.drift, "codes": list(found.overheads.codes)},
         caveats=(
-            "memray and scalene run in processes of their own: what differs from start to start is in their ratios",
+            "memray and scalene run in processes of their own, and so do the unwatched runs beside them: what differs "
+            "from start to start is in their ratios",
+            *(
+                (f"not to be believed, as the unwatched sides differ by more than 5 %: {', '.join(unsure)}",)
+                * bool(unsure)
+            ),
             *((f"above its limit: {', '.join(over)}",) if over else ()),
         ),
     )
