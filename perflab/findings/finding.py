@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,6 +92,11 @@ class Finding(_Record):
     next_step: str = ""
     details: dict[str, Any] = {}  # small tables for deliverables: lists of flat dictionaries, numbers, strings
 
+    @property
+    def order(self) -> tuple[str | int, ...]:
+        """The id as a key of sorting in which F30-target.2 comes before F30-target.10."""
+        return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", self.id))
+
 
 _FINDINGS = TypeAdapter(list[Finding])
 
@@ -112,4 +118,4 @@ def load_findings(folder: Path) -> list[Finding]:
                 "",
                 "Run its notebook again with: perflab spike --resume RUN",
             ) from None
-    return sorted(found, key=lambda finding: finding.id)
+    return sorted(found, key=lambda finding: finding.order)

@@ -40,4 +40,4 @@ def readable_findings(folder: Path) -> tuple[list[Finding], list[str]]:
             found.extend(_FINDINGS.validate_json(file.read_bytes()))
         except (ValidationError, OSError) as error:
             problems.append(f"{file.name} holds no valid findings ({str(error).splitlines()[0]})")
-    return sorted(found, key=lambda finding: finding.id), problems
+    return sorted(found, key=lambda finding: finding.order), problems

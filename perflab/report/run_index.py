@@ -57,7 +57,7 @@ def _figures(findings: Sequence[Finding], verdict: Verdict) -> tuple[str, ...]:
     """Return the headline figures: judged targets and comparisons that their notebooks put on top."""
     targets = by_target(judged_targets(findings, verdict.judged)).values()
     comparisons = [f for f in findings if f.kind == "comparison" and f.headline]
-    ranked = sorted((f for f in (*targets, *comparisons) if f.effect), key=lambda f: (-f.headline, f.id))
+    ranked = sorted((f for f in (*targets, *comparisons) if f.effect), key=lambda f: (-f.headline, f.order))
     shown = []
     for f in ranked[:MOST_FIGURES]:
         assert f.effect is not None

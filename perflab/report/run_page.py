@@ -65,7 +65,7 @@ def tiles(findings: Sequence[Finding], verdict: Verdict) -> list[Finding]:
     decided = by_target(judged_targets(findings, verdict.judged)).values()
     shown = [f for f in decided if f.effect is not None]
     order = {"misses": 0, "untrusted": 1, "inconclusive": 2, "meets": 3}
-    return sorted(shown, key=lambda f: (order.get(f.verdict, 4), -f.headline, f.id))[:MOST_TILES]
+    return sorted(shown, key=lambda f: (order.get(f.verdict, 4), -f.headline, f.order))[:MOST_TILES]
 
 
 def findings_tables(findings: Sequence[Finding], judged: str) -> list[tuple[str, list[Finding]]]:
@@ -73,7 +73,7 @@ def findings_tables(findings: Sequence[Finding], judged: str) -> list[tuple[str,
     decides = [
         f for f in findings if f.headline or (f.verdict in ("misses", "untrusted") and f.variant in ("", judged))
     ]
-    first = sorted(decides, key=lambda f: (-f.headline, f.id))
+    first = sorted(decides, key=lambda f: (-f.headline, f.order))
     rest = [f for f in findings if f not in first]
     return [("", first or rest), *([("The other findings", rest)] if first and rest else [])]
 
@@ -123,7 +123,7 @@ def what_would_change_it(findings: Sequence[Finding], verdict: Verdict) -> list[
     """Return the next steps of what is open or missed, the weightiest first, each once."""
     open_ = [f for f in findings if f.next_step and f.verdict in ("misses", "inconclusive", "untrusted", "worse")
              and f.variant in ("", verdict.judged)]  # fmt: skip
-    ranked = sorted(open_, key=lambda f: (-f.headline, f.id))
+    ranked = sorted(open_, key=lambda f: (-f.headline, f.order))
     return list(dict.fromkeys(f.next_step for f in ranked))[:4]
 
 

@@ -118,8 +118,10 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
         ("not-measurable-here", "not measurable here"),
         ("not-yet-judged", "not yet judged"),
     )
-    told += [f"{n} {'is' if n == 1 else 'are'} {word}" for key, word in open_words if (n := counts.get(key, 0))]
-    text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} {_and(told)}."
+    left = [f"{n} {'is' if n == 1 else 'are'} {word}" for key, word in open_words if (n := counts.get(key, 0))]
+    left[:1] = [word.replace(" ", " target " if word.startswith("1 ") else " targets ", 1) for word in left[:1]]
+    text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} "
+    text += (_and(told) if told else "is judged by no target") + (f"; {_and(left)}." if left else ".")
     return text + (f" {plural(broken, 'step')} did not finish." if broken else "")
 
 
@@ -129,7 +131,7 @@ def _and(words: list[str]) -> str:
 
 def _points(findings: Sequence[Finding]) -> tuple[str, ...]:
     """Return the claims that carry the verdict: the first comparison, then the two weightiest observations."""
-    ranked = sorted((f for f in findings if f.headline > 0), key=lambda f: (-f.headline, f.id))
+    ranked = sorted((f for f in findings if f.headline > 0), key=lambda f: (-f.headline, f.order))
     comparisons = [f for f in ranked if f.kind == "comparison"][:1]
     observations = [f for f in ranked if f.kind == "observation"][:2]
     return tuple(_told(finding) for finding in (*comparisons, *observations))

@@ -30,11 +30,21 @@ def with_status(status: str, *steps: Step) -> Manifest:
 def test_the_fake_run_is_told_in_words_and_numbers() -> None:
     verdict = overall(findings(), MANIFEST)
     assert verdict.headline == (
-        "The optimised variant of voice-gateway meets 1 target (at quick effort), misses 1 target (S4-LAT-2a) "
-        "and 1 is inconclusive."
+        "The optimised variant of voice-gateway meets 1 target (at quick effort) and misses 1 target "
+        "(S4-LAT-2a); 1 target is inconclusive."
     )
     assert verdict.points[0].startswith("The optimised variant takes 80 % less CPU")
     assert verdict.exit_code == 1 and verdict.short == "1 missed, 1 inconclusive, 1 met"
+
+
+def test_a_run_whose_targets_are_all_refused_is_told_in_a_whole_sentence() -> None:
+    found = [target("untrusted", id=f"F30-target.{n}", target_id=f"T-{n}") for n in (10, 2)]
+    verdict = overall([*found, target("not-yet-judged", id="F30-3", target_id="T-3")], MANIFEST)
+    assert verdict.headline == (
+        "The optimised variant of voice-gateway is judged by no target; "
+        "2 targets are refused by trust checks and 1 is not yet judged."
+    )
+    assert sorted(found, key=lambda f: f.order)[0].id == "F30-target.2"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class Material:
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:
         """Return the findings of some notebooks, the weightiest first."""
         found = [f for f in self.findings if f.notebook.startswith(prefixes) and kind in ("", f.kind)]
-        return sorted(found, key=lambda f: (-f.headline, f.id))
+        return sorted(found, key=lambda f: (-f.headline, f.order))
 
     def ran(self, prefix: str) -> str:
         """Return why a notebook has nothing to show: failed, skipped, not run yet, or not part of this study."""
