@@ -13,7 +13,8 @@ from perflab.findings.finding import Evidence, Finding, TrustCheck
 def conclude_why(study: Study, why: Why, figure: Evidence | None = None, null: tuple[TrustCheck, ...] = ()) -> Finding:
     """Return the finding that names the changed functions, with their intervals and the flame graph.
 
-    `null`: the null arms of the run; a failed one withholds the claim, for what it would explain is not established.
+    `null`: the null arms of the run; a failed one withholds claim, pictures and tables, for what they would explain is
+    not established. The captures stay in the run.
     """
     trust = (*trust_of([read_trial(study, name) for name in why.trials], side_by_side=True), *null)
     failed = failed_null(null)
@@ -27,11 +28,11 @@ def conclude_why(study: Study, why: Why, figure: Evidence | None = None, null: t
         trust=trust,
         claim=f"No function is named: {failed}." if failed else why.sentence(),
         effect=None if failed else effect_of(f"CPU per {why.unit}", why.own.total.scaled(1e-3), "ms", "stretches"),
-        evidence=evidence(figure, *why.pictures),
+        evidence=() if failed else evidence(figure, *why.pictures),
         caveats=(
             *why.own.caveats,
             *why.problems,
             "profiled side by side under a light load of their own: amounts differ from those of the blocks",
         ),
-        details={"own": why.own.records(), "leaf": why.leaf.records()},
+        details={} if failed else {"own": why.own.records(), "leaf": why.leaf.records()},
     )
