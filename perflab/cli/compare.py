@@ -12,6 +12,7 @@ from perflab.errors import EXIT_OK, UsageError
 from perflab.experiments.study import reports_folder
 from perflab.history.pair import WORDS, Line, Pair, compare_runs, moved
 from perflab.history.row import Row
+from perflab.report.calibration import calibration_of
 from perflab.runs import Run, list_runs
 from perflab.units import change_text, number_text
 
@@ -69,6 +70,7 @@ def as_dict(pair: Pair) -> dict[str, object]:
     return {
         "a": _run_dict(pair.a), "b": _run_dict(pair.b), "unlike": list(pair.unlike),
         "figures": [line.as_dict() for line in pair.lines], "moved": [line.label for line in moved(pair.lines)],
+        "calibration": calibration_of(pair.b).as_dict(),
     }  # fmt: skip
 
 
@@ -106,7 +108,8 @@ def table(pair: Pair) -> str:
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     with console.capture() as captured:
         console.print(drawn)
-    return "\n".join([*_heads(pair), "", captured.get().rstrip(), "", summary(pair)])
+    shown = captured.get().rstrip()
+    return "\n".join([*_heads(pair), "", shown, "", summary(pair), *calibration_of(pair.b).lines()])
 
 
 def markdown(pair: Pair) -> str:
@@ -115,6 +118,7 @@ def markdown(pair: Pair) -> str:
     top = [line for line in lines if line.sight == "moved"]
     rest = [line for line in lines if line.sight != "moved"]
     parts = ["### perflab: two runs side by side", "", *(f"- {head}" for head in _heads(pair)), "", summary(pair), ""]
+    parts += [*calibration_of(pair.b).lines(), ""]
     parts += _markdown_rows(top)
     if rest:
         parts += [f"<details><summary>{len(rest)} other figures</summary>", "", *_markdown_rows(rest), "</details>"]

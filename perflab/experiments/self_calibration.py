@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perflab.instrument.known_work import known_work
+from perflab.instrument.paired_times import SensorLimits
 from perflab.instrument.paired_timing import NULL, TimingPlan, time_paired
 from perflab.stats.compare import Comparison
 from perflab.stats.operating import (
@@ -32,6 +33,7 @@ PAIRS = 15  # of one comparison: the fewest with which an adaptive stop may end
 INNER, VISITS, MARGIN = 15, 5, 0.02
 ROUNDS = 5_000  # a repetition of about 0.15 ms: few of them meet a switch of tasks
 CURVE = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05)
+LIMITS = SensorLimits()  # of the sensors beside each block; what lies beyond is counted, no block is dropped
 FEWEST = 6  # pairs that a 95 % interval needs
 
 
@@ -72,6 +74,20 @@ class SelfCalibration:
         """Spread of a single pair by the median absolute deviation, which spikes do not move: a share."""
         steps = self.log_ratios
         return float(1.4826 * np.median(np.abs(steps - np.median(steps))))
+
+    @property
+    def sensors(self) -> str:
+        """What steal, CPU pressure, throttling and the canary saw in the judged blocks, in words."""
+        seen = self.times.sensors[self.times.warmups :]
+        canary = np.array([reading.canary.wall_ms for reading in seen])
+        pressure = [reading.pressure for reading in seen if reading.pressure is not None]
+        told = [
+            f"stolen {100 * float(np.mean([reading.steal for reading in seen])):.1f} %",
+            f"CPU pressure {100 * float(np.mean(pressure)):.0f} %" if pressure else "CPU pressure not available",
+            f"throttled {sum(reading.throttled_s for reading in seen):.2g} s",
+            f"slowest canary {canary.max() / np.median(canary):.1f} times its median",
+        ]
+        return ", ".join(told)
 
     @property
     def run_delay(self) -> float:
@@ -133,6 +149,9 @@ def table_rows(found: SelfCalibration) -> list[dict[str, str]]:
                      "should be": "below the margin of the comparison"})  # fmt: skip
     rows.append({"what": "run delay meanwhile", "measured here": f"{100 * found.run_delay:.0f} % of the time",
                  "simulated": "", "should be": "at most 20 %"})  # fmt: skip
+    beyond, blocks = found.times.screen(LIMITS).beyond, len(found.log_ratios)
+    rows.append({"what": "other sensors meanwhile", "measured here": found.sensors, "simulated": "",
+                 "should be": f"beyond a limit: {beyond} of {blocks} blocks; all were kept"})  # fmt: skip
     return rows
 
 

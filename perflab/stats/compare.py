@@ -118,11 +118,14 @@ def compare_paired(
         holds 0, inside the margin          equivalent
         otherwise                           inconclusive
 
+    Null hypotheses: the ratio is 1 (for a difference); it lies beyond the margin (for equivalence, one test a side).
     `null_arm`: a second, identical baseline of the same blocks. When its own verdict against `baseline` would be
     better or worse, the blocks saw a difference that does not exist: the verdict is untrusted.
     `margin`: the smallest change that matters, as a share (0.05 = 5 %), above 0.
     Raises StatisticError for NaN, unequal lengths, values of zero or below, log-ratios that are constant or tied into
     one value, fewer than 6 pairs.
+    Weakness: pairs are taken as independent and their log-ratios as symmetric; where one arm spikes more the interval
+    covers about 90 % instead of 95 (`caveat` says so). One comparison alone: of many use `selection.screen`.
     Source: Schuirmann 1987 (two one-sided tests); Hodges and Lehmann 1963.
     """
     before, after = pair("baseline", baseline, "candidate", candidate, positive=True)
@@ -138,7 +141,9 @@ def compare_differences(
 ) -> Comparison:  # fmt: skip
     """Compare by difference in `unit`, `margin` included: for values that may be zero, or for added milliseconds.
 
-    The same procedure and verdicts as `compare_paired`, on candidate - baseline.
+    The same procedure, null hypotheses (a difference of 0; one beyond the margin), verdicts and errors as
+    `compare_paired`, on candidate - baseline. Weakness: what slows a whole block adds to its difference, where a ratio
+    cancels it; use ratios where all values are above zero and the margin is a share. Source: as `compare_paired`.
     """
     before, after = pair("baseline", baseline, "candidate", candidate)
     null = None if null_arm is None else pair("baseline", baseline, "null_arm", null_arm)

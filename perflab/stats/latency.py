@@ -151,7 +151,13 @@ def sectioned_quantile(
 
 
 def sectioned_mean(x: ArrayLike, sections: int = 10, confidence: float = 0.95) -> Interval:
-    """Bound the mean of one run's samples in time order (CPU share per second, say) by the means of its parts."""
+    """Bound the mean of one run's samples in time order (CPU share per second, say) by the means of its parts.
+
+    A t interval with `sections` - 1 degrees of freedom from the spread of the parts' means. `x`: (n,), n >= 2 *
+    `sections`, not constant; raises StatisticError otherwise. Weakness: parts that are shorter than the memory of the
+    process depend on each other, and the interval is then too narrow.
+    Source: Law, Simulation Modeling and Analysis, section 9.5 (batch means).
+    """
     values = series("x", x, varied=True)
     _enough_for_sections(values.size, sections, 2 * sections, "a mean")
     parts = np.array([part.mean() for part in np.array_split(values, sections)])
@@ -161,7 +167,13 @@ def sectioned_mean(x: ArrayLike, sections: int = 10, confidence: float = 0.95) -
 
 
 def trial_interval(x: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Bound the mean of one figure per independent trial by Student's t; n >= 3, better 8."""
+    """Bound the mean of one figure per independent trial by Student's t; n >= 3, better 8.
+
+    `x`: (n,), one value for each trial, not constant; raises StatisticError otherwise. For a decision on the level of
+    ONE arm (two arms are compared pair by pair). Weakness: few skewed figures are no normal sample: the p99 of an M/M/1
+    queue at 80 % load over 8 trials of 60,000 requests is covered in 93 % or more (`perflab bench stats`).
+    Source: Student 1908.
+    """
     values = series("x", x, varied=True, minimum=3)
     centre = float(values.mean())
     low, high = t_bounds(centre, values, confidence)

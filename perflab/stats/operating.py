@@ -67,7 +67,7 @@ def hodges_lehmann_rows(log_ratios: FloatArray, confidence: float = 0.95) -> Bou
 
     The same Walsh averages and the same exact ranks, for all rows in one sort: about 10 us a row of 15 pairs. A row
     whose values are all equal gives an interval of no width here, where the function for one row refuses it.
-    Raises StatisticError for fewer pairs than a two-sided interval needs.
+    Raises StatisticError for fewer pairs than a two-sided interval needs. Weakness and source: `hodges_lehmann`.
     """
     rows, n = log_ratios.shape
     if n < fewest_pairs(confidence):
@@ -128,7 +128,12 @@ def grouped_comparisons(log_ratios: ArrayLike, pairs: int) -> Bounds:
 
 
 def smallest_effect(bounds: Bounds, confidence: float = 0.95) -> float:
-    """Return the effect (a share) that such comparisons find with 80 % power, from the median of their half-widths."""
+    """Return the effect (a share) that such comparisons find with 80 % power, from the median of their half-widths.
+
+    A half-width is z(0.975) standard errors; a detection in 4 of 5 comparisons takes z(0.975) + z(0.80) of them: 1.43
+    half-widths. Weakness: normal theory for an estimator that is only nearly normal; 15 pairs find this effect in 78 %
+    (t(3) noise) to 80 % (normal noise), 6 pairs in 74 to 79 %.
+    """
     half = float(np.median(bounds.high - bounds.low)) / 2
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     return math.expm1(half * (z + NormalDist().inv_cdf(POWER)) / z)

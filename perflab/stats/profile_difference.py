@@ -59,6 +59,7 @@ def difference_per_unit(
     Why so: resampling three pairs themselves gives ten distinct results and intervals that are far too narrow, and
     resampling samples below pairs counts the sampling error twice. Two parts of the noise are told apart because they
     come from unlike sources: the cost has no sampling error, and the share does not feel a slow machine.
+    Null hypothesis of each function: its cost per unit is the same in both arms; all together at `confidence`.
     Weakness: with one capture for each arm (`captures` = 1) changes of a share from run to run are not covered.
     Raises StatisticError for empty captures, unequal functions, costs that are not above zero.
     Source: Mandel and Betensky 2008 (simultaneous percentile intervals); Brown, Cai and DasGupta 2001 (the 1/2).

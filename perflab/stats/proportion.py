@@ -41,6 +41,7 @@ def trials_without_event(limit: float, confidence: float = 0.95) -> int:
 def more_often(events_a: int, n_a: int, events_b: int, n_b: int) -> float:
     """Return the one-sided p-value of "B has events no more often than A": Fisher's exact test.
 
+    Null hypothesis: the rate of B is at most that of A.
     Given `events_a` + `events_b` events among all trials, the number that falls to B is hypergeometric. Exact for
     every n, also with no event in A. Weakness: it takes trials as independent, and errors of one outage are not;
     conservative for few events. Raises StatisticError as `clopper_pearson` does. Source: Fisher 1935.

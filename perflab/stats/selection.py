@@ -52,7 +52,8 @@ def screen(
     candidates, is at most `q`; of about ten that pass, one may be false. A candidate that does not pass cannot be
     better, worse or trivial here: its verdict is inconclusive (or equivalent). Chosen are those that passed and gain.
     A failed null arm chooses nothing. With m candidates a single true one can pass only with enough blocks:
-    m * 2^(1 - n) <= q, 9 blocks for 20. Returns the candidates by effect, the largest gain first.
+    m * 2^(1 - n) <= q, 9 blocks for 20. Weakness: what is chosen looks better than it is.
+    Returns the candidates by effect, the largest gain first.
     Arrays as in `compare_paired`. Source: Benjamini and Hochberg 1995.
     """
     compared = {
@@ -79,7 +80,7 @@ def confirm(
     candidates by `alpha`; one that Holm does not reject is inconclusive (or equivalent), whatever its own interval
     says. The interval printed is that of the candidate alone, at 95 %. The bound is that of ONE figure: whoever judges
     several figures of the same candidates calls this for each, and each has its own chance of `alpha`.
-    Give fresh arrays: with those of the screening the winner's curse stays in. Source: Holm 1979.
+    Weakness: with the arrays of the screening the winner's curse stays in; give fresh ones. Source: Holm 1979.
     """
     compared = {
         name: compare_paired(baseline, x, lower_is_better=lower_is_better, margin=margin, null_arm=null_arm)

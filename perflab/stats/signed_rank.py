@@ -68,6 +68,7 @@ def hodges_lehmann(log_ratios: ArrayLike, confidence: float = 0.95) -> Interval:
 
     Procedure: 1. the Walsh averages, sorted; 2. their median is the estimate; 3. the k-th smallest and k-th largest
     bound it, k from the exact signed-rank distribution.
+    Null hypothesis that an interval without zero rejects: the differences are symmetric about zero.
     Assumes that the differences are independent and symmetric about their centre; it needs no normality and is
     hardly moved by spikes. Weakness: when one arm is much spikier than the other the differences are skewed and a
     nominal 95 % covers about 90 %.
@@ -115,6 +116,7 @@ def _alike(averages: FloatArray, k: int) -> bool:
 def signed_rank_p(log_ratios: ArrayLike) -> float:
     """Return the two-sided p-value of "the differences are symmetric about zero".
 
+    Wilcoxon's signed-rank test by Walsh averages, exact up to EXACT_UP_TO pairs; its weakness is that of the interval.
     The exact dual of the interval: p <= 1 - confidence exactly when `hodges_lehmann` excludes zero, ties included.
     """
     averages = walsh_averages(series("log_ratios", log_ratios))

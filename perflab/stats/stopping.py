@@ -91,6 +91,7 @@ def decide(rule: StopRule, *steps: ArrayLike, out_of_time: bool = False) -> Stop
     survives: stopping on significance finds a difference between identical arms in 22 to 32 % of runs, this rule in
     its nominal 5 %. Weakness: the first look must not be earlier than about 10 pairs, for a small sample that happens
     to be narrow stops too early.
+    Source: Chow and Robbins 1965 (fixed-width sequential intervals).
     Raises StatisticError for NaN, no series, or series of unequal length.
     """
     columns = _columns(steps)

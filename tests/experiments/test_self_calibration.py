@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ def test_the_table_says_measured_and_simulated_beside_what_should_be() -> None:
     assert all(set(row) == {"what", "measured here", "simulated", "should be"} for row in rows)
     assert rows[0]["measured here"].split(" [")[0].endswith("of 20") and rows[0]["should be"] == "5 %"
     assert any("+5 % of work found" in row["what"] for row in rows)
+
+
+def test_what_the_other_sensors_saw_stands_in_the_table() -> None:
+    quiet = planted(4, 0.01)
+    readings = [replace(READING, throttled_s=0.5 * (i == 3), steal=0.2 * (i == 4)) for i in range(4 * PAIRS)]
+    disturbed = replace(quiet, times=replace(quiet.times, sensors=tuple(readings)))
+    for found, count, said in ((quiet, 0, "throttled 0 s"), (disturbed, 2, "throttled 0.5 s")):
+        row = next(row for row in table_rows(found) if row["what"] == "other sensors meanwhile")
+        assert said in row["measured here"] and "slowest canary 1.0 times its median" in row["measured here"]
+        assert row["should be"] == f"beyond a limit: {count} of {4 * PAIRS} blocks; all were kept"
 
 
 def test_the_curve_rises_with_the_effect_and_holds_the_measured_points() -> None:
