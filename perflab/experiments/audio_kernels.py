@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +22,13 @@ from perflab.benches.audio import companding, fourier, mixing, resampling
 from perflab.benches.audio.contest import Contest, Outcome, hold
 from perflab.benches.audio.material import speech_like
 from perflab.benches.audio.peers import audioop
+from perflab.benches.audio.threads import ThreadGain, two_threads
 from perflab.benches.bar import Bar
 from perflab.errors import InstrumentFailure
 from perflab.experiments.conclude.parts import effect_of, evidence, finding
 from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.stats.interval import Interval
-from perflab.stats.latency import order_statistic_intervals
 from perflab.system.cores import stay_on
 
 QUICK_BLOCKS, FULL_BLOCKS = 11, 41
@@ -82,14 +81,6 @@ class CallCost:
             first, last = row[_column(BATCHES[0])], row[_column(BATCHES[-1])]
             parts.append(f"{row['kernel']} {first / last:.0f} times")
         return f"With one session per call a session costs more than with {BATCHES[-1]}: {', '.join(parts)}."
-
-
-@dataclass(frozen=True)
-class ThreadGain:
-    """Two threads against one: `speed` by wall time; `cpu`, CPU time for the same work, 1 when they do not disturb."""
-
-    speed: Interval
-    cpu: float
 
 
 def check_kernels() -> list[TrustCheck]:
@@ -212,40 +203,14 @@ def thread_scaling(study: Study) -> ThreadGain:
     """Measure two threads on all cores of the study, then go back to the cores of the measuring side."""
     stay_on(tuple({*study.cores.system, *study.cores.others}))
     try:
-        return two_threads()
+        return _two_threads()
     finally:
         stay_on(study.cores.others)
 
 
-def two_threads(pairs: int = 15) -> ThreadGain:
-    """Return how much faster two threads do the work of two than one after the other: wall time, paired, median."""
+def _two_threads() -> ThreadGain:
     works = [resampling.our_resampler(48_000, resampling.SESSIONS, 100.0)[1] for _ in range(2)]
-
-    def repeated(work: Callable[[], object]) -> None:
-        for _ in range(60):
-            work()
-
-    def together() -> None:
-        threads = [threading.Thread(target=repeated, args=(work,)) for work in works]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    def in_turn() -> None:
-        for work in works:
-            repeated(work)
-
-    turns, both = np.array([(_clocks(in_turn), _clocks(together)) for _ in range(pairs)]).transpose(1, 2, 0)
-    speed = order_statistic_intervals(turns[0] / both[0], (0.5,))[0]
-    return ThreadGain(speed, float(np.median(both[1] / turns[1])))
-
-
-def _clocks(work: Callable[[], object]) -> tuple[float, float]:
-    """Return wall and process CPU time of one call in seconds."""
-    began, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - began, time.process_time() - cpu
+    return two_threads(works, repeats=60)
 
 
 def thread_sentence(study: Study, gain: ThreadGain) -> str:

@@ -35,23 +35,28 @@ class OpusBatch:
                  *, loss_percent: int = 0, rate_hz: int = 16_000) -> None:  # fmt: skip
         if rate_hz not in RATES:
             raise UsageError(f"A rate of {rate_hz} Hz", f"rates are {', '.join(map(str, RATES))} Hz")
-        self._library = libopus()
+        self.library = libopus()
         from perflab.audio.codecs.compiled.opus import decode_all, encode_all
 
         self._encode_all, self._decode_all = encode_all, decode_all
         self.sessions, self.rate_hz, self.frame = check_sessions(sessions), rate_hz, rate_hz * FRAME_MS // 1_000
-        self._encoders = _states(sessions, self._library.encoder_size())
-        self._decoders = _states(sessions, self._library.decoder_size())
+        self.encoders = _states(sessions, self.library.encoder_size())
+        self._decoders = _states(sessions, self.library.decoder_size())
         for session in range(sessions):
-            self._library.start_encoder(self._encoders[session].ctypes.data, rate_hz)
-            self._library.start_decoder(self._decoders[session].ctypes.data, rate_hz)
+            self.library.start_encoder(self.encoders[session].ctypes.data, rate_hz)
+            self.library.start_decoder(self._decoders[session].ctypes.data, rate_hz)
         self.configure(Settings(bitrate, complexity, dtx, fec, loss_percent))
         self._results, self._none = np.zeros(sessions, np.int32), np.zeros(sessions, np.bool_)
 
     @property
+    def version(self) -> str:
+        """Which libopus this is."""
+        return self.library.version
+
+    @property
     def behind(self) -> int:
         """Samples by which decoded sound lags what went in."""
-        return self._library.lookahead(self._encoders[0].ctypes.data)
+        return self.library.lookahead(self.encoders[0].ctypes.data)
 
     def configure(self, settings: Settings, sessions: Mask | None = None) -> None:
         """Set what is given, of all sessions or of those in the mask [sessions]; it holds from the next frame on.
@@ -61,7 +66,7 @@ class OpusBatch:
         given = check_ranges(settings).given
         for session in np.flatnonzero(check_active(sessions, self.sessions)):
             for name, value in given.items():
-                self._library.set(self._encoders[session].ctypes.data, name, int(value))
+                self.library.set(self.encoders[session].ctypes.data, name, int(value))
 
     def encode(self, pcm: Pcm, packets: Packets, sizes: Sizes, active: Mask | None = None) -> Sizes:
         """Encode `pcm` int16 [sessions, frame] into rows of `packets` uint8 [sessions, 16..1275] and return `sizes`.
@@ -72,7 +77,7 @@ class OpusBatch:
         check_array("pcm", pcm, INT16, (self.sessions, self.frame))
         self._check(packets, sizes)
         mask = check_active(active, self.sessions)
-        self._encode_all(self._library.encode_address, self._encoders, pcm, packets, sizes, mask)
+        self._encode_all(self.library.encode_address, self.encoders, pcm, packets, sizes, mask)
         return sizes
 
     def decode(self, packets: Packets, sizes: Sizes, out: Pcm, recover: Mask | None = None,
@@ -88,7 +93,7 @@ class OpusBatch:
         check_array("out", out, INT16, (self.sessions, self.frame))
         self._check(packets, sizes)
         wanted = self._none if recover is None else check_active(recover, self.sessions)
-        self._decode_all(self._library.decode_address, self._library.samples_address, self.rate_hz, self._decoders,
+        self._decode_all(self.library.decode_address, self.library.samples_address, self.rate_hz, self._decoders,
                          packets, sizes, out, wanted, check_active(active, self.sessions), self._results)  # fmt: skip
         return self._results
 
@@ -96,12 +101,12 @@ class OpusBatch:
         """Return in words why `decode` refused a packet."""
         from perflab.audio.codecs.compiled.opus import BAD_LENGTH
 
-        return f"not one frame of {FRAME_MS} ms" if result == BAD_LENGTH else self._library.error(result)
+        return f"not one frame of {FRAME_MS} ms" if result == BAD_LENGTH else self.library.error(result)
 
     def reset(self, sessions: Mask | None = None) -> None:
         """Forget what was heard and sent, of all sessions or of those in the mask; settings stay."""
         for session in np.flatnonzero(check_active(sessions, self.sessions)):
-            self._library.forget(self._encoders[session].ctypes.data, self._decoders[session].ctypes.data)
+            self.library.forget(self.encoders[session].ctypes.data, self._decoders[session].ctypes.data)
 
     def _check(self, packets: Packets, sizes: Sizes) -> None:
         width = packets.shape[1] if isinstance(packets, np.ndarray) and packets.ndim == 2 else 0

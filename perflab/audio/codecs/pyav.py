@@ -22,8 +22,9 @@ class PyavEncoder:
     def __init__(self, codec: Codec, name: str, *, sample_format: str = "s16", bit_rate: int | None = None,
                  options: Mapping[str, str] | None = None) -> None:  # fmt: skip
         self.codec, self._format, self._sent = codec, sample_format, 0
-        self._context = context(name, "w", codec.rate_hz)
-        self._context.format, self._context.time_base = sample_format, Fraction(1, codec.rate_hz)
+        self._context, self._time_base = context(name, "w", codec.rate_hz), Fraction(1, codec.rate_hz)
+        self._new_frame = _frame_maker()
+        self._context.format, self._context.time_base = sample_format, self._time_base
         if bit_rate is not None:
             self._context.bit_rate = bit_rate
         self._context.options = dict(options or {})
@@ -31,13 +32,11 @@ class PyavEncoder:
 
     def encode(self, pcm: Sound) -> list[bytes]:
         """Return the packets that are ready after this frame; raises UsageError for another length or dtype."""
-        from av import AudioFrame
-
         samples: Any = check_frame(pcm, self.codec)[None]
         if self._format == "fltp":
             samples = (samples / FULL_SCALE).astype(np.float32)
-        frame = AudioFrame.from_ndarray(samples, format=self._format, layout="mono")
-        frame.sample_rate, frame.time_base, frame.pts = self.codec.rate_hz, Fraction(1, self.codec.rate_hz), self._sent
+        frame = self._new_frame(samples, format=self._format, layout="mono")
+        frame.sample_rate, frame.time_base, frame.pts = self.codec.rate_hz, self._time_base, self._sent
         self._sent += self.codec.frame
         return self._packets(frame)
 
@@ -101,6 +100,12 @@ def context(name: str, mode: str, rate_hz: int) -> Any:
         raise UsageError(f"This build of FFmpeg cannot {way} {name}", f"a build with {name}", INSTALL) from None
     made.sample_rate, made.layout, made.thread_count = rate_hz, "mono", 1
     return made
+
+
+def _frame_maker() -> Any:
+    from av import AudioFrame
+
+    return AudioFrame.from_ndarray
 
 
 def mono(frame: Any, rate_hz: int, longest: int, codec: str) -> Sound:
