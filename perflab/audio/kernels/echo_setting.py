@@ -23,9 +23,9 @@ class EchoSetting:
     """
 
     first_variance: float = 1.0
-    persistence: float = 0.9998
-    near_memory: float = 0.8
-    trust: float = 0.5
+    persistence: float = 0.99995
+    near_memory: float = 0.7
+    trust: float = 0.35
     floor: float = 1.0
     energy_memory: float = 0.9
     worse: float = 1.3

@@ -18,7 +18,7 @@ from perflab.stats.latency import order_statistic_intervals
 
 Work = Callable[[], object]
 BLOCKS, TRIAL_NS = 21, 4_000_000
-PEERS = ("soxr", "numpy", "scipy", "numba")
+PEERS = ("soxr", "speexdsp-ns", "numpy", "scipy", "numba")
 
 
 @dataclass(frozen=True)
