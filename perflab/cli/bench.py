@@ -18,6 +18,8 @@ FAMILIES = {
     "stats": "perflab.benches.stats",
     "profiles": "perflab.benches.profiles",
     "audio": "perflab.benches.audio",
+    "cache": "perflab.benches.cache",
+    "state": "perflab.benches.state",
 }
 
 

@@ -105,8 +105,10 @@ def gateway_command(world: World, database: Path, flags: dict[str, str], *option
 
 
 @contextmanager
-def gateway(world: World, name: str, flags: dict[str, str], *options: str, plant: str = "") -> Iterator[RunningGateway]:
-    """Run a gateway with these flags on top of the baseline."""
+def gateway(
+    world: World, name: str, flags: dict[str, str], *options: str, plant: str = "", state_url: str = ""
+) -> Iterator[RunningGateway]:
+    """Run a gateway with these flags on top of the baseline, with a state server of its own unless one is given."""
     database, log = world.folder / f"{name}.sqlite", world.folder / f"{name}.log"
     command, voice, api = gateway_command(world, database, flags, *options)
     env: dict[str, Any] = {
@@ -115,7 +117,7 @@ def gateway(world: World, name: str, flags: dict[str, str], *options: str, plant
         "PERFLAB_PLANT": plant,
     }
     with (
-        state_environment(flags.get("store", ""), log.with_suffix(".server.log")) as state,
+        state_environment(flags.get("store", ""), log.with_suffix(".server.log"), state_url) as state,
         process(command, env | state, log) as started,
     ):
         wait_ready(f"http://127.0.0.1:{api}/healthz", started, log)

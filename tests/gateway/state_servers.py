@@ -21,10 +21,10 @@ def state_server(store: str, log: Path) -> Iterator[EmbeddedServer]:
 
 
 @contextmanager
-def state_environment(store: str, log: Path) -> Iterator[dict[str, str]]:
-    """Start what a value of the store flag needs, and yield the gateway's environment for it."""
-    if store not in SETTINGS:
-        yield {}
+def state_environment(store: str, log: Path, url: str = "") -> Iterator[dict[str, str]]:
+    """Start what a value of the store flag needs (or take `url`), and yield the gateway's environment for it."""
+    if store not in SETTINGS or url:
+        yield {VARIABLE[store]: url} if url else {}
         return
     with state_server(store, log) as server:
         yield {VARIABLE[store]: server.url}

@@ -1,0 +1,13 @@
+"""The bars of session state: reads and writes as they arrive on a million rows, and what a killed process loses."""
+
+from __future__ import annotations
+
+import sys
+
+from perflab.benches.bar import Bar
+from perflab.benches.parts import Say, run_parts
+
+
+def run(only: set[str], say: Say) -> list[Bar]:
+    """Measure the parts named in `only`, or all."""
+    return run_parts(sys.modules[__name__], only, say)

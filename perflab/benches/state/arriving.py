@@ -1,0 +1,134 @@
+"""One store under open arrivals, and the bars that it is held to."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from perflab.benches.bar import Bar
+from perflab.benches.parts import Say
+from perflab.benches.state import rows
+from perflab.benches.state.client import WRITE_TURN, Load
+from perflab.benches.state.settings import SERVER_SETTINGS, VARIABLES
+from perflab.errors import InstrumentFailure
+from perflab.gateway.flags import implementation
+from perflab.gateway.flags.store import StoreSettings
+from perflab.stats.interval import Interval
+from perflab.stats.latency import sectioned_quantile
+from perflab.system.cores import default_cores, stay_on
+from perflab.system.servers.server import embedded
+
+KNEE_PER_MIN, ASKED_PER_MIN = 60_000, 10_000
+OFFERED_ABOVE = 1.05  # Poisson arrivals of a minute vary; offering 5 % more keeps "at least" from being a coin flip
+KNEE_S, ASKED_S, WARM_UP_S = 24.0, 12.0, 4.0
+LIMIT_S = 150.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A store that holds the rows: its flag value, its file, and the environment in which clients find it."""
+
+    store: str
+    path: Path
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one run of arrivals showed, its first seconds left out."""
+
+    per_min: float
+    read_p99: Interval
+    write_p99: Interval
+    failed: int
+    late_p99_ms: float
+    cpu_percent: float
+    durability: str
+
+
+@contextmanager
+def filled(store: str, say: Say) -> Iterator[Place]:
+    """Yield the store with a million rows in it; a server runs on the cores of the measuring side."""
+    say(f"  {rows.ROWS:,} rows into {store} ...")
+    with tempfile.TemporaryDirectory(prefix="perflab-state-") as folder:
+        path, log = Path(folder) / "state.sqlite", Path(folder) / "server.log"
+        if store == "wal_batched":
+            implementation("store", "connect").build(StoreSettings(path), lambda sql: sql).open()
+            rows.fill_sqlite(path)
+            yield Place(store, path, {})
+            return
+        with embedded(store, log, settings=SERVER_SETTINGS[store], cores=default_cores().others) as server:
+            place = Place(store, path, {VARIABLES[store]: server.url})
+            if store == "postgres":
+                arrive(place, 1.0, 0.5)  # the store makes its tables
+                rows.fill_postgres(server.url)
+            else:
+                rows.fill_redis(server.url)
+            yield place
+
+
+def arrive(place: Place, per_s: float, seconds: float, pool: int = 8) -> dict[str, np.ndarray]:
+    """Run a client on the system's core and return its rows; raises InstrumentFailure when it does not end well."""
+    load = Load(place.store, str(place.path), per_s, seconds, rows.SESSIONS, pool=pool, core=default_cores().system[0])
+    out = place.path.with_name("arrivals.npz")
+    command = [sys.executable, "-m", "perflab.benches.state.client", json.dumps(asdict(load)), str(out)]
+    done = subprocess.run(command, env={**os.environ, **place.environment}, capture_output=True, text=True,
+                          timeout=LIMIT_S, check=False)  # fmt: skip
+    if done.returncode != 0:
+        raise InstrumentFailure("P201", f"The client of {place.store} ended with {done.returncode}", "",
+                                f"It said: {done.stderr.strip()[-300:]}")  # fmt: skip
+    with np.load(out) as found:
+        return dict(found)
+
+
+def look(found: dict[str, np.ndarray]) -> Seen:
+    """Judge a run from the moment each operation was due; the p99 of dependent samples is bounded by sectioning."""
+    table = found["rows"][found["rows"][:, 1] >= WARM_UP_S]
+    kind, due, begun, ended, answered = table.T
+    waited = 1e3 * (ended - due)
+    read, write = waited[kind != WRITE_TURN], waited[kind == WRITE_TURN]
+    return Seen(
+        per_min=60 * float(answered.sum()) / float(ended.max() - due.min()),
+        read_p99=sectioned_quantile(read, 0.99, log=True),
+        write_p99=sectioned_quantile(write, 0.99, sections=10 if len(write) >= 1000 else 5, log=True),
+        failed=int((answered == 0).sum()),
+        late_p99_ms=float(np.quantile(1e3 * (begun - due), 0.99)),
+        cpu_percent=100 * float(found["cpu_s"]) / float(found["rows"][:, 3].max()),
+        durability=str(found["durability"]),
+    )
+
+
+def bars_of(store: str, name: str, say: Say) -> list[Bar]:
+    """Measure one store: at the asked 10,000 a minute, then at 60,000."""
+    stay_on(default_cores().others)
+    with filled(store, say) as place:
+        asked = look(arrive(place, OFFERED_ABOVE * ASKED_PER_MIN / 60, ASKED_S))
+        knee = look(arrive(place, OFFERED_ABOVE * KNEE_PER_MIN / 60, KNEE_S))
+    say(f"  {name}: {knee.durability}")
+    return [*_bars(store, name, asked, ASKED_PER_MIN, 50, 100), *_bars(store, name, knee, KNEE_PER_MIN, 5, 20)]
+
+
+def _bars(store: str, name: str, seen: Seen, per_min: int, read_ms: float, write_ms: float) -> list[Bar]:
+    detail = {"durability": seen.durability, "failed": seen.failed, "late_p99_ms": seen.late_p99_ms, "rows": rows.ROWS,
+              "client_cpu_percent": seen.cpu_percent}  # fmt: skip
+    key, title = f"{store}-{per_min // 1000}k", f"{name}, {per_min:,}/min offered, 80/20"
+    answered = seen.per_min if not seen.failed else 0.0  # a store that refuses some does not carry the rate
+    return [
+        Bar(f"{key}-rate", f"{title}: answered", answered, ">=", per_min, "queries/min", detail=detail),
+        _quantile(f"{key}-read", f"{title}: read p99", seen.read_p99, read_ms),
+        _quantile(f"{key}-write", f"{title}: write p99", seen.write_p99, write_ms),
+    ]
+
+
+def _quantile(id_: str, title: str, seen: Interval, limit: float) -> Bar:
+    bounds = (seen.low or 0.0, seen.high or 0.0)
+    return Bar(id_, title, seen.value, "<", limit, "ms", seen.n, bounds)
