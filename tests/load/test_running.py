@@ -146,6 +146,42 @@ def test_a_worker_with_another_load_is_refused(echo_url: str, make_plan: MakePla
         other.kill()
 
 
+LYING_WORKER = """
+import sys, time
+import locust
+from locust.rpc import Message, zmqrpc
+client = zmqrpc.Client("127.0.0.1", int(sys.argv[1]), "liar")
+client.send(Message("client_ready", locust.__version__, "liar"))
+while client.recv().type != "perflab_start":
+    pass
+for at in range(3):
+    client.send(Message("perflab_log", {"suffix": "../rows", "at": at, "data": b""}, "liar"))
+time.sleep(30)
+"""
+
+
+@pytest.mark.slow
+def test_a_log_that_no_worker_writes_ends_the_load_with_one_line(echo_url: str, make_plan: MakePlan) -> None:
+    from perflab.load.process import free_port
+
+    port = free_port("127.0.0.1")
+    plan = make_plan(endpoints={"echo": echo_url}, duration_s=60.0, bind=f"127.0.0.1:{port}", remote_workers=1)
+    own = start_load(plan, ECHO_USERS)
+    liar = subprocess.Popen([sys.executable, "-c", LYING_WORKER, str(port)])
+    began = time.monotonic()
+    try:
+        own.go()
+        with pytest.raises(LoadFailure, match=r"load: Worker \d sent a piece of log that cannot be") as failure:
+            own.wait()
+    finally:
+        own.kill()
+        liar.kill()
+        liar.wait()
+    assert "\n" not in str(failure.value) and "Traceback" not in str(failure.value)
+    assert str(failure.value).count("sent a piece") == 1 and time.monotonic() - began < 40
+    assert not any(psutil.pid_exists(pid) for pid in own.pids)
+
+
 def test_arrivals_come_as_scheduled(echo_url: str, make_plan: MakePlan) -> None:
     from perflab.load.arrivals import poisson_schedule
 

@@ -20,6 +20,7 @@ import locust.stats
 from locust import LoadTestShape, events
 from locust.runners import MasterRunner, WorkerRunner
 
+from perflab.errors import LoadFailure
 from perflab.load.arrivals import run_arrivals
 from perflab.load.generator import EXIT_STOPPED, GO_FILE, READY_FILE, Generator, install, plan_from_environment
 from perflab.load.measured import MeasuredUser
@@ -176,9 +177,19 @@ def _watch(runner: Any, plan: LoadPlan) -> None:
 
 
 def _take_log(runner: Any, plan: LoadPlan, msg: Any) -> None:
+    """Take a piece of a remote worker's log; one that cannot be taken ends the load with one line.
+
+    Whatever a handler raises, locust logs with a traceback and goes on.
+    """
     global _receiver
+    if runner.environment.process_exit_code == EXIT_STOPPED:
+        return  # the load is ending for a piece before this one
     _receiver = _receiver or Receiver(Path(plan.out_dir), _go["go_ns"])
-    _receiver.take(runner.get_worker_index(msg.node_id), msg.data)
+    try:
+        _receiver.take(runner.get_worker_index(msg.node_id), msg.data)
+    except LoadFailure as error:
+        print(f"load: {error}", file=sys.stderr)
+        _give_up(runner.environment, runner)
 
 
 def _worker_drained(runner: Any, msg: Any) -> None:
