@@ -55,12 +55,13 @@ def top_quantiles(
     """Fill `out` with the type-7 `q` quantile of resamples of blocks, seen from the last unit of `ordered`.
 
     `ordered` (n,), `block_of` (n,): the units in order and the block of each; `counts`: scratch, one for each block.
+    `block_of` and `sizes` are empty where every unit is a block of its own.
     Ordered downwards with 1 - q it is the quantile from the other end.
     """
     state = np.uint64(state)
     for b in range(out.size):
         state = draw_counts(counts, state)
-        total: Any = np.int64(0)
+        total: Any = np.int64(0) if sizes.size else np.int64(counts.size)
         for k in range(sizes.size):
             total += np.int64(counts[k]) * sizes[k]
         at = (total - 1) * q
@@ -70,11 +71,11 @@ def top_quantiles(
         i = ordered.size
         while above < rank - 1:
             i -= 1
-            above += counts[block_of[i]]
+            above += counts[block_of[i] if block_of.size else i]
         upper = ordered[min(i, ordered.size - 1)]
         while above < rank:
             i -= 1
-            above += counts[block_of[i]]
+            above += counts[block_of[i] if block_of.size else i]
         lower = ordered[i]
         share = max(at - low, 0.0)
         out[b] = lower + share * (upper - lower) if rank > 1 else lower
