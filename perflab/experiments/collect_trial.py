@@ -23,6 +23,7 @@ def collect(
     go_ns: int,
     cpu_s: dict[str, float],
     pressure: float,
+    disturbance: dict[str, float],
 ) -> Trial:
     """Read the logs of load and stand-ins, join them by (user, seq), mark segments, and write the tables."""
     import numpy as np
@@ -50,6 +51,7 @@ def collect(
         float(np.max(shares)) if shares else float("nan"),  # Python's max would hide a NaN that is not the first
         dict(result.notes),
         pressure,
+        disturbance,
         settled,
     )
     store = SampleStore(study.run.folder("samples"))

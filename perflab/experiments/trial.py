@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.errors import RunCorrupt
 from perflab.experiments.study import Study
 from perflab.instrument.cpu_clock import process_cpu_s
-from perflab.instrument.noise import NoiseWindow
+from perflab.instrument.noise import NoiseReading, NoiseWindow
 from perflab.load.plan import LoadPlan
 from perflab.runs import write_atomic
 from perflab.system.launch import RunningSystem, Wrap, launch
@@ -72,6 +72,7 @@ class TrialFacts:
     run_delay_share: float  # of the system: time runnable but not running / (running + runnable)
     notes: dict[str, Any]  # what the load file wants known, such as where its speech is from
     pressure_before: float  # share of a moment before the trial in which somebody waited for a CPU
+    disturbance: dict[str, float] = field(default_factory=dict)  # during the load; {} = of a time before it was kept
     settled_s: tuple[float, ...] = ()  # by segment: its warm-up as found, never shorter than declared; () = as declared
 
 
@@ -140,7 +141,7 @@ def run_trial(
             ) as running,
             ResourceSampler(running.watched()) as sampler,
         ):
-            before = _cpu_now(running)
+            window, before = NoiseWindow(canary_first=True), _cpu_now(running)
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
             stop_early = during is not None
@@ -148,9 +149,9 @@ def run_trial(
                 on_tick=lambda elapsed: _tick(running, None if ended else on_tick, elapsed, ended),
                 should_stop=lambda: stop_early,
             )
-            after = _cpu_now(running)
+            after, noise = _cpu_now(running), disturbance(window.read())
         cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}
-        return collect(study, spec, folder, result, sampler, go_ns, cpu_s, pressure)
+        return collect(study, spec, folder, result, sampler, go_ns, cpu_s, pressure, noise)
     finally:
         load.kill()
 
@@ -159,6 +160,20 @@ def _pressure_before(window: NoiseWindow) -> float:
     """Return the share of a moment, before anything of ours starts, in which somebody waited for a CPU."""
     time.sleep(QUIET_S)
     return window.read().pressure or 0.0
+
+
+def disturbance(reading: NoiseReading) -> dict[str, float]:
+    """Return what the machine did to a load run: shares stolen, seconds throttled, how much slower the canary ran.
+
+    `canary`: the slower of the two walls of fixed work, before and after, over the faster CPU time of the two: 1 = it
+    neither waited nor did the core slow down.
+    """
+    canaries = [canary for canary in (reading.canary_before, reading.canary) if canary is not None]
+    return {
+        "steal": reading.steal,
+        "throttled_s": reading.throttled_s,
+        "canary": max(c.wall_ms for c in canaries) / max(min(c.cpu_ms for c in canaries), 1e-6),
+    }
 
 
 def _cpu_now(running: RunningSystem) -> dict[str, float]:

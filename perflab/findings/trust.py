@@ -21,6 +21,7 @@ GENERATOR_WARN, GENERATOR_VETO = 0.60, 0.85  # CPU share of one core of one work
 RUN_DELAY = 0.20  # share of its runnable time that a process spent waiting for a core
 PRESSURE = 0.40  # PSI cpu "some": share of time in which somebody waited
 LOST_FRAMES = 0.001
+STEAL, CANARY = 0.05, 2.0  # share of CPU time taken by the hypervisor; times as slow as fixed work can be
 FAILED_APART = 0.02  # between the shares of failed units of two arms
 
 
@@ -80,15 +81,33 @@ def cpu_pressure(share: float) -> TrustCheck:
     )  # fmt: skip
 
 
-def null_arm(comparison: Comparison) -> TrustCheck:
+def undisturbed(steal: float, throttled_s: float, canary: float | None) -> TrustCheck:
+    """Nobody took the machine away during the load: stolen time, a CPU quota, fixed work timed before and after it.
+
+    A warning, because pairing survives what strikes all arms alike, and run delay sees what a process itself waited.
+    `canary`: how many times as long as its least CPU time the fixed work took; None = not asked (arms side by side).
+    """
+    slow = f", a canary {canary:.1f} times as slow as it can be" if canary is not None else ""
+    passed = steal <= STEAL and throttled_s <= 0 and (canary is None or canary <= CANARY)
+    return TrustCheck(
+        name="machine undisturbed during the load", passed=passed, veto=False,
+        observed=f"{percent_text(steal)} stolen, throttled for {number_text(throttled_s)} s{slow}",
+        limit=f"at most {STEAL:.0%} stolen, not throttled" + (f", canary {CANARY:g} times" if slow else ""),
+        next_step="" if passed else "Raise the CPU quota, or measure on a machine of one's own",
+    )  # fmt: skip
+
+
+def null_arm(comparison: Comparison, *, chance: bool = False) -> TrustCheck:
     """Two identical arms measured alike. `comparison`: baseline against its twin, over the same blocks.
 
     It fails when the twin would be called better or worse: an interval that excludes "no change" and that does not
-    lie inside the margin.
+    lie inside the margin. `chance`: it would, but not after correction for the figures that were looked at with it.
     """
     ratio, c = comparison.scale == "ratio", comparison
     shown = f"{(c.effect - 1) * 100:+.1f} %" if ratio else f"{c.effect:+.3g} {c.unit}".rstrip()
-    return _alike(not c.false_alarm, shown, percent_text(c.margin) if ratio else number_text(c.margin), c.n)
+    if chance and c.false_alarm:
+        shown += " (chance among so many figures)"
+    return _alike(chance or not c.false_alarm, shown, percent_text(c.margin) if ratio else number_text(c.margin), c.n)
 
 
 def null_arm_constant(step: float, n: int, margin: float, *, ratio: bool) -> TrustCheck:

@@ -11,7 +11,9 @@ import pytest
 
 from perflab.experiments.collect_trial import run_delay_share
 from perflab.experiments.conclude.parts import trust_of, vetoed
+from perflab.experiments.trial import disturbance
 from perflab.experiments.units_of_work import Window, peak_memory_mb
+from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow
 from tests.experiments.test_null_arm import trial_of
 
 MS = 1_000_000
@@ -58,3 +60,31 @@ def test_a_reading_that_is_missing_in_one_trial_is_a_veto(name, place):
     checks = trust_of(trials)
     assert vetoed(checks) and [c.observed for c in checks if not c.passed and c.veto] == ["not measured"]
     assert not vetoed(trust_of([trial_of()]))
+
+
+CALM = {"steal": 0.001, "throttled_s": 0.0, "canary": 1.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("steal", 0.2), ("throttled_s", 0.3), ("canary", 4.0), ("steal", math.nan)]
+)
+def test_what_disturbs_one_trial_is_a_warning_on_all(name, value):
+    trials = [replace(t, facts=replace(t.facts, disturbance=CALM)) for t in (trial_of("a"), trial_of("b"))]
+    assert all(check.passed for check in trust_of(trials))
+    facts = replace(trials[1].facts, disturbance={**CALM, name: value})
+    failed = [check for check in trust_of([trials[0], replace(trials[1], facts=facts)]) if not check.passed]
+    assert [(c.name, c.veto) for c in failed] == [("machine undisturbed during the load", False)]
+    side_by_side = trust_of([replace(trials[1], facts=facts)], side_by_side=True)
+    assert all(c.passed for c in side_by_side) == (
+        name == "canary"
+    )  # arms in the same seconds slow each other's canary
+
+
+def test_the_window_of_a_trial_tells_steal_throttling_and_the_canary():
+    reading = NoiseReading(1.0, 0.0, 0.01, 0.5, 0.1, 0.2, Canary(5.0, 9.0), Canary(4.0, 4.1))
+    assert disturbance(reading) == {"steal": 0.01, "throttled_s": 0.2, "canary": 9.0 / 4.0}
+    assert disturbance(NoiseWindow(canary_first=True).read())["canary"] >= 0.99
+
+
+def test_trials_of_before_have_no_such_check():
+    assert "machine undisturbed during the load" not in {check.name for check in trust_of([trial_of()])}

@@ -78,7 +78,18 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[Tr
         trust.own_core(own, others, veto=True),
         trust.cpu_wait(_worst(f.run_delay_share for f in facts), veto=not side_by_side),
         trust.cpu_pressure(_worst(f.pressure_before for f in facts)),
+        *_disturbed([f.disturbance for f in facts if f.disturbance], side_by_side),
     )
+
+
+def _disturbed(seen: list[dict[str, float]], side_by_side: bool) -> tuple[TrustCheck, ...]:
+    """Return the check on what the machine did meanwhile; none for trials of a time before it was kept."""
+    from perflab.findings import trust
+
+    if not seen:
+        return ()
+    steal, throttled_s, canary = (_worst(one[name] for one in seen) for name in ("steal", "throttled_s", "canary"))
+    return (trust.undisturbed(steal, throttled_s, None if side_by_side else canary),)
 
 
 def _worst(values: Iterable[float]) -> float:
