@@ -55,7 +55,7 @@ QUICK = Effort(
     ladder_hold_s=10.0,
     ladder_settle_s=2.5,
     open_s=11.0,
-    blocks=6,
+    blocks=8,  # fewer, and the null arm of five figures voids one sound set in ten by chance: 5 * 2^(1 - n) <= 0.05
     block_users=40,
     units_per_user=1,
     screen_users=5,
@@ -96,7 +96,7 @@ FULL = Effort(
     screen_users=5,
     screen_windows=10,
     screen_window_s=6.0,
-    confirm_flags=5,
+    confirm_flags=12,
     block_half_width=0.02,
     blocks_cap_s=2700.0,
     confirm_cap_s=5400.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ NULL = "null"
 MACHINE = "00_machine"
 MACHINE_CHECK = "A/A comparison"  # of 00_machine: identical known work, timed as if it were two variants
 CPU_MARGIN, P50_MARGIN, P95_MARGIN, MEMORY_MARGIN, ADDED_MARGIN_MS = 0.05, 0.05, 0.10, 0.05, 1.0
+FAMILY_ALPHA = 0.05  # the chance that sound blocks are voided by any of the figures
 Column = Callable[[str, str], np.ndarray]  # arm, figure -> one value per block
 
 
@@ -44,15 +45,30 @@ def null_checks(column: Column, blocks: str = "") -> tuple[TrustCheck, ...]:
 
     A figure that cannot be computed, or that both arms show alike in every block, says nothing against the blocks.
     One constant step between them does, where it is beyond the margin, though no interval can be made of it.
+    Five figures are five chances to fail: of sound blocks about one set in ten would. So what is left of a figure's
+    alarm after Holm's correction counts, wherever there are blocks enough that it can be left at all (8 for five
+    figures); with fewer each figure counts by itself.
     """
-    found = []
+    compared: dict[str, Comparison] = {}
+    steps: list[TrustCheck] = []
     for figure in FIGURES:
         name = ", ".join(filter(None, (figure.name, blocks)))
         try:
-            found.append(null_check(_compared(column, figure), name))
+            compared[name] = _compared(column, figure)
         except StatisticError:
-            found += _constant(column, figure, name)
-    return tuple(found)
+            steps += _constant(column, figure, name)
+    chance = _chance_alone(list(compared.values()))
+    return (*(null_check(c, name, chance=chance[i]) for i, (name, c) in enumerate(compared.items())), *steps)
+
+
+def _chance_alone(compared: Sequence[Comparison]) -> list[bool]:
+    """Return for each figure of one set of blocks whether its difference is what so many figures show by chance."""
+    from perflab.stats.multiple import holm
+
+    smallest_p = max((2.0 ** (1 - c.n) for c in compared), default=1.0)
+    if smallest_p * len(compared) > FAMILY_ALPHA:
+        return [False] * len(compared)
+    return [not kept for kept in holm([c.p_value for c in compared], FAMILY_ALPHA).rejected]
 
 
 def _constant(column: Column, figure: Judged, name: str) -> list[TrustCheck]:
@@ -70,11 +86,14 @@ def _constant(column: Column, figure: Judged, name: str) -> list[TrustCheck]:
     return [_named(null_arm_constant(step, steps.size, figure.margin, ratio=not figure.in_ms), name)]
 
 
-def null_check(comparison: Comparison, name: str) -> TrustCheck:
-    """Return the check on one comparison of identical arms, named after its figure."""
+def null_check(comparison: Comparison, name: str, *, chance: bool = False) -> TrustCheck:
+    """Return the check on one comparison of identical arms, named after its figure.
+
+    `chance`: its difference does not survive the number of figures that were looked at with it.
+    """
     from perflab.findings.trust import null_arm
 
-    return _named(null_arm(comparison), name)
+    return _named(null_arm(comparison, chance=chance), name)
 
 
 def _named(check: TrustCheck, name: str) -> TrustCheck:

@@ -42,7 +42,7 @@ class Judged:
 
 
 def compare_variants(study: Study, sizes: Effort) -> BlockResult:
-    """Run the blocks {baseline, null arm, judged variant}: six at quick, as many as the interval asks for at full."""
+    """Run the blocks {baseline, null arm, judged variant}: eight at quick, as many as the interval asks for at full."""
     arms = {"baseline": "baseline", NULL: "baseline", study.system.judge: study.system.judge}
     return run_blocks(study, arms, _plan(study, sizes, sizes.blocks_cap_s), "compare")
 

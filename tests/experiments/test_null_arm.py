@@ -14,6 +14,7 @@ from perflab.experiments.conclude.prototype import conclude, conclude_matrix, co
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import FIGURES, MACHINE_CHECK, NULL, failed_null, machine_null, null_check
+from perflab.experiments.null_arm import null_checks as null_checks_of
 from perflab.experiments.trial import Segment, Trial, TrialFacts, TrialSpec
 from perflab.report.deliverables.build import build_deliverables
 from perflab.stats.compare import compare_paired
@@ -140,3 +141,30 @@ def test_the_planted_faults_pass_through_every_place_with_identical_arms():
     planned = plans(150)
     assert {p.where for p in planned} == {*SETS, MACHINE, GATE}
     assert {(p.column, p.sign) for p in planned if p.where == GATE} == {(c, s) for c in COLUMNS for s in (1, -1)}
+
+
+def _set_of_blocks(rng, blocks, shift=0.0):
+    """Five figures of two identical arms with a noise of 3 % and of 3 ms; `shift` moves the first by that share."""
+    made = {("baseline", c): 100 * np.exp(rng.normal(0, 0.03, blocks)) for c in COLUMNS}
+    made |= {(NULL, c): 100 * np.exp(rng.normal(0, 0.03, blocks)) for c in COLUMNS}
+    made[NULL, COLUMNS[0]] = made[NULL, COLUMNS[0]] * (1 + shift)
+    return lambda arm, figure: made[arm, figure]
+
+
+def test_of_sound_sets_of_eight_blocks_at_most_one_in_twenty_is_voided_by_any_of_its_figures():
+    rng = np.random.default_rng(11)
+    voided = sum(bool(failed_null(null_checks_of(_set_of_blocks(rng, 8)))) for _ in range(300))
+    assert voided <= 300 * 0.05 + 3 * np.sqrt(300 * 0.05 * 0.95)
+
+
+@pytest.mark.parametrize("blocks", [6, 8, 15])
+def test_a_biased_figure_voids_its_blocks_whatever_their_number(blocks):
+    rng = np.random.default_rng(12)
+    assert all(failed_null(null_checks_of(_set_of_blocks(rng, blocks, shift=0.25))) for _ in range(40))
+
+
+def test_what_chance_explains_is_said_and_passes():
+    rng = np.random.default_rng(13)
+    sets = [null_checks_of(_set_of_blocks(rng, 8)) for _ in range(120)]
+    told = [check for checks in sets for check in checks if "chance" in check.observed]
+    assert told and all(check.passed for check in told)
