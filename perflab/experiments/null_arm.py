@@ -66,7 +66,7 @@ def _chance_alone(compared: Sequence[Comparison]) -> list[bool]:
     from perflab.stats.multiple import holm
 
     smallest_p = max((2.0 ** (1 - c.n) for c in compared), default=1.0)
-    if smallest_p * len(compared) > FAMILY_ALPHA:
+    if not compared or smallest_p * len(compared) > FAMILY_ALPHA:
         return [False] * len(compared)
     return [not kept for kept in holm([c.p_value for c in compared], FAMILY_ALPHA).rejected]
 
