@@ -39,7 +39,7 @@ class Resampler:
         if not LEAST_DB <= attenuation_db <= MOST_DB:
             raise UsageError(f"{attenuation_db:g} dB of attenuation", f"{LEAST_DB:g} to {MOST_DB:g} dB")
         self.rate_in, self.rate_out, self.sessions = rate_in, rate_out, check_sessions(sessions)
-        self.frame_in, self.frame_out = _frames(rate_in, rate_out, frame_ms)
+        self.frame_in, self.frame_out = frame_lengths(rate_in, rate_out, frame_ms)
         common = math.gcd(rate_in, rate_out)
         self.taps = prototype(rate_in, rate_out, attenuation_db)
         self.schedule: Schedule = polyphase_schedule(self.taps, rate_out // common, rate_in // common, self.frame_out)
@@ -84,7 +84,7 @@ class Resampler:
         return np.asarray(20 * np.log10(np.maximum(np.abs(gain), 1e-15)))
 
 
-def _frames(rate_in: int, rate_out: int, frame_ms: float) -> tuple[int, int]:
+def frame_lengths(rate_in: int, rate_out: int, frame_ms: float) -> tuple[int, int]:
     """Return the samples of a frame at both rates; raises UsageError when they are no whole numbers."""
     lengths = [rate * frame_ms / 1e3 for rate in (rate_in, rate_out)]
     if not all(0 < n <= 1 << 16 and abs(n - round(n)) < 1e-9 for n in lengths):
