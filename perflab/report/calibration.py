@@ -27,7 +27,7 @@ class Calibration:
         if not self.rows:
             return [self.origin]
         told = [f"{row['what']}: {row['measured here'] or row['simulated']}" for row in self.rows if _brief(row)]
-        return [f"This machine, timing known work: {'; '.join(told)}. {self.origin}".rstrip()]
+        return [f"This machine, timing known work within one process: {'; '.join(told)}. {self.origin}".rstrip()]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the whole table and its origin as JSON."""
