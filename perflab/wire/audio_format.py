@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 FRAME_MS = 20
+MOST_PACKET_BYTES = 1_275  # of one frame of Opus (RFC 6716, 3.4)
 LIVE_UP_HZ, LIVE_DOWN_HZ = 16_000, 24_000  # what Gemini Live hears and says, int16 mono
 
 
@@ -22,7 +23,9 @@ class AudioFormat(msgspec.Struct, frozen=True):
 
     @property
     def frame_up_bytes(self) -> int:
-        """The bytes of one PCM frame from the client."""
+        """The bytes of one PCM frame from the client; of Opus, the most that a packet may have."""
+        if self.codec == "opus":
+            return MOST_PACKET_BYTES
         return 2 * self.rate_up * FRAME_MS // 1000
 
     def asked(self) -> dict[str, Any]:
@@ -35,4 +38,5 @@ FORMATS: dict[str, AudioFormat] = {
     "pcm16k": DEFAULT,
     "pcm8k": AudioFormat("pcm", 8_000, 8_000),
     "pcm48k": AudioFormat("pcm", 48_000, 48_000),
+    "opus": AudioFormat("opus", 16_000, 16_000),  # packets of one frame, speech at 16 kHz both ways
 }

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
+from perflab.audio.codecs.opus import CODEC
 from perflab.wire.audio_format import FORMATS
-from perflab.wire.frame import FrameType
+from perflab.wire.frame import Flag, Frame, FrameType
 from perflab.wire.marks import Mark
 
 from .processes import RunningGateway, World, gateway
@@ -151,3 +152,33 @@ def test_a_turn_whose_client_gives_no_hint_is_timed_by_the_end_that_was_found(wi
 
     marks = asyncio.run(run()).marks
     assert 0 < marks[Mark.RX_FIRST] < marks[Mark.RX_LAST] <= marks[Mark.UP_TX_LAST] < marks[Mark.TX_FIRST]
+
+
+@pytest.mark.slow
+def test_a_client_that_speaks_opus_is_answered_in_opus(outside: World) -> None:
+    encoder, decoder = CODEC.encoder(), CODEC.decoder()
+    frames = [np.frombuffer(SPEECH[0][at : at + 640], "<i2") for at in range(0, len(SPEECH[0]), 640)]
+    packets = [packet for frame in frames for packet in encoder.encode(frame)]
+    quiet = [packet for _ in range(40) for packet in encoder.encode(np.zeros(320, np.int16))]
+
+    async def run(running: RunningGateway) -> tuple[list[Frame], dict[str, Any]]:
+        async with open_client(running.voice_port, running.codec) as socket:
+            client = VoiceClient(socket, running.codec)
+            agreed = await client.start(9, audio=FORMATS["opus"].asked())
+            assert agreed == {"audio": {"codec": "opus", "rate": 16_000, "rate_down": 16_000}}
+            await client.send_frames(1, packets)
+            await client.send_frames(1, quiet)
+            heard = [await client.receive()]
+            while not heard[-1].flags & Flag.END_OF_TURN:
+                heard.append(await client.receive())
+            async with httpx.AsyncClient(base_url=running.api, trust_env=False) as api:
+                return heard, (await api.get("/api/sessions/9/audio")).json()["heard"]
+
+    flags = OPTIMISED | {"client_audio": "opus", "pipeline": "batched", "denoise": "wiener", "voice_activity": "energy"}
+    with gateway(outside, "opus", flags) as running:
+        heard, found = asyncio.run(run(running))
+    audio = [frame.payload for frame in heard if frame.type is FrameType.AUDIO]
+    assert len(audio) > 5
+    assert sum(map(len, audio)) < len(audio) * 640 / 8
+    assert np.abs(np.concatenate([decoder.decode(packet) for packet in audio])).max() > 500
+    assert (found["refused"], found["turns"]) == (0, 1)

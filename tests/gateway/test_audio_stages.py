@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perflab.audio.codecs.opus import CODEC
+from perflab.audio.kernels.denoiser_setting import DenoiserSetting
+from perflab.audio.kernels.oracle.denoiser import denoise
 from perflab.audio.kernels.oracle.resampler import resample, to_pcm
 from perflab.gateway.audio.bank import ROWS
 from perflab.gateway.audio.batched import Batch
@@ -159,6 +162,69 @@ def test_resampling_both_ways_is_the_oracles_within_one_unit(way: str, name: str
     ].astype(int)
     assert np.abs(off).max() <= 1
     assert floor.sinks[0].down == []
+
+
+@EACH
+def test_denoised_audio_is_the_oracles(way: str) -> None:
+    floor = Floor(way, AudioPlan(denoise=True), [DEFAULT] * 3)
+    streams = [sound(number, 15) for number in range(3)]
+    for at in range(15):
+        for number in range(3):
+            floor.hear(number, streams[number][at])
+        floor.tick()
+    for number, sink in enumerate(floor.sinks):
+        whole = denoise(np.frombuffer(b"".join(streams[number]), "<i2"), DenoiserSetting())
+        off = np.frombuffer(b"".join(sink.up), "<i2") - to_pcm(whole).astype(int)
+        assert np.abs(off).max() <= (0 if way == "plain" else 2)
+
+
+def spoken_packets(sessions: int, frames: int) -> list[list[bytes]]:
+    encoders = [CODEC.encoder() for _ in range(sessions)]
+    return [
+        [packet for frame in sound(number, frames) for packet in encoder.encode(np.frombuffer(frame, "<i2"))]
+        for number, encoder in enumerate(encoders)
+    ]
+
+
+def opus_floor(way: str, packets: list[list[bytes]]) -> Floor:
+    floor = Floor(
+        way, AudioPlan(activity="energy", offered=(DEFAULT, FORMATS["opus"])), [FORMATS["opus"]] * len(packets)
+    )
+    turn, reply = Turn(1), np.random.default_rng(5).integers(-9000, 9000, 2_000).astype("<i2").tobytes()
+    for at in range(len(packets[0])):
+        for number, stream in enumerate(packets):
+            floor.hear(number, stream[at])
+        floor.tick()
+    floor.lanes[0].say(turn, reply)
+    floor.lanes[0].finish(turn)
+    return floor
+
+
+def test_opus_is_the_same_compiled_per_frame_and_batched() -> None:
+    packets = spoken_packets(4, 12)
+    one, all_at_once = opus_floor("compiled", packets), opus_floor("batched", packets)
+    assert [sink.up for sink in one.sinks] == [sink.up for sink in all_at_once.sinks]
+    assert one.sinks[0].down == all_at_once.sinks[0].down
+    assert [lane.summary() for lane in one.lanes] == [lane.summary() for lane in all_at_once.lanes]
+    assert len(one.sinks[0].down) == 5
+    assert sum(map(len, one.sinks[0].down)) < 5 * 960 / 8
+
+
+@EACH
+def test_a_corrupt_packet_is_concealed_and_harms_nobody_else(way: str) -> None:
+    packets = spoken_packets(4, 12)
+    broken = [list(stream) for stream in packets]
+    broken[2][5], broken[2][8] = b"\xff" * 40, b"\x00"
+    good, bad = opus_floor(way, packets), opus_floor(way, broken)
+    for number in (0, 1, 3):
+        assert bad.sinks[number].up == good.sinks[number].up
+        assert bad.lanes[number].summary().refused == 0
+    assert bad.lanes[2].summary().refused >= 1
+    assert len(bad.sinks[2].up) == 12
+    assert all(len(pcm) == 640 for pcm in bad.sinks[2].up)
+    for payload in (b"", bytes(1_276)):
+        with pytest.raises(FrameError, match="packet of Opus"):
+            bad.hear(0, payload)
 
 
 @EACH

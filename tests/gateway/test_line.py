@@ -20,11 +20,14 @@ class Recorder:
     """One connection that keeps what it hears; with `slow`, each send has to be awaited."""
 
     def __init__(self, slow: bool) -> None:
-        self.heard, self.slow = b"", slow
+        self.heard, self.slow, self.ends = b"", slow, -1
 
     def send_audio(self, pcm: bytes) -> Any:
         self.heard += pcm
         return asyncio.sleep(0) if self.slow else None
+
+    def send_audio_end(self) -> None:
+        self.ends = len(self.heard)
 
     async def close(self) -> None:
         pass

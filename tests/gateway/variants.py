@@ -11,7 +11,12 @@ from .voice_client import Answer, VoiceClient, open_client, tone
 FLAGS = tomllib.loads((ROOT / "data/systems/voice_gateway.toml").read_text())["flag"]
 BASELINE: dict[str, str] = {}
 OPTIMISED: dict[str, str] = {flag["name"]: flag["optimised"] for flag in FLAGS}
-NOT_ALONE = ("pipeline", "tick", "client_audio")  # nothing without another flag, or another client: test_audio_pipeline
+NOT_ALONE = (
+    "pipeline",
+    "tick",
+    "client_audio",
+    "denoise",
+)  # nothing without another flag, or another client: test_audio_pipeline
 SINGLE: list[dict[str, str]] = [
     {f["name"]: v["value"]} for f in FLAGS if f["name"] not in NOT_ALONE for v in f["values"][1:]
 ]

@@ -74,7 +74,7 @@ class VoiceClient:
     async def receive_control(self) -> dict[str, Any]:
         frame = await self.receive()
         assert frame.type is FrameType.CONTROL, frame
-        return json.loads(frame.payload)
+        return dict(json.loads(frame.payload))
 
     async def start(self, session: int, user: str = "Ada", template: str = "assistant", **more: Any) -> dict[str, Any]:
         """Start and return what the answer says beyond that the session is ready."""
@@ -86,7 +86,12 @@ class VoiceClient:
 
     async def speak(self, turn: int, pcm: bytes, pace_s: float = 0.002) -> None:
         """Send an utterance; its last frame carries END_OF_SPEECH."""
-        frames = [pcm[i : i + self.frame_bytes] for i in range(0, len(pcm), self.frame_bytes)]
+        await self.send_frames(
+            turn, [pcm[i : i + self.frame_bytes] for i in range(0, len(pcm), self.frame_bytes)], pace_s
+        )
+
+    async def send_frames(self, turn: int, frames: list[bytes], pace_s: float = 0.002) -> None:
+        """Send an utterance given as frames or packets."""
         for number, payload in enumerate(frames):
             last = number == len(frames) - 1
             await self.send(FrameType.AUDIO, turn, payload, Flag.END_OF_SPEECH if last else Flag.NONE)

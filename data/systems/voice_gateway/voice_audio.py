@@ -20,11 +20,15 @@ class Microphone:
 
     @property
     def silence(self) -> bytes:
-        """One frame of silence."""
+        """One frame of silence; of Opus, the packet that a long silence settles at."""
+        if self.form.codec == "opus":
+            return _opus([bytes(FRAME_BYTES)] * 25)[-1]
         return bytes(self.form.frame_up_bytes)
 
     def frames(self, recorded: list[bytes]) -> list[bytes]:
-        """Return 640-byte frames at 16 kHz as frames of this form: resampled offline as a whole, not frame by frame."""
+        """Return 640-byte frames at 16 kHz as frames of this form, made from the recording as a whole."""
+        if self.form.codec == "opus":
+            return _opus(recorded)
         if self.form.rate_up == RECORDED_HZ:
             return recorded
         from scipy.signal import resample_poly
@@ -34,6 +38,14 @@ class Microphone:
         raw = np.clip(np.rint(heard), -32768, 32767).astype("<i2").tobytes()
         size = self.form.frame_up_bytes
         return [raw[at : at + size] for at in range(0, len(recorded) * size, size)]
+
+
+def _opus(frames: list[bytes]) -> list[bytes]:
+    """Return a packet for each frame; each recording has an encoder of its own, as if the microphone went on there."""
+    from perflab.audio.codecs.opus import CODEC
+
+    encoder = CODEC.encoder()
+    return [packet for frame in frames for packet in encoder.encode(np.frombuffer(frame, np.int16))]
 
 
 def microphone(name: str) -> Microphone:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from perflab.audio.kernels.level import level
-from perflab.audio.kernels.resampler import Resampler
-from perflab.gateway.audio.plan import AudioPlan, converts_down, converts_up
+from perflab.gateway.audio.bank_stages import Entry, Exit, ends_of
+from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.rows import Rows
 from perflab.gateway.audio.stages import DOWN_BYTES, SPEECH_RMS, UP_SAMPLES, Measured
 from perflab.gateway.audio.ticks import TickCounts
 from perflab.gateway.audio.turn_end import EVENTS, TurnEnds
 from perflab.gateway.session.turn import Turn
-from perflab.wire.audio_format import FRAME_MS, LIVE_DOWN_HZ, LIVE_UP_HZ, AudioFormat
+from perflab.wire.audio_format import FRAME_MS, AudioFormat
 from perflab.wire.frame import Frame
 from perflab.wire.marks import now_ns
 
 if TYPE_CHECKING:
+    from perflab.audio.kernels.denoiser import Denoiser
     from perflab.gateway.audio.batched import BatchedLane
 
 ROWS = 128  # sessions of a bank: a hundred in one call; more sessions make more banks, and no state ever moves
@@ -40,13 +41,14 @@ class Reply(NamedTuple):
 
 
 class UpBank:
-    """From the clients to Live: resampling, level, speech, end of turn."""
+    """From the clients to Live: decoding or resampling, noise, level, speech, end of turn."""
 
-    def __init__(self, plan: AudioPlan, form: AudioFormat, counts: TickCounts) -> None:
+    def __init__(self, plan: AudioPlan, form: AudioFormat, entry: Entry | None, counts: TickCounts) -> None:
         self.rows: Rows[Waiting] = Rows(ROWS, form.frame_up_bytes)
         self._listens, self._counts = plan.listens, counts
-        self._rise = Resampler(form.rate_up, LIVE_UP_HZ, ROWS, frame_ms=FRAME_MS) if converts_up(form) else None
-        self._pcm = np.zeros((ROWS, UP_SAMPLES), np.int16) if self._rise else self.rows.pcm
+        self._entry, self._denoiser = entry, _denoiser() if plan.denoise else None
+        self._entered = np.zeros((ROWS, UP_SAMPLES), np.int16) if entry else self.rows.pcm
+        self._pcm = np.zeros((ROWS, UP_SAMPLES), np.int16) if self._denoiser else self._entered
         self._found = np.zeros((ROWS, 2), np.float32)
         self._ends = TurnEnds(ROWS)
 
@@ -59,8 +61,11 @@ class UpBank:
     def compute(self) -> tuple[list[bool], list[int]]:
         """Run the stages once over the rows that are filled; return for each row: voiced, event."""
         active = self.rows.active
-        if self._rise is not None:
-            self._rise.process(self.rows.pcm, self._pcm, active)
+        if self._entry is not None:
+            for row in self._entry.process(self.rows, self._entered, active):
+                self.rows.item(row).lane.heard.refused += 1
+        if self._denoiser is not None:
+            self._denoiser.process(self._entered, self._pcm, active)
         if not self._listens:
             return [False] * ROWS, [0] * ROWS
         loud = level(self._pcm, self._found, active)[:, 0] > SPEECH_RMS
@@ -69,14 +74,15 @@ class UpBank:
     def forget(self, row: int) -> None:
         """A new session takes this row."""
         self._ends.reset(row)
-        if self._rise is not None:
-            self._rise.reset(_only(row))
+        for stage in (self._entry, self._denoiser):
+            if stage is not None:
+                stage.reset(_only(row))
 
     def _pass_on(self, done: dict[int, Waiting], voiced: list[bool], events: list[int]) -> None:
         found, at = self._found.tolist(), now_ns()
         waited = 0
         for row, (lane, frame, received_ns) in done.items():
-            pcm = frame.payload if self._rise is None else self._pcm[row].tobytes()
+            pcm = frame.payload if self._pcm is self.rows.pcm else self._pcm[row].tobytes()
             rms, peak = found[row]
             waited += at - received_ns
             lane.passed(frame, received_ns, Measured(pcm, rms, peak, voiced[row]), EVENTS[events[row]], at)
@@ -85,35 +91,35 @@ class UpBank:
 
 
 class DownBank:
-    """From Live to the clients: resampling."""
+    """From Live to the clients: resampling, encoding."""
 
-    def __init__(self, form: AudioFormat) -> None:
+    def __init__(self, leaves: Exit) -> None:
         self.rows: Rows[Reply] = Rows(ROWS, DOWN_BYTES)
-        self._fall = Resampler(LIVE_DOWN_HZ, form.rate_down, ROWS, frame_ms=FRAME_MS)
-        self._out = np.zeros((ROWS, self._fall.frame_out), np.int16)
+        self._exit = leaves
 
     def work(self) -> None:
         """Work until no frame waits."""
         while self.rows.waits:
             self.compute()
             for row, (lane, turn) in self.rows.taken().items():
-                lane.replied(turn, self._out[row].tobytes())
+                lane.replied(turn, self._exit.audio(row))
 
     def compute(self) -> None:
         """Convert the rows that are filled."""
-        self._fall.process(self.rows.pcm, self._out, self.rows.active)
+        self._exit.process(self.rows.pcm, self.rows.active)
 
     def forget(self, row: int) -> None:
         """A new session, or a new reply, takes this row."""
-        self._fall.reset(_only(row))
+        self._exit.reset(_only(row))
 
 
 class Bank:
     """Both ways of up to ROWS sessions of one form."""
 
     def __init__(self, plan: AudioPlan, form: AudioFormat, counts: TickCounts) -> None:
-        self.up = UpBank(plan, form, counts)
-        self.down = DownBank(form) if converts_down(form) else None
+        enters, leaves = ends_of(form, ROWS)
+        self.up = UpBank(plan, form, enters, counts)
+        self.down = DownBank(leaves) if leaves else None
 
     def take(self) -> int:
         """Return a row, as if nobody had been there."""
@@ -141,6 +147,12 @@ class Bank:
         self.up.work()
         if self.down is not None:
             self.down.work()
+
+
+def _denoiser() -> Denoiser:
+    from perflab.audio.kernels.denoiser import Denoiser
+
+    return Denoiser(ROWS, frame_ms=FRAME_MS)
 
 
 def _only(row: int) -> np.ndarray:

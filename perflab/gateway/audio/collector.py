@@ -26,6 +26,9 @@ class AudioCollector(Collector):
         frames.add_metric(["silence"], heard.frames - heard.voiced)
         yield frames
         yield CounterMetricFamily("gateway_audio_suppressed_frames", "Frames kept from Live", value=heard.suppressed)
+        yield CounterMetricFamily(
+            "gateway_audio_refused_packets", "Packets not decoded, concealed", value=heard.refused
+        )
         yield CounterMetricFamily("gateway_audio_speech_ends", "Ends of speech found", value=heard.turns)
         both_ways = CounterMetricFamily(
             "gateway_client_audio_bytes", "Audio bytes on the client's side", labels=["direction"]

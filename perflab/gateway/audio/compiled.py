@@ -6,9 +6,27 @@ import numpy as np
 
 from perflab.audio.kernels.level import level
 from perflab.gateway.audio.one_stream import CompiledConverter
+from perflab.gateway.audio.opus_streams import OpusHeard, OpusSaid
 from perflab.gateway.audio.plain import Converter, PlainStages
 from perflab.gateway.audio.plan import AudioPlan
+from perflab.gateway.audio.stages import UP_SAMPLES
 from perflab.wire.audio_format import AudioFormat
+
+
+class CompiledDenoiser:
+    """The batched denoiser for one session: it fills one lane of a register and computes all of them."""
+
+    def __init__(self) -> None:
+        from perflab.audio.kernels.denoiser import Denoiser
+
+        self._kernel, self._out = Denoiser(1), np.zeros((1, UP_SAMPLES), np.int16)
+
+    def process(self, pcm: bytes) -> bytes:
+        """Return the next frame with less noise, 10 ms late."""
+        return bytes(self._kernel.process(np.frombuffer(pcm, np.int16).reshape(1, -1), self._out).tobytes())
+
+    def reset(self) -> None:
+        """A client's audio has one beginning only."""
 
 
 class CompiledStages(PlainStages):
@@ -18,8 +36,21 @@ class CompiledStages(PlainStages):
         super().__init__(plan, form)
         self._found = np.zeros((1, 2), np.float32)
 
-    def _converter(self, rate_in: int, rate_out: int) -> Converter:
+    def _resampler(self, rate_in: int, rate_out: int) -> Converter:
         return CompiledConverter(rate_in, rate_out)
+
+    def _denoiser(self) -> Converter:
+        return CompiledDenoiser()
+
+    def _opus_heard(self) -> OpusHeard:
+        from perflab.audio.codecs.opus import CODEC
+
+        return OpusHeard(CODEC)
+
+    def _opus_said(self) -> OpusSaid:
+        from perflab.audio.codecs.opus import CODEC
+
+        return OpusSaid(CODEC)
 
     def _measure(self, pcm: bytes) -> tuple[float, float]:
         found = level(np.frombuffer(pcm, np.int16).reshape(1, -1), self._found)

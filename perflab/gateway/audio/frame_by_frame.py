@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from perflab.gateway.audio.lane import AudioSink, Lane, Pending
+from perflab.gateway.audio.lane import AudioSink, Heard, Lane, Pending
 from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.silence_gate import SilenceGate
-from perflab.gateway.audio.stages import DOWN_SAMPLES, UP_SAMPLES, FrameStages
+from perflab.gateway.audio.stages import DOWN_SAMPLES, FrameStages
 from perflab.gateway.audio.ticks import TickCounts
 from perflab.gateway.audio.turn_end import Event, TurnEnd
 from perflab.gateway.session.in_order import Spawn, in_order
@@ -30,7 +30,10 @@ class FrameLane(Lane):
 
     def hear(self, frame: Frame, received_ns: int) -> Pending:
         """Take a client's message; raises FrameError for a wrong length."""
-        return in_order([self._one(piece, received_ns) for piece in self.pieces(frame)])
+        pieces = self.pieces(frame)
+        if len(pieces) == 1:
+            return self._one(pieces[0], received_ns)
+        return in_order([self._one(piece, received_ns) for piece in pieces])
 
     def say(self, turn: Turn, pcm: bytes) -> None:
         """Take a piece of Live's reply."""
@@ -54,6 +57,11 @@ class FrameLane(Lane):
     def leave(self) -> None:
         """Nothing is shared with other sessions."""
 
+    def summary(self) -> Heard:
+        """Return what was found so far."""
+        self.heard.refused = self._stages.refused
+        return super().summary()
+
     def _one(self, frame: Frame, received_ns: int) -> Pending:
         found = self._stages.up(frame.payload)
         event = self._ends.feed(found.voiced) if self._listens else Event.NONE
@@ -71,8 +79,8 @@ class FrameByFrame:
         """Pass a frame of silence through every form that is offered, so that all is imported and compiled."""
         for form in filter(self._plan.concerns, self._plan.offered):
             stages = self._make(self._plan, form)
-            stages.up(bytes(form.frame_up_bytes if form.codec == "pcm" else 2 * UP_SAMPLES))
-            stages.down(bytes(2 * DOWN_SAMPLES))
+            audio = stages.down(bytes(2 * DOWN_SAMPLES))
+            stages.up(audio if form.codec == "opus" else bytes(form.frame_up_bytes))
             say(f"{form.codec} at {form.rate_up} Hz")
 
     def join(self, form: AudioFormat, sink: AudioSink, gate: SilenceGate | None, spawn: Spawn) -> FrameLane:

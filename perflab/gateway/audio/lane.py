@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from perflab.gateway.audio.plan import AudioPlan, converts_down
 from perflab.gateway.audio.silence_gate import SilenceGate
@@ -28,6 +30,7 @@ class Heard:
     voiced: int = 0
     suppressed: int = 0
     turns: int = 0  # ends of speech that were found
+    refused: int = 0  # packets that could not be decoded and were concealed
     peak: float = 0.0
     energy: float = 0.0
     bytes_in: int = 0  # as they came from the client, and as they went to it
@@ -73,20 +76,25 @@ class Lane:
         self._last_voiced = (0, 0)  # when the last voiced frame came, and when it had gone up
         self.heard = Heard()
 
-    def pieces(self, frame: Frame) -> Iterator[Frame]:
+    def pieces(self, frame: Frame) -> Sequence[Frame]:
         """Return a client's message as frames of 20 ms; raises FrameError for any other length."""
         payload, size = frame.payload, self._frame_bytes
         self.heard.bytes_in += len(payload)
-        if len(payload) == size or self._form.codec != "pcm":
-            yield frame
-            return
+        if len(payload) == size or (self._form.codec == "opus" and 0 < len(payload) < size):
+            return (frame,)
+        if self._form.codec == "opus":
+            raise FrameError(f"a packet of Opus with {len(payload):,} bytes; one frame of 20 ms has 1 to {size:,}")
         count = len(payload) // size
         if len(payload) % size or count > MOST_FRAMES:
             raise FrameError(f"audio of {len(payload)} bytes; at {self._form.rate_up} Hz a frame of 20 ms has {size}: "
                              f"send 1 to {MOST_FRAMES} whole frames")  # fmt: skip
-        for at in range(count):
-            flags = frame.flags if at == count - 1 else Flag(frame.flags & ~Flag.END_OF_SPEECH)
-            yield Frame(frame.type, frame.turn, frame.seq, frame.t_ms, payload[at * size : (at + 1) * size], flags)
+        before = Flag(frame.flags & ~Flag.END_OF_SPEECH)
+        return [
+            msgspec.structs.replace(
+                frame, payload=payload[at * size : (at + 1) * size], flags=frame.flags if at == count - 1 else before
+            )
+            for at in range(count)
+        ]
 
     def pass_on(self, frame: Frame, received_ns: int, found: Measured, event: Event, now_ns: int) -> Pending:
         """Count what was found in a frame and give it to the conversation; raises ValueError as that does."""

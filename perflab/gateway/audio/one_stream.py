@@ -10,6 +10,8 @@ from numba import njit
 
 from perflab.audio.kernels.filter_design import prototype
 
+WHOLE = 32  # taps: whole vectors of the widest registers, four at a time, and no remainder one by one
+
 
 @njit(cache=True, nogil=True, fastmath=True)  # sums may be reordered: without that no vector is used
 def filter_frame(pcm: Any, heard: Any, kept: int, table: Any, up: int, down: int, out: Any) -> None:
@@ -18,11 +20,11 @@ def filter_frame(pcm: Any, heard: Any, kept: int, table: Any, up: int, down: int
         heard[kept + at] = pcm[at]
     reach = table.shape[1]
     for n in range(out.size):
-        taps = table[n * down % up]
-        begin = kept + n * down // up + 1 - reach
+        taps, last = table[n * down % up], kept + n * down // up + 1
+        window = heard[last - reach : last]  # a slice, indexed by the loop alone: else no vector is used
         total = np.float32(0)
         for k in range(reach):
-            total += taps[k] * heard[begin + k]
+            total += taps[k] * window[k]
         out[n] = np.int16(np.rint(min(max(total, np.float32(-32768)), np.float32(32767))))
     for at in range(kept):
         heard[at] = heard[pcm.size + at]
@@ -35,7 +37,7 @@ class CompiledConverter:
         common = math.gcd(rate_in, rate_out)
         self._up, self._down = rate_out // common, rate_in // common
         taps = prototype(rate_in, rate_out, 100.0)
-        reach = -(-taps.size // self._up)
+        reach = math.ceil(taps.size / self._up / WHOLE) * WHOLE
         padded = np.zeros(reach * self._up)
         padded[: taps.size] = taps
         self._table = np.ascontiguousarray(padded.reshape(reach, self._up).T[:, ::-1], dtype=np.float32)

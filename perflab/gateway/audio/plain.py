@@ -8,11 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.gateway.audio.plan import AudioPlan, converts_down, converts_up
+from perflab.gateway.audio.opus_streams import OpusHeard, OpusSaid
+from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.stages import SPEECH_RMS, Measured
 from perflab.wire.audio_format import LIVE_DOWN_HZ, LIVE_UP_HZ, AudioFormat
 
 INT16 = np.dtype("<i2")
+HOP = 160  # samples at 16 kHz, 10 ms
 
 
 class Converter(Protocol):
@@ -58,6 +60,25 @@ class FilterConverter:
         self._history = np.zeros(self._kept)
 
 
+class PlainDenoiser:
+    """The denoiser's oracle, hop by hop in float64."""
+
+    def __init__(self) -> None:
+        from perflab.audio.kernels.denoiser_setting import DenoiserSetting
+        from perflab.audio.kernels.oracle.denoiser import HopByHop
+
+        self._oracle = HopByHop(DenoiserSetting())
+
+    def process(self, pcm: bytes) -> bytes:
+        """Return the next frame with less noise, 10 ms late."""
+        hops = np.frombuffer(pcm, INT16).astype(np.float64).reshape(-1, HOP)
+        out = np.concatenate([self._oracle.process(hop) for hop in hops])
+        return bytes(np.clip(np.rint(out), -32768, 32767).astype(INT16).tobytes())
+
+    def reset(self) -> None:
+        """A client's audio has one beginning only."""
+
+
 def measure(pcm: bytes) -> tuple[float, float]:
     """Return RMS (rounded to float32, as the kernel gives it) and peak of a frame; squares are summed exactly."""
     samples: NDArray[np.int64] = np.frombuffer(pcm, INT16).astype(np.int64)
@@ -70,12 +91,25 @@ class PlainStages:
 
     def __init__(self, plan: AudioPlan, form: AudioFormat) -> None:
         self._listens = plan.listens
-        self._rise = self._converter(form.rate_up, LIVE_UP_HZ) if converts_up(form) else None
-        self._fall = self._converter(LIVE_DOWN_HZ, form.rate_down) if converts_down(form) else None
+        self._rise: list[Converter] = []
+        self._fall: list[Converter] = []
+        self._opus = self._opus_heard() if form.codec == "opus" else None
+        if self._opus is not None:
+            self._rise.append(self._opus)
+        elif form.rate_up != LIVE_UP_HZ:
+            self._rise.append(self._resampler(form.rate_up, LIVE_UP_HZ))
+        if plan.denoise:
+            self._rise.append(self._denoiser())
+        if form.rate_down != LIVE_DOWN_HZ:
+            self._fall.append(self._resampler(LIVE_DOWN_HZ, form.rate_down))
+        if form.codec == "opus":
+            self._fall.append(self._opus_said())
 
     def up(self, payload: bytes) -> Measured:
         """Take a client's frame to Live's rate and measure it."""
-        pcm = self._rise.process(payload) if self._rise else payload
+        pcm = payload
+        for stage in self._rise:
+            pcm = stage.process(pcm)
         if not self._listens:
             return Measured(pcm)
         rms, peak = self._measure(pcm)
@@ -83,15 +117,35 @@ class PlainStages:
 
     def down(self, pcm: bytes) -> bytes:
         """Take Live's audio to the client's form."""
-        return self._fall.process(pcm) if self._fall else pcm
+        for stage in self._fall:
+            pcm = stage.process(pcm)
+        return pcm
 
     def hush(self) -> None:
         """Forget the tail of the reply."""
-        if self._fall:
-            self._fall.reset()
+        for stage in self._fall:
+            stage.reset()
 
-    def _converter(self, rate_in: int, rate_out: int) -> Converter:
+    @property
+    def refused(self) -> int:
+        """Packets that could not be decoded."""
+        return self._opus.refused if self._opus else 0
+
+    def _resampler(self, rate_in: int, rate_out: int) -> Converter:
         return FilterConverter(rate_in, rate_out)
+
+    def _denoiser(self) -> Converter:
+        return PlainDenoiser()
+
+    def _opus_heard(self) -> OpusHeard:
+        from perflab.audio.codecs.opus_pyav import CODEC
+
+        return OpusHeard(CODEC)
+
+    def _opus_said(self) -> OpusSaid:
+        from perflab.audio.codecs.opus_pyav import CODEC
+
+        return OpusSaid(CODEC)
 
     def _measure(self, pcm: bytes) -> tuple[float, float]:
         return measure(pcm)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perflab.gateway.flags import implementation
-from perflab.wire.audio_format import DEFAULT, LIVE_DOWN_HZ, LIVE_UP_HZ, AudioFormat
+from perflab.wire.audio_format import DEFAULT, LIVE_DOWN_HZ, AudioFormat
 from perflab.wire.frame import FrameError
 
 
@@ -46,11 +46,6 @@ class AudioPlan:
         raise FrameError(f"start: audio {str(asked)[:80]}; this gateway takes {takes}")
 
 
-def converts_up(form: AudioFormat) -> bool:
-    """Say whether PCM of this form must be resampled on its way to Live."""
-    return form.codec == "pcm" and form.rate_up != LIVE_UP_HZ
-
-
 def converts_down(form: AudioFormat) -> bool:
     """Say whether Live's audio changes on its way to such a client."""
     return form.codec != "pcm" or form.rate_down != LIVE_DOWN_HZ
@@ -63,6 +58,7 @@ def plan_of(flags: Mapping[str, str]) -> AudioPlan:
     return AudioPlan(
         activity=activity or ("energy" if suppress else ""),
         suppress=suppress,
+        denoise=implementation("denoise", flags["denoise"]).build(),
         tick_s=implementation("tick", flags["tick"]).build(),
         offered=implementation("client_audio", flags["client_audio"]).build(),
     )

@@ -18,7 +18,9 @@ AHEAD = 50  # frames that may wait behind the one in the row: a second of speech
 
 
 class Rows(Generic[Item]):
-    """Frames of `frame_bytes` of up to `rows` sessions: `pcm` int16 [rows, samples], and `active`, the rows filled.
+    """Frames of up to `frame_bytes` of `rows` sessions: `active` are the rows that are filled, `sizes` their bytes.
+
+    `packets` uint8 [rows, bytes] and, where a frame is whole samples, `pcm` int16 [rows, samples] are the same memory.
 
     `Item` is what comes back with a frame: whatever the owner wants to know again when its frame has been worked on.
     """
@@ -27,7 +29,11 @@ class Rows(Generic[Item]):
         self.frame_bytes = frame_bytes
         self._raw = bytearray(rows * frame_bytes)
         self._view = memoryview(self._raw)
-        self.pcm = np.frombuffer(self._raw, np.int16).reshape(rows, frame_bytes // 2)
+        self.pcm = (
+            np.frombuffer(self._raw, np.int16).reshape(rows, -1) if not frame_bytes % 2 else np.zeros((0, 0), np.int16)
+        )
+        self.packets = np.frombuffer(self._raw, np.uint8).reshape(rows, frame_bytes)
+        self.sizes = np.zeros(rows, np.int32)
         self.active = np.zeros(rows, np.bool_)
         self._free = list(range(rows - 1, -1, -1))
         self._first: dict[int, Item] = {}  # row -> what its frame belongs to, in order of arrival
@@ -59,6 +65,10 @@ class Rows(Generic[Item]):
         del self._behind[row]
         self._free.append(row)
 
+    def item(self, row: int) -> Item:
+        """Return what the frame in a filled row belongs to."""
+        return self._first[row]
+
     def put(self, row: int, payload: bytes, item: Item) -> None:
         """Fill a row, or queue behind it; raises FrameError when a second of frames waits already."""
         if row not in self._first:
@@ -88,7 +98,8 @@ class Rows(Generic[Item]):
         return done
 
     def _fill(self, row: int, payload: bytes, item: Item) -> None:
-        at = row * self.frame_bytes
-        self._view[at : at + self.frame_bytes] = payload
+        at, size = row * self.frame_bytes, len(payload)
+        self._view[at : at + size] = payload
+        self.sizes[row] = size
         self._first[row] = item
         self.active[row] = True

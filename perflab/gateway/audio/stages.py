@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from perflab.wire.audio_format import FRAME_MS, LIVE_DOWN_HZ, LIVE_UP_HZ
 
@@ -12,8 +13,7 @@ UP_BYTES, DOWN_BYTES = 2 * UP_SAMPLES, 2 * DOWN_SAMPLES  # of a frame at Live's 
 SPEECH_RMS = 100.0  # int16 units, -50 dBFS: a frame louder than this is voiced; below Live's own threshold, on purpose
 
 
-@dataclass(slots=True)
-class Measured:
+class Measured(msgspec.Struct, gc=False):
     """A frame at Live's rate and what was found in it; `rms` and `peak` in units of int16."""
 
     pcm: bytes
@@ -24,6 +24,10 @@ class Measured:
 
 class FrameStages(Protocol):
     """The stages of one session, frame by frame; frames have their right length."""
+
+    @property
+    def refused(self) -> int:
+        """Packets that could not be decoded and were concealed."""
 
     def up(self, payload: bytes) -> Measured:
         """Take a client's frame to Live's rate and measure it."""

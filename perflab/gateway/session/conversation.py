@@ -38,7 +38,7 @@ class Conversation:
         limits = gateway.settings.limits
         setup = LiveSetup(gateway.settings.model, instruction)
         self._gateway, self._number, self._client = gateway, number, client
-        self._form, self.fail = form, fail
+        self._form, self.fail, self.takes_samples = form, fail, form.codec == "pcm"
         self._line = LiveLine(
             gateway.upstream, setup, self, gateway.make_coalescer(), limits.unanswered_bytes, gateway.settings.resume
         )

@@ -92,7 +92,7 @@ class VoiceSession:
     def _audio(self, frame: Frame, received_ns: int) -> Awaitable[None] | None:
         if self._conversation is None:
             raise FrameError("audio before the session is ready")
-        if len(frame.payload) % 2 or not frame.payload:
+        if not frame.payload or (len(frame.payload) % 2 and self._conversation.takes_samples):
             raise FrameError(f"audio of {len(frame.payload)} bytes; must be whole 16-bit samples")
         return self._conversation.hear(frame, received_ns)
 
