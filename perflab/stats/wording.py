@@ -42,8 +42,15 @@ def _reach(c: Comparison, margin: str) -> str:
 def _step(c: Comparison, value: float, unit: str) -> str:
     if c.scale == "ratio":
         return f"{(value - 1) * 100:+.1f} %" if value < 3 else f"{value:.2f} times"
-    return f"{value:+.3g} {unit}".rstrip()
+    return f"{value:+{_digits(value)}} {unit}".rstrip()
 
 
 def _size(c: Comparison, value: float, unit: str) -> str:
-    return f"{value * 100:.2g} %" if c.scale == "ratio" and value < 3 else f"{value:.3g} {unit}".rstrip()
+    if c.scale == "ratio" and value < 3:
+        return f"{value * 100:{_digits(value * 100, 2)}} %"
+    return f"{value:{_digits(value)}} {unit}".rstrip()
+
+
+def _digits(value: float, digits: int = 3) -> str:
+    """Return the format of so many digits; a large number is written out, never with an exponent."""
+    return ",.0f" if 100 <= abs(value) < 1e15 else f".{digits}g"

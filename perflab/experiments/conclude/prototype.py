@@ -30,6 +30,7 @@ from perflab.experiments.trial import Trial, read_trial
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.runs import Run
 from perflab.stats.compare import Comparison
+from perflab.units import number_text
 
 
 def conclude_blocks(
@@ -227,7 +228,7 @@ def vars_of(record: Any) -> dict[str, Any]:
 def _median(values: Any) -> str:
     import numpy as np
 
-    return f"{float(np.median(values)):.3g}"
+    return number_text(float(np.median(values)))
 
 
 def _unit(column: str) -> str:
