@@ -19,7 +19,8 @@ from perflab.gateway.audio.compiled import CompiledStages
 from perflab.gateway.audio.frame_by_frame import FrameByFrame
 from perflab.gateway.audio.plain import PlainStages
 from perflab.gateway.audio.plan import AudioPlan
-from perflab.gateway.audio.turn_end import END_FRAMES, ONSET_FRAMES, Event, TurnEnd, TurnEnds
+from perflab.gateway.audio.turn_end import END_FRAMES, ONSET_FRAMES, Event, TurnEnd
+from perflab.gateway.audio.turn_ends import TurnEnds
 from perflab.gateway.session.turn import Turn
 from perflab.wire.audio_format import DEFAULT, FORMATS, AudioFormat
 from perflab.wire.frame import Flag, Frame, FrameError, FrameType

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -39,3 +41,22 @@ def test_unknown_flags_are_refused_in_one_line(pair: str) -> None:
         parse_flags([pair])
     assert "\n" not in str(refused.value)
     assert pair in str(refused.value)
+
+
+@pytest.mark.parametrize("flags", [{}, {"server": "picows", "upstream": "raw"}])
+def test_a_gateway_without_audio_stages_starts_without_what_they_import(flags: dict[str, str]) -> None:
+    """A tenth of a second and 20 MB for numpy, a whole second for numba: paid by those who use them."""
+    chosen = {**BASELINE, **flags}
+    script = f"""
+import sys
+from perflab.gateway.audio.media_plane import MediaPlane
+from perflab.gateway.flags import implementation
+for name, value in {chosen!r}.items():
+    implementation(name, value)
+media = MediaPlane({chosen!r})
+media.warm_up()
+assert media.pipeline is None
+print(sorted({{"numpy", "scipy", "numba", "av"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")

@@ -12,7 +12,8 @@ from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.rows import Rows
 from perflab.gateway.audio.stages import DOWN_BYTES, SPEECH_RMS, UP_SAMPLES, Measured
 from perflab.gateway.audio.ticks import TickCounts
-from perflab.gateway.audio.turn_end import EVENTS, TurnEnds
+from perflab.gateway.audio.turn_end import EVENTS
+from perflab.gateway.audio.turn_ends import TurnEnds
 from perflab.gateway.session.turn import Turn
 from perflab.wire.audio_format import FRAME_MS, AudioFormat
 from perflab.wire.frame import Frame
