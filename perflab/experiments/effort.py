@@ -124,6 +124,8 @@ SHORTEST_S = {
     "ladder_settle_s": 1.0,
     "open_s": 4.0,
     "screen_window_s": 1.0,
+    "blocks_cap_s": 120.0,
+    "confirm_cap_s": 240.0,
 }
 
 
@@ -136,7 +138,8 @@ def sizes_of(effort: str, time_scale: float = 1.0) -> Effort:
     sizes = EFFORT[effort]
     if time_scale == 1.0:
         return sizes
-    return replace(sizes, **{name: max(getattr(sizes, name) * time_scale, floor) for name, floor in SHORTEST_S.items()})
+    lengths = {name: getattr(sizes, name) for name in SHORTEST_S}
+    return replace(sizes, **{name: max(s * time_scale, SHORTEST_S[name]) for name, s in lengths.items() if s})
 
 
 GROWTH_S = 3.0  # the shorter window where growth is asked for by itself
