@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,7 @@ from perflab.stats.inputs import FloatArray, series
 
 TO_SIGMA = 1.4826  # the median absolute deviation of normal noise, in standard deviations
 MEAN_TO_SIGMA = 1.2533  # the same for the mean absolute deviation
+_COMPILING = threading.Lock()
 WIDTH = 5  # of the running median: two spikes in five leave it where it was
 
 
@@ -36,7 +38,9 @@ def change_indexes(x: ArrayLike, *, penalty: float = 15.0, shortest: int = 10, w
         raise StatisticError(f"`shortest` is {shortest} and `penalty` {penalty:g}", "both must be above 0")
     smooth = running_median(values, width)
     scaled = (smooth - np.median(smooth)) / _noise(smooth, width)
-    last = _fit()(np.ascontiguousarray(scaled), float(penalty * np.log(values.size)), shortest)
+    with _COMPILING:  # trials that end side by side must not compile it once for each of their threads
+        fit = _fit()
+    last = fit(np.ascontiguousarray(scaled), float(penalty * np.log(values.size)), shortest)
     return _trace(last)
 
 
