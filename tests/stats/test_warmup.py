@@ -119,5 +119,14 @@ def test_what_cannot_have_a_warm_up_is_refused(x, said):
         find_warm_up(x)
 
 
+def test_a_long_series_is_searched_in_groups_and_cut_to_the_nearest():
+    x = np.random.default_rng(4).lognormal(0, 0.2, 200_000)
+    assert find_warm_up(x).cut == 0
+    x[:30_000] *= 2.0
+    warm = find_warm_up(x)
+    assert abs(warm.cut - 30_000) <= 3 * 50 and warm.steady and warm.n == x.size == warm.marks.size
+    assert warm.level == pytest.approx(1.0, rel=0.01)
+
+
 def test_a_constant_series_is_steady():
     assert find_warm_up(np.full(40, 7.0)).cut == 0
