@@ -26,12 +26,12 @@ class DenoiserSetting:
     """
 
     suppression_db: float = 16.5
-    expected_db: float = 15.0
+    expected_db: float = 10.0
     presence_memory: float = 0.9
     stuck_above: float = 0.99
     decision_memory: float = 0.95
     smallest_ratio: float = 10**-2.5
-    noise_rate: float = 0.2
+    noise_rate: float = 0.1
     first_hops: int = 8
     quiet_power: float = 10.0
 

@@ -146,3 +146,14 @@ def test_wrong_arrays_get_one_clear_error() -> None:
         kernel.process(good, good[:, :160])
     with pytest.raises(UsageError, match="`active`"):
         kernel.process(good, np.zeros_like(good), np.ones(3, bool))
+
+
+def test_noise_that_rises_at_once_is_followed_in_the_stated_time() -> None:
+    noise = np.random.default_rng(6).normal(0, 300, (8, 200 * FRAME))
+    noise[:, 100 * FRAME :] *= 10**0.5
+    heard = np.rint(noise).astype(np.int16)
+    made = stream(Denoiser(8), heard)
+    fallen = [10 * np.log10(np.square(a.astype(float)).mean() / np.square(b.astype(float)).mean())
+              for a, b in zip(np.split(heard, 40, axis=1), np.split(made, 40, axis=1), strict=True)]  # fmt: skip
+    assert fallen[19] >= 13 and fallen[20] <= 5
+    assert fallen[33] >= 10  # 1.3 to 1.4 s later
