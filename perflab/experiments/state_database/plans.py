@@ -1,0 +1,89 @@
+"""What an index buys: the plan before and after, and the time of the same page from both tables, in pairs."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perflab.experiments.state_database.place import PAGE, TABLES, Place, aside
+from perflab.stats.interval import Interval
+from perflab.stats.latency import order_statistic_intervals
+
+QUICK_PAIRS, FULL_PAIRS = 40, 200
+
+
+@dataclass(frozen=True)
+class IndexGain:
+    """One engine: its two plans, the median milliseconds of both, and the paired ratio plain over indexed."""
+
+    engine: str
+    plans: dict[str, str]
+    ms: dict[str, float]
+    ratio: Interval
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row per table."""
+        return [
+            {"engine": self.engine, "table": table, "plan": self.plans[table], "median (ms)": round(self.ms[table], 4)}
+            for table in TABLES
+        ]
+
+
+def index_gains(place: Place, pairs: int, seed: int) -> tuple[IndexGain, ...]:
+    """Time a page of random sessions from both tables, interleaved in random order, and ask for the plans."""
+    draw = random.Random(seed)
+    order = [(draw.randrange(place.sessions), draw.sample(TABLES, 2)) for _ in range(pairs + 5)]
+    return _sqlite(place, order), aside(_postgres(place, order))
+
+
+def _gain(engine: str, plans: dict[str, str], took: dict[str, list[float]]) -> IndexGain:
+    plain, indexed = (np.array(took[table][5:]) for table in TABLES)  # the first pairs warm both sides up
+    ratio = order_statistic_intervals(plain / indexed, (0.5,))[0]
+    return IndexGain(engine, plans, {"plain": float(np.median(plain)), "indexed": float(np.median(indexed))}, ratio)
+
+
+def _sqlite(place: Place, order: list[tuple[int, list[str]]]) -> IndexGain:
+    took: dict[str, list[float]] = {table: [] for table in TABLES}
+    with closing(sqlite3.connect(place.sqlite)) as connection:
+        asked = {table: PAGE.format(table=table, mark="?") for table in TABLES}
+        plans = {
+            t: "; ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked[t]}", (1,))) for t in TABLES
+        }
+        for session, tables in order:
+            for table in tables:
+                began = time.perf_counter()
+                connection.execute(asked[table], (session,)).fetchall()
+                took[table].append(1e3 * (time.perf_counter() - began))
+    return _gain("SQLite", plans, took)
+
+
+async def _postgres(place: Place, order: list[tuple[int, list[str]]]) -> IndexGain:
+    import asyncpg
+
+    took: dict[str, list[float]] = {table: [] for table in TABLES}
+    connection = await asyncpg.connect(place.postgres.url)
+    asked = {table: PAGE.format(table=table, mark="$1") for table in TABLES}
+    plans = {}
+    for table in TABLES:
+        told = await connection.fetch("EXPLAIN (COSTS OFF) " + PAGE.format(table=table, mark="1"))
+        plans[table] = " ".join(" ".join(row[0].split()) for row in told)
+    for session, tables in order:
+        for table in tables:
+            began = time.perf_counter()
+            await connection.fetch(asked[table], session)
+            took[table].append(1e3 * (time.perf_counter() - began))
+    await connection.close()
+    return _gain("PostgreSQL", plans, took)
+
+
+def index_sentence(place: Place, gains: tuple[IndexGain, ...]) -> str:
+    """Say what the index buys in both engines."""
+    parts = [f"{g.engine} {g.ratio.value:.0f} times (n = {g.ratio.n} pairs, 95 % interval {g.ratio.low:.0f} to "
+             f"{g.ratio.high:.0f})" for g in gains]  # fmt: skip
+    return f"On {place.rows:,} rows an index on session and id makes a page of history faster: {', '.join(parts)}."

@@ -1,0 +1,99 @@
+"""The measurements of state in a database: a wrong answer is seen, and every sentence says what its figures say."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import numpy as np
+import pytest
+
+from perflab.experiments.state_database import bulk, journals, place, plans, pools, staleness
+from perflab.experiments.state_database.place import Place
+from perflab.report.figures.pool_sweep import pool_sweep
+from perflab.stats.interval import Interval
+from perflab.system.servers.server import start_server
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("place")
+    servers = {kind: start_server(kind, kind, folder / f"{kind}.log") for kind in ("postgres", "redis")}
+    made = Place(4000, tempfile.TemporaryDirectory(dir=folder), servers["postgres"], servers["redis"])
+    place._fill_sqlite(made)
+    place.aside(place._fill_postgres(made))
+    yield made
+    made.close()
+
+
+def test_the_index_is_used_and_changes_no_answer(small: Place) -> None:
+    assert [check.passed for check in place.same_answers(small)] == [True, True]
+    for gain in plans.index_gains(small, pairs=12, seed=3):
+        assert "by_session" in gain.plans["indexed"] and "by_session" not in gain.plans["plain"]
+        assert gain.ratio.n == 12
+        assert [row["table"] for row in gain.rows()] == ["plain", "indexed"]
+
+
+def test_a_row_that_is_wrong_in_one_engine_is_seen(small: Place) -> None:
+    async def change(text: str) -> None:
+        connection = await asyncpg.connect(small.postgres.url)
+        await connection.execute("UPDATE indexed SET text = $1 WHERE id >= 3900", text)
+        await connection.close()
+
+    asyncio.run(change("something else"))
+    sqlite_check, postgres_check = place.same_answers(small, asked=80)
+    assert sqlite_check.passed and not postgres_check.passed
+
+
+def test_every_way_of_writing_writes_all_its_rows(small: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "SLOW", 15)
+    monkeypatch.setattr(bulk, "FAST", 4000)
+    rates = bulk.bulk_rates(small)
+    assert {(r["engine"], r["way"]) for r in rates} >= {("SQLite", "executemany"), ("PostgreSQL", "COPY")}
+    with closing(sqlite3.connect(small.sqlite)) as connection:
+        written = connection.execute("SELECT count(*) FROM bulk").fetchone()[0]
+    assert written == bulk.REPEATS * (bulk.SLOW + 2 * bulk.FAST)
+    assert all(f"{r['rows/s']:,}" in bulk.bulk_sentence(rates) for r in rates)
+
+
+def test_invalidation_shows_every_write_and_saves_questions(small: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staleness, "EVERY_S", 0.05)
+    never, invalidated = (
+        place.aside(staleness._measured(small, mode, 6)) for mode in (staleness.MODES[0], staleness.MODES[2])
+    )
+    assert never.asked == never.reads
+    assert invalidated.asked < invalidated.reads / 2
+    assert len(invalidated.windows_ms) == 6 and (invalidated.windows_ms >= 0).all()
+
+
+def test_both_journals_serve_reader_and_writer(tmp_path: Path) -> None:
+    seen = journals.beside_each_other(tmp_path, 0.3)
+    assert [one.journal for one in seen] == ["DELETE", "WAL"]
+    assert all(len(one.read) > 0 and len(one.write) > 0 for one in seen)
+    for one in seen:
+        with closing(sqlite3.connect(tmp_path / f"journal-{one.journal}.sqlite")) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone()[0] == one.journal.lower()
+
+
+def seen(size: int, p95: float) -> pools.PoolSeen:
+    return pools.PoolSeen(size, p95 / 2, Interval(p95, 0.9 * p95, 1.1 * p95, 0.95, 160, "sectioning, 5 parts"), 2 * p95)
+
+
+def test_the_pool_that_is_slower_than_none_is_named() -> None:
+    swept = tuple(seen(size, p95) for size, p95 in ((0, 90), (1, 1100), (2, 60), (4, 36), (8, 35), (16, 34)))
+    said = pools.pool_sentence(swept)
+    assert "a pool of 1 is slower than no pool: p95 1100 against 90 ms" in said
+    assert "4 connections bring it to 36 ms" in said
+    assert "no slower" in pools.pool_sentence((seen(0, 90), seen(1, 50), *swept[2:]))
+    assert "pool none: p95 90 ms" in pool_sweep([one.row() for one in swept], "Sweep").alt
+
+
+def test_arrivals_are_the_same_for_every_size() -> None:
+    due = pools._due(4.0, 7)
+    assert due == pools._due(4.0, 7) and due != pools._due(4.0, 8)
+    assert np.all(np.diff(due) > 0) and 100 < len(due) < 230
