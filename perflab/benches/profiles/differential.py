@@ -21,6 +21,7 @@ from pathlib import Path
 from perflab.benches.bar import Bar
 from perflab.benches.parts import Say
 from perflab.benches.profiles import pottery
+from perflab.errors import InstrumentFailure, StatisticError
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.difference import ProfileDifference, Stretch, difference, stretch_of
 from perflab.instrument.interface import Capture, Target
@@ -35,6 +36,9 @@ PAIRS_OF_ARMS, PAIRS, UNLIKE = 20, 3, 5
 BARE_S, BARE_PARTS = 0.12, 4  # unwatched stretches of each arm before each pair of captures
 WORKLOAD = Path(pottery.__file__)
 PLANTED = (WORKLOAD.name, "glaze")
+
+
+Compared = ProfileDifference | None
 
 
 @dataclass(frozen=True)
@@ -80,43 +84,55 @@ def bars(say: Say) -> list[Bar]:
     return [*changed_bars(changed, more * cost), *same_bars(same), *unlike_bars(unlike, more * cost)]
 
 
-def changed_bars(found: list[ProfileDifference], truth_us: float) -> list[Bar]:
-    """Bars over the comparisons with a planted change of `truth_us`."""
-    first = sum(is_found(each) for each in found)
-    sizes = [planted_us(each) for each in found]
-    false = sum((row.file, row.function) != PLANTED for each in found for row in each.changed)
-    covered = sum(row.low <= truth_us <= row.high for each in found for row in each.rows if is_planted(row))
-    detail = {"planted_us": truth_us, "sizes_us": sizes, "truth_inside": covered, "other_rows_changed": false}
+def changed_bars(found: list[Compared], truth_us: float) -> list[Bar]:
+    """Bars over the comparisons with a planted change of `truth_us`; a comparison that failed has found nothing."""
+    made = [each for each in found if each]
+    first = sum(map(is_found, made))
+    sizes = [planted_us(each) for each in made]
+    false = sum((row.file, row.function) != PLANTED for each in made for row in each.changed)
+    covered = sum(row.low <= truth_us <= row.high for each in made for row in each.rows if is_planted(row))
+    detail = {"planted_us": truth_us, "sizes_us": sizes, "truth_inside": covered, "other_rows_changed": false,
+              "failed": len(found) - len(made)}  # fmt: skip
+    spread = (min(sizes) - truth_us, max(sizes) - truth_us) if sizes else None
     return [
         Bar("9.found", "planted change of 25 us: first row, interval without zero", first, ">=", len(found) * 19 / 20,
             "comparisons", len(found), detail=detail),
-        Bar("9.size", "its size, distance of the median from the truth", abs(statistics.median(sizes) - truth_us), "<=",
-            2.5, "us", len(found), (min(sizes) - truth_us, max(sizes) - truth_us)),
+        Bar("9.size", "its size, distance of the median from the truth", median_error(sizes, truth_us), "<=", 2.5, "us",
+            len(made), spread),
     ]  # fmt: skip
 
 
-def same_bars(found: list[ProfileDifference]) -> list[Bar]:
-    """Bars over the comparisons of a workload with itself."""
-    rows = sum(len(each.rows) for each in found)
-    false = [row.where for each in found for row in each.changed]
-    any_false = sum(bool(each.changed) for each in found)
-    moved = [abs(each.total.value) for each in found]
+def same_bars(found: list[Compared]) -> list[Bar]:
+    """Bars over the comparisons of a workload with itself; not measured where one of them failed."""
+    made = [each for each in found if each]
+    rows = sum(len(each.rows) for each in made)
+    false = [row.where for each in made for row in each.changed]
+    any_false = sum(bool(each.changed) for each in made)
+    moved = [abs(each.total.value) for each in made]
+    share = 100 * len(false) / rows if rows and len(made) == len(found) else None
     return [
-        Bar("9.false", "rows said to have changed, A against A", 100 * len(false) / rows, "<=", 5, "%", rows,
-            detail={"rows": false, "comparisons_with_any": any_false, "comparisons": len(found),
-                    "median_total_us": statistics.median(moved)}),
+        Bar("9.false", "rows said to have changed, A against A", share, "<=", 5, "%", rows,
+            detail={"rows": false, "comparisons_with_any": any_false, "comparisons": len(made),
+                    "failed": len(found) - len(made),
+                    "median_total_us": statistics.median(moved) if moved else None}),
     ]  # fmt: skip
 
 
-def unlike_bars(found: list[ProfileDifference], truth_us: float) -> list[Bar]:
+def unlike_bars(found: list[Compared], truth_us: float) -> list[Bar]:
     """Bars over the comparisons whose arms were sampled for unlike times at unlike rates."""
-    sizes = [planted_us(each) for each in found]
+    made = [each for each in found if each]
+    sizes = [planted_us(each) for each in made]
     return [
-        Bar("9.unlike", "2 s at 125 Hz against 1 s at 500 Hz: first row", sum(map(is_found, found)), ">=", len(found),
-            "comparisons", len(found), detail={"sizes_us": sizes}),
-        Bar("9.unlike_us", "its size there, distance of the median from the truth",
-            abs(statistics.median(sizes) - truth_us), "<=", 2.5, "us", len(found)),
+        Bar("9.unlike", "2 s at 125 Hz against 1 s at 500 Hz: first row", sum(map(is_found, made)), ">=", len(found),
+            "comparisons", len(found), detail={"sizes_us": sizes, "failed": len(found) - len(made)}),
+        Bar("9.unlike_us", "its size there, distance of the median from the truth", median_error(sizes, truth_us), "<=",
+            2.5, "us", len(made)),
     ]  # fmt: skip
+
+
+def median_error(sizes: list[float], truth_us: float) -> float | None:
+    """Return the distance of the median from the truth; None without a comparison."""
+    return abs(statistics.median(sizes) - truth_us) if sizes else None
 
 
 def compare_many(
@@ -125,12 +141,21 @@ def compare_many(
     say: Say,
     baseline: Look = Look(),
     candidate: Look = Look(),
-) -> list[ProfileDifference]:
-    """Return `count` comparisons, each of two fresh processes, the second with so many more rounds of `glaze`."""
-    found = []
+) -> list[Compared]:
+    """Return `count` comparisons, each of two fresh processes, the second with so many more rounds of `glaze`.
+
+    One whose capture failed is None. Each takes about 14 s, nearly all of it captures of a fixed length.
+    """
+    found: list[Compared] = []
     for number in range(count):
-        found.append(compare(more_rounds, number, baseline, candidate))
-        named = ", ".join(f"{row.function} {row.difference:+.1f}" for row in found[-1].changed) or "none"
+        try:
+            made = compare(more_rounds, number, baseline, candidate)
+        except (InstrumentFailure, StatisticError) as error:
+            found.append(None)
+            say(f"  {number + 1} of {count}: {error}")
+            continue
+        found.append(made)
+        named = ", ".join(f"{row.function} {row.difference:+.1f}" for row in made.changed) or "none"
         say(f"  {number + 1} of {count}: changed {named}")
     return found
 
