@@ -16,7 +16,8 @@ FORMAT = "access-log"
 SUFFIXES = (".log", ".access")
 CACHED_METHODS = ("GET", "HEAD")
 _LINE = re.compile(
-    r'\S+ \S+ [^\[]{0,256}\[(?P<time>[^\]]{20,32})\] "(?P<asked>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d{1,13}|-)(?: |$)'
+    r"\S+ \S+ [^\[]{0,256}\[(?P<time>[^\]]{20,32})\] "
+    r'"(?P<asked>(?:[^"\\]|\\.)*)" (?P<status>\d{3}) (?P<size>\d{1,13}|-)(?: |$)'
 )
 _ODD_SHARE = 0.01  # of lines that are no log lines: rotation and crashes leave a few
 
@@ -51,7 +52,7 @@ def read(path: Path, *, name: str = "", sizes: bool = True) -> Trace:
         found.add(asked[1], size if sizes else None, time)
     if odd > max(1, _ODD_SHARE * count) or odd == count:
         raise UsageError(f"{shown(path)} has {odd} of {count} lines that are no log lines, the first {first}",
-                         'lines such as: 127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 512')  # fmt: skip
+                         'such as: 127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 5')  # fmt: skip
     found.skipped += odd
     if count == found.skipped:
         raise UsageError(f"{shown(path)} has no successful GET request in {count} lines", "at least one")

@@ -24,6 +24,7 @@ def read(path: Path, *, name: str = "", sizes: bool = True) -> Trace:
     One request per line, in order of time. Raises UsageError for a header without an object column, a line with
     another number of fields, an empty object, a size or time that is no such number, and a quote left open.
     """
+    csv.field_size_limit(LONGEST_LINE)
     rows = lines(path)
     _, first = next(rows)
     header = [field.strip().lower() for field in _fields(first, 1, path)]
@@ -44,7 +45,6 @@ def read(path: Path, *, name: str = "", sizes: bool = True) -> Trace:
 
 
 def _fields(text: str, number: int, path: Path) -> list[str]:
-    csv.field_size_limit(LONGEST_LINE)
     try:
         return next(csv.reader([text], strict=True))
     except (csv.Error, StopIteration) as error:

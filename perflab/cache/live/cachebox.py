@@ -1,0 +1,18 @@
+"""cachebox: caches in Rust, bounded, safe with threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perflab.cache.live.interface import replay_mapping as replay
+
+__all__ = ["LIBRARY", "POLICIES", "make", "replay"]
+LIBRARY = "cachebox"
+POLICIES = ("LRU", "LFU", "FIFO")
+
+
+def make(policy: str, capacity: int) -> Any:
+    """Return an empty cache."""
+    from cachebox import FIFOCache, LFUCache, LRUCache
+
+    return {"LRU": LRUCache, "LFU": LFUCache, "FIFO": FIFOCache}[policy](capacity)
