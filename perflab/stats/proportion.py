@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from perflab.errors import StatisticError
 from perflab.stats.inputs import level
 from perflab.stats.interval import Interval
@@ -30,12 +28,6 @@ def clopper_pearson(events: int, n: int, confidence: float = 0.95) -> Interval:
     low = float(betaincinv(events, n - events + 1, alpha / 2))
     high = float(betaincinv(events + 1, n - events, 1.0 - alpha / 2))
     return Interval(events / n, low, high, confidence, n, "Clopper-Pearson")
-
-
-def trials_without_event(limit: float, confidence: float = 0.95) -> int:
-    """Return how many trials without one event show that the rate is below `limit` (about 3 / limit at 95 %)."""
-    limit = level("limit", limit)
-    return math.ceil(math.log(1.0 - level("confidence", confidence)) / math.log1p(-limit))
 
 
 def more_often(events_a: int, n_a: int, events_b: int, n_b: int) -> float:

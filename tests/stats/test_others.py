@@ -1,4 +1,4 @@
-"""Summary, many comparisons, schedule, rates and distance."""
+"""Many comparisons, schedule and rates."""
 
 from collections import Counter
 
@@ -9,23 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats as oracle
 
 from perflab.errors import StatisticError
-from perflab.stats.describe import describe
-from perflab.stats.distribution import ks_distance, ks_distance_to
 from perflab.stats.multiple import benjamini_hochberg, holm
-from perflab.stats.proportion import clopper_pearson, more_often, trials_without_event
+from perflab.stats.proportion import clopper_pearson, more_often
 from perflab.stats.schedule import balanced_blocks, block_seed
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
-
-
-def test_summary_of_round_numbers():
-    found = describe(np.arange(1, 102))
-    assert (found.n, found.mean, found.minimum, found.maximum) == (101, 51, 1, 101)
-    assert (found.p50, found.p95, found.p99) == (51, 96, 100)
-    assert found.tail_ratio == pytest.approx(100 / 51)
-    assert describe([3.0]).sd == 0.0
-    with pytest.raises(StatisticError, match="`x`"):
-        describe([])
 
 
 @settings(max_examples=80, deadline=None)
@@ -92,7 +80,6 @@ def test_rate_interval_holds_the_rate(case):
 
 def test_no_error_in_three_thousand():
     assert clopper_pearson(0, 3000).high == pytest.approx(0.001, rel=0.01)
-    assert trials_without_event(0.001) == 2995 and trials_without_event(0.01) == 299
     assert clopper_pearson(0, 298).high > 0.01 >= clopper_pearson(0, 299).high
 
 
@@ -100,14 +87,6 @@ def test_no_error_in_three_thousand():
 def test_impossible_rates(events, n):
     with pytest.raises(StatisticError):
         clopper_pearson(events, n)
-
-
-def test_distance_agrees_with_the_oracle():
-    rng = np.random.default_rng(12)
-    x, y = rng.lognormal(size=800), rng.lognormal(0.1, 1, size=900)
-    assert ks_distance(x, y) == pytest.approx(oracle.ks_2samp(x, y).statistic)
-    assert ks_distance_to(x, oracle.lognorm(1).cdf) == pytest.approx(oracle.kstest(x, oracle.lognorm(1).cdf).statistic)
-    assert ks_distance(x, x) == 0.0
 
 
 def test_fishers_test_is_scipys_and_one_sided():
