@@ -1,0 +1,75 @@
+"""The bench of session state: every store is filled with the same rows, the same work arrives, and a stall is seen."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from perflab.benches.state import arriving, rows
+from perflab.benches.state.client import READ_HISTORY, READ_SESSION, WRITE_TURN, Load, drive, work
+from perflab.gateway.flags import implementation
+from perflab.gateway.flags.store import StoreSettings
+
+
+@pytest.fixture(autouse=True)
+def _few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "SESSIONS", 40)
+    monkeypatch.setattr(rows, "ROWS", 40 * rows.TURNS * 2)
+
+
+@pytest.mark.parametrize("store", ["wal_batched", "postgres", "redis"])
+def test_a_filled_store_answers_like_one_that_was_lived_in(store: str) -> None:
+    async def look_around(place: arriving.Place) -> None:
+        url = next(iter(place.environment.values()), "")
+        settings = StoreSettings(place.path, postgres_url=url, redis_url=url)
+        state = implementation("store", store).build(settings, lambda sql: sql)
+        state.open()
+        row = await state.session(rows.SESSIONS)
+        assert row is not None and (row.user, row.turns) == ("Ada", rows.TURNS)
+        assert await state.session(rows.SESSIONS + 1) is None
+        whole = await state.history(7, 1 << 62, 1000)
+        assert len(whole) == 2 * rows.TURNS
+        assert [(h.turn, h.role) for h in whole[:3]] == [(25, "model"), (25, "user"), (24, "model")]
+        found = await drive(state, [(0.001 * i, (READ_SESSION, READ_HISTORY, WRITE_TURN)[i % 3], 7) for i in range(30)])
+        assert found[:, 4].all()
+        newest = await state.history(7, 1 << 62, 20)
+        assert {h.text for h in newest} == {"what is this", "a test of writing"}
+        assert len({h.id for h in newest}) == 20 and newest[-1].id > whole[0].id
+        await state.close()
+
+    with arriving.filled(store, lambda line: None, arriving.SERVER_SETTINGS.get(store, {})) as place:
+        asyncio.run(look_around(place))
+
+
+def test_the_same_work_arrives_at_every_store() -> None:
+    given = Load("redis", "", 1000.0, 5.0, rows.SESSIONS)
+    first, again = work(given), work(Load("postgres", "x", 1000.0, 5.0, rows.SESSIONS, pool=3))
+    assert first == again != work(Load("redis", "", 1000.0, 5.0, rows.SESSIONS, seed=8))
+    share = np.mean([kind == WRITE_TURN for _, kind, _ in first])
+    assert len(first) == pytest.approx(5000, rel=0.1) and share == pytest.approx(0.2, abs=0.03)
+    assert {session for _, _, session in first} <= set(range(1, rows.SESSIONS + 1))
+
+
+def planted(stalled: float, failed: int = 0) -> arriving.Seen:
+    """20 s of 500 operations a second that take 1 ms, with a share of them held up for 80 ms."""
+    due = np.arange(0, 20, 0.002)
+    table = np.zeros((len(due), 5))
+    table[:, 0] = np.where(np.arange(len(due)) % 5 == 0, WRITE_TURN, READ_SESSION)
+    took = np.where(np.random.default_rng(1).random(len(due)) < stalled, 0.080, 0.001)
+    took *= np.random.default_rng(2).uniform(0.95, 1.05, len(due))
+    table[:, 1], table[:, 2], table[:, 3], table[:, 4] = due, due, due + took, 1
+    table[5000 : 5000 + failed, 4] = 0
+    return arriving.look({"rows": table, "cpu_s": np.array(4.0), "durability": np.array("as stated")})
+
+
+def test_a_stall_is_in_the_tail_and_a_refused_access_fails_the_rate() -> None:
+    calm, stalled = planted(0.0), planted(0.02)
+    assert calm.read_p99.value == pytest.approx(1.05, rel=0.02) and calm.per_min == pytest.approx(30_000, rel=0.01)
+    assert stalled.read_p99.value == pytest.approx(80, rel=0.07) and stalled.write_p99.value > 50
+    floor = np.array([1.0, 2.0])
+    bars = {bar.id: bar for bar in arriving._bars("redis", "Redis, everysec", stalled, 10_000, 50, 100, floor)}
+    assert [bars[f"redis-everysec-10k-{name}"].holds for name in ("rate", "read", "write")] == [True, False, True]
+    (rate, *_) = arriving._bars("redis", "Redis", planted(0.0, failed=3), 10_000, 50, 100, floor)
+    assert rate.value == 0.0 and not rate.holds and rate.detail["failed"] == 3
