@@ -1,0 +1,165 @@
+"""Which codec, at which rate, at what cost: rate, quality, words, CPU and delay of each on the same speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perflab.audio.codecs.codec import Settings
+from perflab.audio.codecs.opus_batch import PACKET_BYTES, OpusBatch
+from perflab.audio.codecs.registry import codec_named
+from perflab.audio.codecs.stream import decode_stream, encode_stream
+from perflab.audio.kernels.warm_up import warm_up
+from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, judge, load_speech
+from perflab.benches.audio.material import frames
+from perflab.experiments.study import Study
+from perflab.findings.finding import TrustCheck
+
+QUICK_S, FULL_S = 18.0, 180.0  # of speech
+COMPLEXITIES = (0, 2, 5, 8, 10)
+SETTINGS: tuple[tuple[str, Settings], ...] = (
+    ("pcm", Settings()), ("flac", Settings()), ("g711-mu", Settings()), ("g722", Settings()),
+    ("aac", Settings(bit_rate=16_000)), ("aac", Settings(bit_rate=32_000)),
+    *(("opus", Settings(rate, 5)) for rate in (8_000, 12_000, 24_000, 32_000)),
+    *(("opus", Settings(16_000, complexity)) for complexity in COMPLEXITIES),
+)  # fmt: skip
+SESSIONS, HURT = 64, 3
+HUMAN_LOSS, MACHINE_POINTS = 0.25, 1.0  # PESQ that listeners may lose to the best; points of word error above the least
+
+
+@dataclass(frozen=True)
+class Front:
+    """All codecs judged on the same speech, in the order of SETTINGS."""
+
+    judged: tuple[Judged, ...]
+    speech: Speech
+
+    @property
+    def quality(self) -> str:
+        """What the quality axis shows: PESQ, or STOI where PESQ is not installed."""
+        return "PESQ (1 to 4.6)" if self.judged[0].pesq is not None else "STOI (0 to 1)"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per codec for the figure."""
+        return [{"label": label(j.treatment), "kbit_s": j.kbit_s, "quality": quality(j), "wrong": 100 * j.word_error,
+                 "front": not any(_beats(other, j) for other in self.judged)} for j in self.judged]  # fmt: skip
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return all that was measured, one row per codec."""
+        return [
+            {"codec": label(j.treatment), "kbit/s": round(j.kbit_s, 1), "encode (us)": round(j.encode_us, 1),
+             "decode (us)": round(j.decode_us, 1), "delay (ms)": round(j.delay_ms, 1),
+             "PESQ": None if j.pesq is None else round(j.pesq, 2), "STOI": round(j.stoi, 3),
+             "words wrong (%)": round(100 * j.word_error, 1)}
+            for j in self.judged
+        ]  # fmt: skip
+
+    def of(self, codec: str, **settings: int) -> Judged:
+        """Return the first that was judged with this codec and these settings."""
+        return next(j for j in self.judged if j.treatment.codec == codec
+                    and settings.items() <= j.treatment.settings.given.items())  # fmt: skip
+
+    @property
+    def sentence(self) -> str:
+        """What it shows, with its figures."""
+        pcm, twelve, sixteen = self.of("pcm"), self.of("opus", bit_rate=12_000), self.of("opus", bit_rate=16_000)
+        worse = max((twelve.worse_than(pcm), sixteen.worse_than(pcm)), key=lambda interval: interval.value)
+        aac = self.of("aac", bit_rate=16_000)
+        return (
+            f"Opus at 12 and 16 kbit/s sends {pcm.kbit_s / twelve.kbit_s:.0f} and {pcm.kbit_s / sixteen.kbit_s:.0f} "
+            f"times fewer bits than PCM; words wrong change by at most {worse.value:+.1f} points (95 % interval "
+            f"{worse.low:+.1f} to {worse.high:+.1f}, {self.speech.words} words, PCM {100 * pcm.word_error:.1f} %). "
+            f"AAC at 16 kbit/s has {self.quality.split()[0]} {quality(aac):.2f} against Opus's {quality(sixteen):.2f} "
+            f"and {aac.delay_ms:.0f} ms of delay against {sixteen.delay_ms:.1f}: it is for storage."
+        )
+
+
+def quality(judged: Judged) -> float:
+    """Return PESQ, or STOI where PESQ is not installed."""
+    return judged.stoi if judged.pesq is None else judged.pesq
+
+
+def label(treatment: Treatment) -> str:
+    """Return the codec with the settings that it was given."""
+    given = treatment.settings
+    rate = f" {given.bit_rate // 1_000}k" if given.bit_rate else ""
+    return f"{treatment.codec}{rate}{'' if given.complexity is None else f' c{given.complexity}'}"
+
+
+def _beats(one: Judged, other: Judged) -> bool:
+    """Whether `one` has no more bits and no less quality, and is not equal in both."""
+    no_worse = one.kbit_s <= other.kbit_s and quality(one) >= quality(other)
+    return no_worse and (one.kbit_s < other.kbit_s or quality(one) > quality(other))
+
+
+def speech_of(study: Study) -> Speech:
+    """Compile the kernels, and return the speech of this effort with its recogniser."""
+    warm_up(lambda line: study.progress(line, 0, 1))
+    return load_speech((QUICK_S if study.quick else FULL_S) * max(study.time_scale, 0.25))
+
+
+def pareto(study: Study, speech: Speech) -> Front:
+    """Judge every codec of SETTINGS on the same speech."""
+    judged = []
+    for number, (codec, settings) in enumerate(SETTINGS, 1):
+        judged.append(judge(Treatment(codec, settings), speech, seed=study.seed))
+        study.progress("codecs", number, len(SETTINGS), label(judged[-1].treatment))
+    return Front(tuple(judged), speech)
+
+
+def complexity_sentence(front: Front) -> str:
+    """Say which complexity suffices for machines, which for people."""
+    found = [front.of("opus", bit_rate=16_000, complexity=complexity) for complexity in COMPLEXITIES]
+    best, least = max(map(quality, found)), min(j.word_error for j in found)
+    scale = 1.0 if front.judged[0].pesq is not None else 0.04  # STOI spans a twenty-fifth of what PESQ does here
+    people = next(j for j in found if quality(j) >= best - HUMAN_LOSS * scale)
+    machine = next(j for j in found if 100 * (j.word_error - least) <= MACHINE_POINTS)
+    return (
+        f"For machine listeners complexity {machine.treatment.settings.complexity} suffices "
+        f"({machine.encode_us:.0f} us per frame, {100 * machine.word_error:.1f} % of words wrong, the least being "
+        f"{100 * least:.1f} %); for people {people.treatment.settings.complexity} ({people.encode_us:.0f} us, "
+        f"{front.quality.split()[0]} {quality(people):.2f} of at most {best:.2f}, which 10 buys for "
+        f"{found[-1].encode_us:.0f} us)."
+    )
+
+
+def check_codecs() -> list[TrustCheck]:
+    """Hold the codecs to what must be true of them before any figure counts."""
+    sound = frames(SESSIONS, 320 * 8, 1)[0]
+    return [
+        _lossless(sound[0]),
+        _as_pyav(sound[1]),
+        _unharmed([np.ascontiguousarray(part) for part in np.split(sound, 8, axis=1)]),
+    ]
+
+
+def _lossless(sound: np.ndarray) -> TrustCheck:
+    wrong = sum(int((decode_stream(encode_stream(codec, sound, 16_000)) != sound).sum())
+                for codec in (codec_named("pcm"), codec_named("flac")))  # fmt: skip
+    return TrustCheck(name="samples that the lossless codecs change", passed=wrong == 0, observed=str(wrong), limit="0")
+
+
+def _as_pyav(sound: np.ndarray) -> TrustCheck:
+    ours, plain = (encode_stream(codec_named(name), sound, 16_000, Settings(16_000, 5)).packets[:8]
+                   for name in ("opus", "opus-pyav"))  # fmt: skip
+    wrong = sum(one != other for one, other in zip(ours, plain, strict=True))
+    return TrustCheck(name="packets of batched Opus that differ from PyAV's", passed=wrong == 0, observed=str(wrong),
+                      limit="0")  # fmt: skip
+
+
+def _unharmed(ticks: list[np.ndarray]) -> TrustCheck:
+    """Decode 64 sessions twice, once with one session's packets corrupted, and count what changed in the others."""
+    encoder, whole, hurt = (OpusBatch(SESSIONS) for _ in range(3))
+    wrong, rng = 0, np.random.default_rng(1)
+    for pcm in ticks:
+        packets, sizes = np.zeros((SESSIONS, PACKET_BYTES), np.uint8), np.zeros(SESSIONS, np.int32)
+        encoder.encode(pcm, packets, sizes)
+        heard, other = np.zeros((2, SESSIONS, 320), np.int16)
+        whole.decode(packets, sizes, heard)
+        packets[HURT] = rng.integers(0, 256, PACKET_BYTES)
+        hurt.decode(packets, sizes, other)
+        wrong += int((np.delete(heard, HURT, axis=0) != np.delete(other, HURT, axis=0)).sum())
+    name = "samples of other sessions that a corrupt stream changes"
+    return TrustCheck(name=name, passed=wrong == 0, observed=str(wrong), limit="0")
