@@ -1,4 +1,4 @@
-"""The benches against noise and echo: rooms whose sizes are known, and the peer library at work."""
+"""The benches against noise and echo: rooms and noises whose sizes are known, and the peer library at work."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from importlib import import_module
 import numpy as np
 import pytest
 
+from perflab.audio.corpus import load_corpus, load_transcribed
+from perflab.audio.quality.recogniser import ClosedVocabulary
+from perflab.audio.quality.word_error import WordErrors
+from perflab.benches.audio.noisy_speech import LEAD_IN, Heard, judged, under_noise
 from perflab.benches.audio.rooms import TAIL, converse
 from perflab.benches.audio.speexdsp import WHY, cancelled, denoised, speexdsp
 
@@ -23,7 +27,7 @@ def loudness(signal: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(np.square(signal.astype(float)))))
 
 
-@pytest.mark.parametrize("part", ["echo"])
+@pytest.mark.parametrize("part", ["echo", "denoising"])
 def test_part_is_found_by_the_family(part: str) -> None:
     module = import_module(f"perflab.benches.audio.{part}")
     assert callable(module.bars) and module.ORDER > 0
@@ -57,3 +61,35 @@ def test_the_peer_denoises(library: object) -> None:
     pcm = np.rint(np.random.default_rng(1).normal(0, 1_000, (2, 32_000))).astype(np.int16)
     made = denoised(library, pcm)
     assert 8 <= loudness(pcm[:, 16_000:]) - loudness(made[:, 16_000:]) <= 25
+
+
+@pytest.mark.parametrize("kind", ["pink", "babble"])
+def test_speech_comes_after_noise_alone_at_the_stated_ratio(kind: str) -> None:
+    utterances = load_corpus(offline=True).utterances[:3]
+    noisy = under_noise(utterances, kind, 5.0, seed=1)
+    assert noisy.pcm.shape[1] % 320 == 0
+    for one, row in zip(utterances, noisy.pcm, strict=True):
+        noise = row[LEAD_IN : LEAD_IN + one.pcm.size].astype(float) - one.pcm
+        assert loudness(row[:LEAD_IN]) == pytest.approx(loudness(noise), abs=3)  # babble has quieter moments
+        assert 3 <= loudness(one.pcm) - loudness(noise) + 3 <= 9  # pauses lower the speech's mean, not the ratio
+
+
+def test_a_treatment_that_only_delays_is_judged_as_none() -> None:
+    utterances = [one for one in load_transcribed(offline=True).utterances if one.text][5:7]
+    if not utterances:
+        pytest.skip("no recorded speech is cached")
+    recogniser = ClosedVocabulary(one.text for one in utterances)
+    noisy = under_noise(utterances, "white", 30.0, seed=1)
+    plain = judged(noisy, lambda pcm: pcm, 0, recogniser)
+    late = judged(noisy, lambda pcm: np.roll(pcm, 160, axis=1), 160, recogniser)
+    assert np.array_equal(plain.stoi, late.stoi) and plain.stoi.min() >= 0.9
+    assert plain.word_error == late.word_error <= 0.2
+
+
+def test_differences_are_of_sums_and_means_with_their_interval() -> None:
+    one = Heard(np.array([2.0, 3.0, 4.0]), np.ones(3), (WordErrors(0, 4), WordErrors(1, 1), WordErrors(2, 5)))
+    two = Heard(np.array([1.0, 2.5, 4.0]), np.ones(3), (WordErrors(1, 4), WordErrors(1, 1), WordErrors(4, 5)))
+    better, worse = one.better_heard_than(two), one.worse_understood_than(two)
+    assert better.value == pytest.approx(0.5) and better.low is not None and better.low >= 0
+    assert worse.value == pytest.approx(-0.3) and worse.high is not None and worse.high <= 0
+    assert worse.low is not None and worse.low <= -0.3

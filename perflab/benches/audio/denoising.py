@@ -1,0 +1,104 @@
+"""Bar 8: one denoiser beside speexdsp's, in speed, to listeners and to a recogniser; and where suppressing harms."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from perflab.audio.kernels.denoiser import Denoiser
+from perflab.audio.kernels.pcm import Pcm
+from perflab.audio.quality.pesq import pesq_missing
+from perflab.benches.audio.codecs_judged import load_speech
+from perflab.benches.audio.contest import Contest, circumstances, hold, missing
+from perflab.benches.audio.material import endless, frames
+from perflab.benches.audio.noisy_speech import Heard, Treat, judged, under_noise
+from perflab.benches.audio.speexdsp import FRAME, WHY, SpeexDenoiser, denoised, speexdsp
+from perflab.benches.bar import Bar
+from perflab.benches.parts import Say
+from perflab.errors import UsageError
+from perflab.stats.interval import Interval
+
+ORDER = 60
+SESSIONS, SPEECH_S, SEED = 64, 80.0, 20_260_101
+NOISES = (("pink", 5.0), ("pink", 10.0), ("white", 5.0), ("white", 10.0))
+BABBLE = ("babble", 10.0)
+PESQ_LIMIT, WORD_LIMIT = -0.02, 0.02
+
+
+def bars(say: Say) -> list[Bar]:
+    """Measure throughput, then PESQ and word error on pink and white noise, then what babble does to all."""
+    library = speexdsp()
+    if library is None:
+        return [missing("ns", "noise suppressed by speexdsp over ours", ">=", 2.5, WHY)]
+    held = hold(contest(library)).bar()
+    try:
+        return [held, *quality(library, say)]
+    except UsageError as error:
+        return [held, missing("ns-words", "word error, ours less speexdsp's", "<=", WORD_LIMIT, str(error))]
+
+
+def contest(library: Any) -> Contest:
+    """Return 64 sessions in frames of 20 ms against 64 streams of speexdsp, which works in place on a copy."""
+    kernel, out = Denoiser(SESSIONS), np.zeros((SESSIONS, FRAME), np.int16)
+    streams = [SpeexDenoiser(library) for _ in range(SESSIONS)]
+    fresh, again, copy = endless(frames(SESSIONS, FRAME)), endless(frames(SESSIONS, FRAME)), np.zeros_like(out)
+
+    def streamed() -> None:
+        copy[:] = next(again)
+        for stream, row in zip(streams, copy, strict=True):
+            stream.process(row)
+
+    return Contest("ns", f"noise suppressed in {SESSIONS} sessions, int16, {FRAME} samples: "
+                   f"{SESSIONS} speexdsp streams over ours", lambda: kernel.process(next(fresh), out), streamed,
+                   SESSIONS, 2.5)  # fmt: skip
+
+
+def ours(pcm: Pcm) -> Pcm:
+    """Return what our denoiser makes of `pcm` int16 [sessions, n], n a multiple of 320."""
+    kernel = Denoiser(pcm.shape[0])
+    made = [kernel.process(np.ascontiguousarray(part), np.zeros_like(part))
+            for part in np.split(pcm, pcm.shape[1] // kernel.frame, axis=1)]  # fmt: skip
+    return np.concatenate(made, axis=1)
+
+
+def quality(library: Any, say: Say) -> list[Bar]:
+    """Return PESQ and word error of ours less speexdsp's under each noise, and word error under babble."""
+    speech, found = load_speech(SPEECH_S), []
+    treats: dict[str, tuple[Treat, int]] = {
+        "untouched": (lambda pcm: pcm, 0), "ours": (ours, round(16 * Denoiser.delay_ms)),
+        "speexdsp": (partial(denoised, library), FRAME),
+    }  # fmt: skip
+    for kind, snr_db in (*NOISES, BABBLE):
+        noisy = under_noise(speech.utterances, kind, snr_db, SEED)
+        heard = {name: judged(noisy, treat, delay, speech.recogniser) for name, (treat, delay) in treats.items()}
+        name = f"{kind} noise at {snr_db:g} dB" if kind != "babble" else f"babble at {snr_db:g} dB"
+        for side, one in heard.items():
+            say(f"  {name}, {side}: PESQ {one.pesq.mean():.2f}, STOI {one.stoi.mean():.3f}, "
+                f"word error {one.word_error:.3f}")  # fmt: skip
+        found += _compared(f"ns-{kind[0]}{snr_db:g}", name, heard, kind != "babble", speech.words, speech.source)
+    return found
+
+
+def _compared(id_: str, name: str, heard: dict[str, Heard], with_pesq: bool, words: int, source: str) -> list[Bar]:
+    detail: dict[str, Any] = {f"{what}_{side}": value for side, one in heard.items() for what, value in
+              (("pesq", float(one.pesq.mean())), ("stoi", float(one.stoi.mean())),
+               ("word_error", one.word_error))}  # fmt: skip
+    harm = heard["ours"].worse_understood_than(heard["untouched"])
+    detail |= {"words": words, "source": source, "word_error_added_by_ours": harm.value,
+               "added_low": harm.low, "added_high": harm.high, **circumstances()}  # fmt: skip
+    mine, theirs = heard["ours"], heard["speexdsp"]
+    found = [_bar(f"{id_}-words", f"word error, {name}, ours less speexdsp's",
+                  mine.worse_understood_than(theirs), "<=", WORD_LIMIT, detail)]  # fmt: skip
+    if with_pesq:
+        title = f"PESQ, {name}, ours less speexdsp's"
+        why = pesq_missing()
+        found.append(missing(f"{id_}-pesq", title, ">=", PESQ_LIMIT, why) if why else
+                     _bar(f"{id_}-pesq", title, mine.better_heard_than(theirs), ">=", PESQ_LIMIT, detail))  # fmt: skip
+    return found
+
+
+def _bar(id_: str, title: str, seen: Interval, operator: str, limit: float, detail: dict[str, Any]) -> Bar:
+    bounds = None if seen.low is None or seen.high is None else (seen.low, seen.high)
+    return Bar(id_, title, seen.value, operator, limit, "", seen.n, bounds, detail)
