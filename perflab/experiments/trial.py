@@ -14,6 +14,7 @@ from perflab.errors import RunCorrupt
 from perflab.experiments.study import Study
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.noise import NoiseReading, NoiseWindow
+from perflab.instrument.proc import cpu_seconds
 from perflab.load.plan import LoadPlan
 from perflab.runs import write_atomic
 from perflab.system.launch import RunningSystem, Wrap, launch
@@ -177,8 +178,12 @@ def disturbance(reading: NoiseReading) -> dict[str, float]:
 
 
 def _cpu_now(running: RunningSystem) -> dict[str, float]:
-    """Return the CPU seconds so far of every process that still runs."""
-    return {p.name: process_cpu_s(p.pid) for p in running.processes.values() if p.popen.poll() is None}
+    """Return the CPU seconds so far of every process that still runs; a server's with those that it forked."""
+    return {
+        p.name: cpu_seconds(p.pid) if p.name in running.servers else process_cpu_s(p.pid)
+        for p in running.processes.values()
+        if p.popen.poll() is None
+    }
 
 
 def _tick(running: RunningSystem, on_tick: Callable[[float], None] | None, elapsed: float, ended: bool) -> None:
