@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner
 
 from perflab.cli.app import app
 from perflab.errors import SystemFailure
+from perflab.experiments.trial import _cpu_now
+from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.machine import _server
 from perflab.system.launch import launch
 from perflab.system.load_file import check_system, load_system
@@ -90,3 +94,16 @@ def test_no_variant_that_a_spike_runs_starts_a_server_of_the_built_in_system(roo
     assert {s.name for s in system.server for name, v in asked.items() if s.name == name and s.needed_by(v.flags)} == {
         "postgres", "redis"
     }  # fmt: skip
+
+
+def test_the_cpu_of_a_server_is_that_of_all_its_processes(write_system, tmp_path):
+    async def work(url: str) -> None:
+        connection = await asyncpg.connect(url)
+        await connection.fetchval("SELECT sum(n) FROM generate_series(1, 2000000) AS n")
+        await connection.close()
+
+    system = load_system(with_server(write_system, 'name = "store"\nkind = "postgres"'))
+    with launch(system, variant(system, "baseline"), tmp_path / "trial") as running:
+        before, own = _cpu_now(running)["store"], process_cpu_s(running.processes["store"].pid)
+        asyncio.run(work(running.servers["store"].url))
+        assert _cpu_now(running)["store"] - before > 0.1 + process_cpu_s(running.processes["store"].pid) - own
