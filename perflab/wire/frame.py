@@ -24,7 +24,7 @@ MAX_FRAME_BYTES = 1 << 20
 class FrameType(IntEnum):
     """What a frame carries; the JSON form uses the lower-case name."""
 
-    AUDIO = 1  # PCM int16 mono: 16 kHz up, 24 kHz down
+    AUDIO = 1  # PCM int16 mono, 16 kHz up and 24 kHz down, or what `start` agreed upon (audio_format)
     TEXT = 2  # UTF-8 transcript of the reply
     CONTROL = 3  # UTF-8 JSON object with an "op"
 

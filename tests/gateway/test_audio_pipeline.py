@@ -37,7 +37,11 @@ def reference(outside: World) -> list[Answer]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flags", [OPTIMISED | STAGES, STAGES | {"pipeline": "per_frame_numba"}], ids=["fast", "plain"])
+@pytest.mark.parametrize(
+    "flags",
+    [OPTIMISED | STAGES | {"upstream": "sdk"}, STAGES | {"pipeline": "per_frame_numba"}],
+    ids=["ticks", "frames"],
+)
 def test_stages_without_conversion_change_no_answer(
     outside: World, reference: list[Answer], flags: dict[str, str]
 ) -> None:
@@ -174,7 +178,7 @@ def test_a_client_that_speaks_opus_is_answered_in_opus(outside: World) -> None:
             async with httpx.AsyncClient(base_url=running.api, trust_env=False) as api:
                 return heard, (await api.get("/api/sessions/9/audio")).json()["heard"]
 
-    flags = OPTIMISED | {"client_audio": "opus", "pipeline": "batched", "denoise": "wiener", "voice_activity": "energy"}
+    flags = OPTIMISED | STAGES | {"client_audio": "opus", "denoise": "wiener"}
     with gateway(outside, "opus", flags) as running:
         heard, found = asyncio.run(run(running))
     audio = [frame.payload for frame in heard if frame.type is FrameType.AUDIO]
@@ -182,3 +186,4 @@ def test_a_client_that_speaks_opus_is_answered_in_opus(outside: World) -> None:
     assert sum(map(len, audio)) < len(audio) * 640 / 8
     assert np.abs(np.concatenate([decoder.decode(packet) for packet in audio])).max() > 500
     assert (found["refused"], found["turns"]) == (0, 1)
+    assert found["suppressed"] > 0
