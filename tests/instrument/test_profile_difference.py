@@ -153,3 +153,13 @@ def test_a_stretch_of_a_living_process_is_kept_and_read_again(start, tmp_path):
     assert found.samples >= 100 and found.us_per_unit == pytest.approx(10_000)
     rows = difference([found], [found], SourceTree(WORKLOAD / "kettle")).rows
     assert max(rows, key=lambda row: row.baseline).function == "mix"
+
+
+def test_a_comparison_that_failed_counts_as_one_that_found_nothing():
+    from perflab.benches.profiles import differential as bench
+
+    found, size = bench.changed_bars([None, None], 25.0)
+    assert (found.value, found.n, found.holds) == (0, 2, False) and not size.holds
+    [false] = bench.same_bars([difference(*arms(), TREE), None])
+    assert false.value is None and false.detail["failed"] == 1
+    assert not any(bar.holds for bar in bench.unlike_bars([None], 25.0))
