@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from perflab.cache.trace import check_capacity
 from perflab.errors import UsageError
 
-_STEPS = 80
-
 
 def che_hit_ratio(popularity: NDArray[np.float64], capacity: int) -> float:
     """Return the hit ratio of an LRU cache of `capacity` objects under independent requests, in the long run.
@@ -27,14 +25,14 @@ def che_hit_ratio(popularity: NDArray[np.float64], capacity: int) -> float:
     p = checked_popularity(popularity)
     if check_capacity(capacity, "objects") >= p.size:
         return 1.0
-    t = _root(lambda t: _inside(p, t), float(capacity))
+    t = _root(lambda t: _inside(p, t), float(capacity), 2.0 * capacity)
     return float(p @ -np.expm1(-p * t))
 
 
 def che_capacity(popularity: NDArray[np.float64], hit_ratio: float) -> int:
     """Return the objects that an LRU cache must hold for a hit ratio above 0 and below 1; see `che_hit_ratio`."""
     p = checked_popularity(popularity)
-    t = _root(lambda t: float(p @ -np.expm1(-p * t)), _checked_ratio(hit_ratio))
+    t = _root(lambda t: float(p @ -np.expm1(-p * t)), _checked_ratio(hit_ratio), float(p.size))
     return min(p.size, math.ceil(_inside(p, t)))
 
 
@@ -64,16 +62,15 @@ def _inside(p: NDArray[np.float64], t: float) -> float:
     return float(-np.expm1(-p * t).sum())
 
 
-def _root(rising: Callable[[float], float], wanted: float) -> float:
-    """Solve rising(t) = wanted for t > 0: doubled until beyond, then halved in logarithm until equal to 12 digits."""
-    low, high = 1.0, 2.0
+def _root(rising: Callable[[float], float], wanted: float, start: float) -> float:
+    """Solve rising(t) = wanted for t > 0: a bracket by factors of 8 from `start`, then Brent's method on log t."""
+    from scipy.optimize import brentq  # imported late
+
+    low = high = start
     while rising(high) < wanted and high < 1e300:
-        low, high = high, 4 * high
+        low, high = high, 8 * high
     while rising(low) > wanted and low > 1e-300:
-        low, high = low / 4, low
-    for _ in range(_STEPS):
-        middle = math.sqrt(low * high)
-        if high / low < 1 + 1e-12:
-            break
-        low, high = (middle, high) if rising(middle) < wanted else (low, middle)
-    return math.sqrt(low * high)
+        low, high = low / 8, low
+    if low == high:
+        return low
+    return math.exp(brentq(lambda u: rising(math.exp(u)) - wanted, math.log(low), math.log(high), xtol=1e-10))

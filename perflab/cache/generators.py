@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ def zipf_popularity(objects: int, alpha: float) -> NDArray[np.float64]:
     if not 1 <= objects <= MOST_REQUESTS or not 0 <= alpha <= 5:
         raise UsageError(f"Zipf's law with {objects} objects and a skew of {alpha:g}",
                          f"1 to {MOST_REQUESTS:,} objects and a skew of 0 to 5")  # fmt: skip
-    weights = np.arange(1, objects + 1, dtype=np.float64) ** -alpha
-    return weights / math.fsum(weights)
+    weights: NDArray[np.float64] = np.arange(1, objects + 1, dtype=np.float64) ** -alpha
+    weights /= weights.sum()
+    return weights
 
 
 def zipf_trace(requests: int, objects: int, alpha: float, *, seed: int, name: str = "") -> Trace:
