@@ -13,6 +13,7 @@ from typing import Any
 from perflab.errors import SystemFailure
 
 NOBODY = "nobody"
+UNUSED = shutil.ignore_patterns("include", "*.a", "pginstall?*")  # headers, and further versions in the same wheel
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,7 @@ def runnable(programs: Path, identity: Identity, folder: Path, probe: str, parts
     if identity.runs(programs / probe):
         return programs
     for part in parts:
-        shutil.copytree(
-            part, folder / "programs" / part.name, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a")
-        )
+        shutil.copytree(part, folder / "programs" / part.name, symlinks=True, ignore=UNUSED)
     copied = folder / "programs" / parts[0].name / programs.relative_to(parts[0])
     if not identity.runs(copied / probe):
         raise SystemFailure(f"User {identity.name or os.geteuid()} cannot run {programs / probe}",
