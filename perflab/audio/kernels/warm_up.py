@@ -8,15 +8,20 @@ from collections.abc import Callable
 import numpy as np
 
 from perflab.audio.kernels import g711
+from perflab.audio.kernels.chunks import ChunkFifo
 from perflab.audio.kernels.denoiser import Denoiser
 from perflab.audio.kernels.dtmf import DtmfDetector
 from perflab.audio.kernels.echo_canceller import EchoCanceller
+from perflab.audio.kernels.end_of_turn import EndOfTurn
+from perflab.audio.kernels.energy_detector import EnergyDetector
 from perflab.audio.kernels.fft import BatchFFT
 from perflab.audio.kernels.gilbert import lost_packets
 from perflab.audio.kernels.jitter import simulate
 from perflab.audio.kernels.level import level
 from perflab.audio.kernels.mixer import mix, mix_minus
 from perflab.audio.kernels.resampler import Resampler
+from perflab.audio.kernels.silero import SileroBatch
+from perflab.audio.kernels.silero_weights import load_weights
 
 Say = Callable[[str], None]
 
@@ -78,6 +83,14 @@ def _network() -> None:
     simulate(np.zeros((1, 10)))
 
 
+def _voice_activity() -> None:
+    fifo, voiced = ChunkFifo(1), np.zeros(1, np.bool_)
+    EnergyDetector(1).process(np.zeros((1, 320), np.int16), voiced)
+    fifo.push(np.zeros((1, 320), np.int16))
+    found = SileroBatch(load_weights(), 1).process(fifo.chunks)
+    EndOfTurn(1).feed(found, np.zeros(1, np.int8))
+
+
 STEPS: dict[str, Callable[[], object]] = {
     "resampler": _resampler,
     "G.711": _g711,
@@ -88,4 +101,5 @@ STEPS: dict[str, Callable[[], object]] = {
     "echo canceller": _echo_canceller,
     "DTMF": lambda: DtmfDetector(8_000, 160).keys(np.zeros((1, 160), np.int16)),
     "loss and jitter": _network,
+    "voice activity": _voice_activity,
 }
