@@ -17,9 +17,11 @@ class EnergyDetector:
     """Tells voiced frames from others by their level above a tracked floor of noise, all sessions at once.
 
     The floor falls to any quieter frame at once and rises by 3 dB a second; a frame is voiced from `above_db` above
-    it on, and never below an RMS of 30 (-61 dB of full scale). Why: 0.05 us a frame, where the network needs 10.
-    Weakness: deaf to what a sound is, so that music, a door and another voice are speech, and in steady noise of 0 dB
-    it misses a third of it; a line that begins in speech holds that for noise until the first pause. Source of the
+    it on, and never below an RMS of 30 (-61 dB of full scale). Why: 0.1 us a frame, where the network needs 10.
+    Weakness: deaf to what a sound is, so that music, a door and another voice are speech; of speech in pink noise it
+    hears 62 % of the voiced frames at 10 dB and 14 % at 0 dB, where the network hears 95 % and 89 % (false alarms 0.2 %
+    against 5 %; 60 prompts, labels by the clean level); a line that begins in speech holds that for noise until the
+    first pause. Source of the
     floor: after Doblinger, Computationally efficient speech enhancement by spectral minima tracking (1995), here on
     the level alone. Raises UsageError for zero sessions and parameters out of range.
     """
