@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.benches.cache.live import run_all
+from perflab.benches.cache.live import LiveRun, run_all
 from perflab.cache.generators import zipf_trace
 from perflab.cache.live.registry import libraries, open_cache, version_of
 from perflab.cache.policies.registry import simulate
@@ -69,7 +69,9 @@ def test_curves_have_the_optimum_above_and_che_beside() -> None:
         assert seen["Belady"] >= max(seen.values()) - 1e-12 or seen["Che"] == max(seen.values())
         assert abs(seen["Che"] - seen["LRU"]) < 0.12  # first requests of a short trace miss, which Che leaves out
     assert f"{curves.middle:,} objects" in curves.sentence and "optimum" in curves.sentence
-    rows = caching.policy_table(curves, 7)
+    rows = caching.policy_table(curves)
+    lost = {row["policy"]: row["lost (points)"] for row in rows}
+    assert lost["LRU"] > lost["SIEVE"] and f"cost LRU {lost['LRU']:.1f} points" in caching.policy_sentence(rows)
     assert {row["policy"] for row in rows} >= {"LRU", "SIEVE", "Belady"} and rows[0]["policy"] == "Belady"
     drawn = hit_ratio_curve(list(curves.rows), "Curves <x>", TargetLine(90, "asked: 90 %"))
     assert "LRU from" in drawn.alt and "Target: asked: 90 %" in drawn.alt and "<x>" not in drawn.svg
@@ -94,6 +96,17 @@ def test_live_caches_hit_what_the_simulator_hits() -> None:
     assert simulate("LRU", trace, 300).hit_ratio == next(r.hit_ratio for r in runs if r.library == "functools")
 
 
+def test_a_dearer_cache_is_held_to_the_next_cheaper_one_that_hits_less() -> None:
+    def ran(library: str, ratio: float, ns: float) -> LiveRun:
+        return LiveRun(library, "P", "1", ratio, None, ns, ns, ns)
+
+    said = caching.live_sentence([ran("best", 0.61, 1_150), ran("cheap", 0.5, 100), ran("poor", 0.4, 500),
+                                  ran("good", 0.6, 150)])  # fmt: skip
+    assert "cheap P is cheapest with 100 ns" in said and "poor" not in said
+    assert "good P (150 ns) hits 10.0 points more than that and pays where a miss costs more than 0.5 us" in said
+    assert "best P (1150 ns) hits 1.0 points more than that and pays where a miss costs more than 100.0 us" in said
+
+
 def test_live_cache_that_cannot_be_opened_is_told() -> None:
     unknown, wrong = "No live cache", "whole number from 1"
     for given, told in [
@@ -112,7 +125,7 @@ def test_levels_and_stampedes_are_told_with_their_figures() -> None:
     runs = caching_models.level_runs(study(), 1.0)
     rows = caching_models.level_rows(runs)
     assert rows[0]["L1 hits (%)"] == 0 and len(rows) == 5
-    assert "size of L2 decides" in caching_models.level_sentence(runs)
+    assert "still reach the origin" in caching_models.level_sentence(runs)
     found = caching_models.stampedes(study())
     rows = caching_models.stampede_rows(found)
     assert rows[1]["recomputes per renewal"] == 1 and rows[3]["waiting per renewal"] == 0
