@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.audio.codecs.opus import CODEC
+from perflab.audio.corpus import load_corpus, phrases
 from perflab.audio.kernels.denoiser_setting import DenoiserSetting
 from perflab.audio.kernels.oracle.denoiser import denoise
 from perflab.audio.kernels.oracle.resampler import resample, to_pcm
-from perflab.gateway.audio.bank import ROWS
+from perflab.gateway.audio.bank import ROWS, turn_ends
 from perflab.gateway.audio.batched import Batch
 from perflab.gateway.audio.compiled import CompiledStages
 from perflab.gateway.audio.frame_by_frame import FrameByFrame
 from perflab.gateway.audio.plain import PlainStages
 from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.turn_end import END_FRAMES, ONSET_FRAMES, Event, TurnEnd
-from perflab.gateway.audio.turn_ends import TurnEnds
 from perflab.gateway.session.turn import Turn
 from perflab.wire.audio_format import DEFAULT, FORMATS, AudioFormat
 from perflab.wire.frame import Flag, Frame, FrameError, FrameType
@@ -121,12 +121,12 @@ def test_what_is_found_in_a_known_signal() -> None:
 
 @given(decisions=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=120), other=st.integers(0, 3))
 def test_ends_of_turns_at_once_equal_those_one_by_one(decisions: list[tuple[bool, bool]], other: int) -> None:
-    plain, batch = TurnEnd(), TurnEnds(4)
+    plain, batch, events = TurnEnd(), turn_ends(4), np.zeros(4, np.int8)
     for voiced, there in decisions:
         masks = np.zeros(4, bool), np.zeros(4, bool)
         masks[0][:] = np.arange(4) % 2 == 0
         masks[0][other], masks[1][other] = voiced, there
-        event = batch.feed(*masks)[other]
+        event = batch.feed(masks[0].astype(np.float32), events, masks[1])[other]
         assert event == (plain.feed(voiced) if there else Event.NONE)
         assert bool(batch.speaking[other]) == plain.speaking
 
@@ -163,6 +163,30 @@ def test_resampling_both_ways_is_the_oracles_within_one_unit(way: str, name: str
     ].astype(int)
     assert np.abs(off).max() <= 1
     assert floor.sinks[0].down == []
+
+
+def test_silero_hears_the_same_sessions_alone_and_at_once() -> None:
+    words = np.concatenate([phrase.pcm for phrase in phrases(load_corpus())[:4]])
+    noise = np.rint(np.random.default_rng(2).standard_normal(words.size) * 2000).astype("<i2")  # loud, and no speech
+    streams = [
+        [track[at : at + 320].tobytes() for at in range(0, 320 * 60, 320)] for track in (words, noise, words[9:])
+    ]
+    heard = {}
+    for way in WAYS:
+        floor = Floor(way, AudioPlan(activity="silero"), [DEFAULT] * 3)
+        said: list[str] = []
+        floor.pipeline.warm_up(said.append)
+        assert said == ["pcm at 16000 Hz"]
+        for at in range(60):
+            for number in (0, 1) if at % 3 else (0, 1, 2):
+                floor.hear(number, streams[number][at])
+            floor.tick()
+        heard[way] = [lane.summary() for lane in floor.lanes]
+    assert heard["compiled"] == heard["batched"]
+    for plain, fast in zip(heard["plain"], heard["batched"], strict=True):
+        assert abs(plain.voiced - fast.voiced) <= 2  # probabilities within 0.002 may fall on two sides of the threshold
+    assert heard["plain"][0].voiced > 35
+    assert heard["plain"][1].voiced < 6
 
 
 @EACH

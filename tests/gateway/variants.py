@@ -11,12 +11,8 @@ from .voice_client import Answer, VoiceClient, open_client, tone
 FLAGS = tomllib.loads((ROOT / "data/systems/voice_gateway.toml").read_text())["flag"]
 BASELINE: dict[str, str] = {}
 OPTIMISED: dict[str, str] = {flag["name"]: flag["optimised"] for flag in FLAGS}
-NOT_ALONE = (
-    "pipeline",
-    "tick",
-    "client_audio",
-    "denoise",
-)  # nothing without another flag, or another client: test_audio_pipeline
+# Nothing without another flag, another client, or other answers: test_audio_pipeline and test_audio_stages have them.
+NOT_ALONE = ("pipeline", "tick", "client_audio", "denoise", "voice_activity")
 SINGLE: list[dict[str, str]] = [
     {f["name"]: v["value"]} for f in FLAGS if f["name"] not in NOT_ALONE for v in f["values"][1:]
 ]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from perflab.audio.kernels.end_of_turn import EndOfTurn
 from perflab.audio.kernels.level import level
 from perflab.gateway.audio.bank_stages import Entry, Exit, ends_of
 from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.rows import Rows
 from perflab.gateway.audio.stages import DOWN_BYTES, SPEECH_RMS, UP_SAMPLES, Measured
 from perflab.gateway.audio.ticks import TickCounts
-from perflab.gateway.audio.turn_end import EVENTS
-from perflab.gateway.audio.turn_ends import TurnEnds
+from perflab.gateway.audio.turn_end import END_FRAMES, EVENTS, ONSET_FRAMES
 from perflab.gateway.session.turn import Turn
 from perflab.wire.audio_format import FRAME_MS, AudioFormat
 from perflab.wire.frame import Frame
@@ -22,6 +22,7 @@ from perflab.wire.marks import now_ns
 if TYPE_CHECKING:
     from perflab.audio.kernels.denoiser import Denoiser
     from perflab.gateway.audio.batched import BatchedLane
+    from perflab.gateway.audio.silero import SileroJudges
 
 ROWS = 128  # sessions of a bank: a hundred in one call; more sessions make more banks, and no state ever moves
 
@@ -51,13 +52,20 @@ class UpBank:
         self._entered = np.zeros((ROWS, UP_SAMPLES), np.int16) if entry else self.rows.pcm
         self._pcm = np.zeros((ROWS, UP_SAMPLES), np.int16) if self._denoiser else self._entered
         self._found = np.zeros((ROWS, 2), np.float32)
-        self._ends = TurnEnds(ROWS)
+        self._judges = _silero() if plan.activity == "silero" else None  # None: by their level
+        self._ends, self._events = turn_ends(ROWS), np.zeros(ROWS, np.int8)
 
     def work(self) -> None:
         """Work until no frame waits: once, unless a session has sent several since the last tick."""
         while self.rows.waits:
             voiced, events = self.compute()
             self._pass_on(self.rows.taken(), voiced, events)
+
+    def warm_up(self) -> None:
+        """Run every kernel once, on rows that nobody has."""
+        self.compute()
+        if self._judges is not None:
+            self._judges.warm_up()
 
     def compute(self) -> tuple[list[bool], list[int]]:
         """Run the stages once over the rows that are filled; return for each row: voiced, event."""
@@ -69,13 +77,15 @@ class UpBank:
             self._denoiser.process(self._entered, self._pcm, active)
         if not self._listens:
             return [False] * ROWS, [0] * ROWS
-        loud = level(self._pcm, self._found, active)[:, 0] > SPEECH_RMS
-        return loud.tolist(), self._ends.feed(loud, active).tolist()
+        voiced = level(self._pcm, self._found, active)[:, 0] > SPEECH_RMS
+        if self._judges is not None:
+            voiced = self._judges.voiced(self._pcm, active)
+        events = self._ends.feed(voiced.astype(np.float32), self._events, active)
+        return voiced.tolist(), events.tolist()
 
     def forget(self, row: int) -> None:
         """A new session takes this row."""
-        self._ends.reset(row)
-        for stage in (self._entry, self._denoiser):
+        for stage in (self._entry, self._denoiser, self._judges, self._ends):
             if stage is not None:
                 stage.reset(_only(row))
 
@@ -139,7 +149,7 @@ class Bank:
 
     def warm_up(self) -> None:
         """Run every kernel once, on rows that nobody has: what the first session would else wait for."""
-        self.up.compute()
+        self.up.warm_up()
         if self.down is not None:
             self.down.compute()
 
@@ -148,6 +158,17 @@ class Bank:
         self.up.work()
         if self.down is not None:
             self.down.work()
+
+
+def turn_ends(sessions: int) -> EndOfTurn:
+    """Return what `turn_end.TurnEnd` does, for many sessions: a decision is a probability of nought or one."""
+    return EndOfTurn(sessions, start=0.5, stop=0.5, onset=ONSET_FRAMES, silence=END_FRAMES)
+
+
+def _silero() -> SileroJudges:
+    from perflab.gateway.audio.silero import SileroJudges
+
+    return SileroJudges(ROWS)
 
 
 def _denoiser() -> Denoiser:

@@ -7,7 +7,7 @@ import numpy as np
 from perflab.audio.kernels.level import level
 from perflab.gateway.audio.one_stream import CompiledConverter
 from perflab.gateway.audio.opus_streams import OpusHeard, OpusSaid
-from perflab.gateway.audio.plain import Converter, PlainStages
+from perflab.gateway.audio.plain import Converter, Judge, PlainStages
 from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.stages import UP_SAMPLES
 from perflab.wire.audio_format import AudioFormat
@@ -41,6 +41,11 @@ class CompiledStages(PlainStages):
 
     def _denoiser(self) -> Converter:
         return CompiledDenoiser()
+
+    def _silero(self) -> Judge:
+        from perflab.gateway.audio.silero import CompiledSilero
+
+        return CompiledSilero()
 
     def _opus_heard(self) -> OpusHeard:
         from perflab.audio.codecs.opus import CODEC

@@ -17,6 +17,13 @@ INT16 = np.dtype("<i2")
 HOP = 160  # samples at 16 kHz, 10 ms
 
 
+class Judge(Protocol):
+    """Says of one stream's frames whether they are voiced."""
+
+    def voiced(self, pcm: bytes) -> bool:
+        """Take the next frame at Live's rate."""
+
+
 class Converter(Protocol):
     """Changes the rate of one stream, frame by frame, state kept."""
 
@@ -91,6 +98,7 @@ class PlainStages:
 
     def __init__(self, plan: AudioPlan, form: AudioFormat) -> None:
         self._listens = plan.listens
+        self._judge = self._silero() if plan.activity == "silero" else None  # None: by its level
         self._rise: list[Converter] = []
         self._fall: list[Converter] = []
         self._opus = self._opus_heard() if form.codec == "opus" else None
@@ -113,7 +121,7 @@ class PlainStages:
         if not self._listens:
             return Measured(pcm)
         rms, peak = self._measure(pcm)
-        return Measured(pcm, rms, peak, rms > SPEECH_RMS)
+        return Measured(pcm, rms, peak, self._judge.voiced(pcm) if self._judge else rms > SPEECH_RMS)
 
     def down(self, pcm: bytes) -> bytes:
         """Take Live's audio to the client's form."""
@@ -136,6 +144,11 @@ class PlainStages:
 
     def _denoiser(self) -> Converter:
         return PlainDenoiser()
+
+    def _silero(self) -> Judge:
+        from perflab.gateway.audio.silero import PlainSilero
+
+        return PlainSilero()
 
     def _opus_heard(self) -> OpusHeard:
         from perflab.audio.codecs.opus_pyav import CODEC
