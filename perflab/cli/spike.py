@@ -31,12 +31,17 @@ NOTEBOOKS = (
     "01_how_numbers_lie",
     "10_baseline_profile",
     "11_baseline_load",
+    "20_audio_kernels",
+    "21_codecs",
+    "22_caching",
+    "24_state_database",
     "30_prototype",
     "40_scalability",
     "41_monitoring",
     "90_verdict",
 )
 ONLY_FULL = ("01_how_numbers_lie",)  # teaches, decides nothing: at quick only when it is named
+LABORATORIES = NOTEBOOKS[4:8]  # need no running system: at full those that the system's file lists, or when named
 TIMEOUT_FACTOR = 4.0  # a notebook may take this many times its budget before it is stopped
 EXIT_INTERRUPTED = 130
 
@@ -64,15 +69,16 @@ def run_spike(
                 raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
-        return _study(run, system, effort, seed, _chosen(only, effort), reports)
+        return _study(run, system, effort, seed, _chosen(only, effort, system), reports)
 
 
-def _chosen(only: str, effort: str) -> tuple[str, ...]:
+def _chosen(only: str, effort: str, system: System) -> tuple[str, ...]:
     names = tuple(name.strip() for name in only.split(",") if name.strip())
-    for name in names:
+    for name in (*names, *system.laboratories):
         if name not in NOTEBOOKS:
             raise UsageError(f"Unknown notebook {name!r}", f"notebooks are {', '.join(NOTEBOOKS)}")
-    return names or tuple(name for name in NOTEBOOKS if effort == "full" or name not in ONLY_FULL)
+    left_out = set(LABORATORIES) - set(system.laboratories) if effort == "full" else {*ONLY_FULL, *LABORATORIES}
+    return names or tuple(name for name in NOTEBOOKS if name not in left_out)
 
 
 def _study(run: Run, system: System, effort: str, seed: int, names: tuple[str, ...], reports: Path) -> int:

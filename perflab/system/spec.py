@@ -246,6 +246,7 @@ class System(_Table):
     unit: str = "request"
     memory_budget_mb: float = Field(default=0.0, ge=0)
     source: str = ""
+    laboratories: tuple[str, ...] = ()  # notebooks of parts by themselves (kernels, codecs, caches) that bear on it
     load: Load
     condition: tuple[Condition, ...] = ()
     process: tuple[Process, ...] = Field(min_length=1)
