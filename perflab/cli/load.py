@@ -40,6 +40,7 @@ def run_load_command(
         return add_workers(system, users, seconds, workers, remote.master, chosen, variant)
     from perflab.experiments.conclude.parts import trust_of, vetoed
     from perflab.experiments.ladder import level_of
+    from perflab.experiments.settling import settling_caveats
     from perflab.experiments.trial import Segment, TrialSpec, run_trial
 
     reports = reports_folder()
@@ -59,6 +60,8 @@ def run_load_command(
         run.update(status="done")
     level, trust = level_of(study, trial, "load"), trust_of([trial])
     _print(level, trust, trial.facts.generator, as_json)
+    for note in settling_caveats([level.settling]):
+        typer.echo(f"perflab: note: {note}", err=True)
     if log:
         _write_log(log, trial, system.load.unit_kind)
     return EXIT_UNTRUSTED if vetoed(trust) else EXIT_OK

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.errors import RunCorrupt
 from perflab.experiments.study import Study
 from perflab.instrument.cpu_clock import process_cpu_s
-from perflab.instrument.noise import NoiseReading, NoiseWindow
+from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow, run_canary
 from perflab.instrument.proc import cpu_seconds
 from perflab.load.plan import LoadPlan
 from perflab.runs import write_atomic
@@ -126,7 +126,7 @@ def run_trial(
 
     folder = study.run.folder("trials") / spec.name
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted attempt left would be read as this one's
-    pressure = _pressure_before(NoiseWindow())
+    quiet = _quiet(NoiseWindow())
     load = start_load(load_plan(study, spec, folder), study.load_file, cores=study.cores.others)
     try:
         with (
@@ -142,7 +142,7 @@ def run_trial(
             ) as running,
             ResourceSampler(running.watched()) as sampler,
         ):
-            window, before = NoiseWindow(canary_first=True), _cpu_now(running)
+            window, before = NoiseWindow(canary_rounds=1), _cpu_now(running)
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
             stop_early = during is not None
@@ -150,31 +150,28 @@ def run_trial(
                 on_tick=lambda elapsed: _tick(running, None if ended else on_tick, elapsed, ended),
                 should_stop=lambda: stop_early,
             )
-            after, noise = _cpu_now(running), disturbance(window.read())
+            after, seen = _cpu_now(running), window.read()
         cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}
-        return collect(study, spec, folder, result, sampler, go_ns, cpu_s, pressure, noise)
+        noise = disturbance(seen, quiet.canary, run_canary())
+        return collect(study, spec, folder, result, sampler, go_ns, cpu_s, quiet.pressure or 0.0, noise)
     finally:
         load.kill()
 
 
-def _pressure_before(window: NoiseWindow) -> float:
-    """Return the share of a moment, before anything of ours starts, in which somebody waited for a CPU."""
+def _quiet(window: NoiseWindow) -> NoiseReading:
+    """Return what the machine did in a moment before anything of ours starts, with a canary at its end."""
     time.sleep(QUIET_S)
-    return window.read().pressure or 0.0
+    return window.read()
 
 
-def disturbance(reading: NoiseReading) -> dict[str, float]:
-    """Return what the machine did to a load run: shares stolen, seconds throttled, how much slower the canary ran.
+def disturbance(reading: NoiseReading, before: Canary, after: Canary) -> dict[str, float]:
+    """Return what the machine did to a load run: the share stolen, seconds throttled, how much slower the canary ran.
 
-    `canary`: the slower of the two walls of fixed work, before and after, over the faster CPU time of the two: 1 = it
-    neither waited nor did the core slow down.
+    `before`, `after`: fixed work, timed while nothing of ours ran (during the load it would tell of ourselves).
+    `canary`: the slower of their walls over the faster of their CPU times: 1 = neither waited, nor did the core slow.
     """
-    canaries = [canary for canary in (reading.canary_before, reading.canary) if canary is not None]
-    return {
-        "steal": reading.steal,
-        "throttled_s": reading.throttled_s,
-        "canary": max(c.wall_ms for c in canaries) / max(min(c.cpu_ms for c in canaries), 1e-6),
-    }
+    slowest, fastest = max(before.wall_ms, after.wall_ms), min(before.cpu_ms, after.cpu_ms)
+    return {"steal": reading.steal, "throttled_s": reading.throttled_s, "canary": slowest / max(fastest, 1e-6)}
 
 
 def _cpu_now(running: RunningSystem) -> dict[str, float]:

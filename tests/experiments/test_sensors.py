@@ -13,7 +13,7 @@ from perflab.experiments.collect_trial import run_delay_share
 from perflab.experiments.conclude.parts import trust_of, vetoed
 from perflab.experiments.trial import disturbance
 from perflab.experiments.units_of_work import Window, peak_memory_mb
-from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow
+from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow, run_canary
 from tests.experiments.test_null_arm import trial_of
 
 MS = 1_000_000
@@ -81,9 +81,10 @@ def test_what_disturbs_one_trial_is_a_warning_on_all(name, value):
 
 
 def test_the_window_of_a_trial_tells_steal_throttling_and_the_canary():
-    reading = NoiseReading(1.0, 0.0, 0.01, 0.5, 0.1, 0.2, Canary(5.0, 9.0), Canary(4.0, 4.1))
-    assert disturbance(reading) == {"steal": 0.01, "throttled_s": 0.2, "canary": 9.0 / 4.0}
-    assert disturbance(NoiseWindow(canary_first=True).read())["canary"] >= 0.99
+    reading = NoiseReading(1.0, 0.0, 0.01, 0.5, 0.1, 0.2, Canary(0.1, 0.1))
+    told = disturbance(reading, Canary(5.0, 9.0), Canary(4.0, 4.1))
+    assert told == {"steal": 0.01, "throttled_s": 0.2, "canary": 9.0 / 4.0}
+    assert disturbance(NoiseWindow(canary_rounds=1).read(), run_canary(), run_canary())["canary"] >= 0.99
 
 
 def test_trials_of_before_have_no_such_check():
