@@ -18,10 +18,12 @@ from perflab.audio.kernels import g711
 from perflab.audio.kernels.ceiling import Ceiling, measure_ceiling
 from perflab.audio.kernels.level import level
 from perflab.audio.kernels.warm_up import warm_up
-from perflab.benches.audio import companding, fourier, mixing, resampling
+from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling
 from perflab.benches.audio.contest import Contest, Outcome, hold
 from perflab.benches.audio.material import speech_like
 from perflab.benches.audio.peers import audioop
+from perflab.benches.audio.speexdsp import WHY as NO_SPEEXDSP
+from perflab.benches.audio.speexdsp import speexdsp
 from perflab.benches.audio.threads import ThreadGain, two_threads
 from perflab.benches.bar import Bar
 from perflab.errors import InstrumentFailure
@@ -128,6 +130,10 @@ def race(study: Study) -> Race:
         contests = resampling.contests(soxr) + contests
     except ImportError:
         left_out.append("soxr (pip install soxr)")
+    if (library := speexdsp()) is None:
+        left_out.append(NO_SPEEXDSP)
+    else:
+        contests += [denoising.contest(library), echo.contest(library)]
     blocks, outcomes = QUICK_BLOCKS if study.quick else FULL_BLOCKS, []
     for number, contest in enumerate(contests, 1):
         outcomes.append(hold(contest, blocks, study.seed))
