@@ -1,0 +1,177 @@
+"""The study of codecs: figures, tables and sentences on planted measurements, its arithmetic, and a real small run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.audio.codecs.codec import Settings
+from perflab.audio.codecs.registry import codec_named
+from perflab.audio.kernels.ceiling import Ceiling
+from perflab.audio.quality.word_error import WordErrors
+from perflab.audio.utterance import Utterance
+from perflab.benches.audio.chain import SESSIONS, STAGES, Run
+from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, through
+from perflab.experiments import codecs, codecs_link, codecs_loss
+from perflab.experiments.codecs_chain import ChainCost
+from perflab.report.figures.codec_front import codec_front
+from perflab.report.figures.curves import curves
+from tests.audio.codecs.material import likeness, voice
+
+SPEECH = Speech(tuple(Utterance(f"u{k}", "one two three four five", voice(0.4)) for k in range(30)), None, "planted")
+PLANTED = {"pcm": (256.0, 4.6, 20.0), "flac": (150.0, 4.6, 20.0), "g711-mu": (64.0, 3.0, 29.2),
+           "g722": (64.0, 4.3, 21.4), "aac": (16.0, 2.4, 192.0)}  # fmt: skip
+
+
+def judged(codec: str, settings: Settings = Settings(), wrong: int = 0, loss: float = 0.0) -> Judged:  # noqa: B008
+    rate, score, delay = PLANTED.get(codec, (0.0, 0.0, 26.5))
+    if codec == "opus":
+        rate = (settings.bit_rate or 0) / 1e3
+        score = min(3.0 + rate / 40 + 0.05 * (settings.complexity or 0), 4.5)
+    errors = tuple(WordErrors(int(k < wrong), 5) for k in range(30))
+    encode_us = 30.0 + 9 * (settings.complexity or 0)
+    return Judged(Treatment(codec, settings, loss), rate, encode_us, 5.0, delay, score, 0.98, errors)
+
+
+def front() -> codecs.Front:
+    made = [
+        judged(codec, settings, wrong=3 if settings.bit_rate == 8_000 else 1) for codec, settings in codecs.SETTINGS
+    ]
+    return codecs.Front(tuple(made), SPEECH)
+
+
+def test_the_front_holds_what_nothing_beats() -> None:
+    rows = {row["label"]: row for row in front().rows()}
+    assert rows["opus 16k c10"]["front"] and rows["opus 8k c5"]["front"] and rows["flac"]["front"]
+    assert not rows["pcm"]["front"]  # FLAC gives the same for fewer bits
+    assert not rows["aac 16k"]["front"] and not rows["g711-mu"]["front"] and not rows["opus 16k c0"]["front"]
+    drawn = codec_front(list(rows.values()), "Codecs", front().quality)
+    assert "opus 8k c5 8 kbit/s" in drawn.alt and "words wrong (%)" in drawn.svg and "PESQ (1 to 4.6)" in drawn.svg
+    assert drawn == codec_front(list(rows.values()), "Codecs", front().quality)
+
+
+def test_the_sentences_carry_the_figures() -> None:
+    said = front().sentence
+    assert "21 and 16 times fewer bits" in said and "+0.0 points" in said and "192 ms of delay against 26.5" in said
+    chosen = codecs.complexity_sentence(front())
+    assert "machine listeners complexity 0 suffices (30 us per frame" in chosen
+    assert "for people 5 (75 us" in chosen  # the first within 0.25 of the best, which 10 has
+
+
+def test_differences_of_words_have_an_interval_that_holds_the_truth() -> None:
+    worse = judged("opus", Settings(8_000), wrong=9).worse_than(judged("pcm", wrong=0))
+    assert worse.value == pytest.approx(100 * 9 / 150)
+    assert worse.low is not None and worse.high is not None and 2 < worse.low < 6 < worse.high < 11
+    same = judged("pcm", wrong=4).worse_than(judged("pcm", wrong=4))
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_upload_latency_is_that_of_the_arithmetic() -> None:
+    found = codecs_link.uploads(front())
+    pcm, opus = front().of("pcm"), front().of("opus", bit_rate=16_000, complexity=5)
+    assert found.pcm_needs_kbit_s == pytest.approx(272)
+    fixed = 20 + 0.035
+    assert codecs_link.after_turn_ms(pcm, 1_000) == pytest.approx(fixed + 8 * 680 / 1_000)
+    assert codecs_link.after_turn_ms(pcm, 136) == pytest.approx(fixed + 8 * 680 / 136 + 5_000)
+    edge = found.break_even_kbit_s
+    assert 600 < edge < 800
+    assert codecs_link.after_turn_ms(opus, 0.95 * edge) < codecs_link.after_turn_ms(pcm, 0.95 * edge)
+    assert codecs_link.after_turn_ms(opus, 1.05 * edge) > codecs_link.after_turn_ms(pcm, 1.05 * edge)
+    drawn = curves(found.rows, "Links", "link (kbit/s)", log_x=True, log_y=True)
+    assert "opus 16k c5" in drawn.alt and "last word to last sample decoded (ms)" in drawn.svg
+
+
+def test_a_rate_that_follows_the_link_misses_least_of_the_rich_ones() -> None:
+    rows = codecs_link.adaptive_rows(7)
+    missed = {row["sent as"]: row["lost (%)"] + row[codecs_link.LATE] for row in rows}
+    assert missed[codecs_link.ADAPTIVE] < 5 < 20 < missed["Opus 32k"] < missed["PCM"]
+    assert 16 < rows[-1]["mean kbit/s"] < 32
+    said = codecs_link.adaptive_sentence(rows)
+    assert "narrows to 35 kbit/s" in said and "A fixed 16 kbit/s" in said
+    assert rows == codecs_link.adaptive_rows(7)
+
+
+def test_losses_are_told_at_a_fifth() -> None:
+    def row(settings: Settings, wrongs: tuple[int, int]) -> tuple[Judged, ...]:
+        return tuple(judged("opus", settings, wrong, loss) for wrong, loss in zip(wrongs, (0.1, 0.2), strict=True))
+
+    ways = dict(zip(codecs_loss.WAYS, [row(settings, (5, 20 if k == 0 else 6)) for k, (settings, _, _)
+                                       in enumerate(codecs_loss.WAYS.values())], strict=True))  # fmt: skip
+    losses = codecs_loss.Losses(ways, "PESQ (1 to 4.6)")
+    assert "At 20% loss 13.3 % of words are wrong with silence in the gaps and 4.0 % concealed" in losses.sentence
+    rows = losses.rows()
+    assert len(rows) == 5 * 2 * 2 and {point["x"] for point in rows} == {10.0, 20.0}
+    assert "Opus 24k with FEC" in curves(rows, "Loss", "packets lost (%)").alt
+
+
+def test_silence_costs_less_with_dtx() -> None:
+    rows = codecs_loss.silence_rows(SPEECH, 7)
+    assert rows[1]["kbit/s"] < 0.8 * rows[0]["kbit/s"]
+    assert rows[0]["packets of at most 2 bytes (%)"] == 0
+    assert "DTX takes Opus from" in codecs_loss.silence_sentence(rows)
+
+
+def test_the_chain_is_told_with_its_ceiling() -> None:
+    ns = np.full((200, len(STAGES)), 200_000)
+    ns[-4:] *= 5
+    cost = ChainCost((Run(0, ns, 1), Run(5, 2 * ns, 1)), Ceiling(1e11, 3e9, 16))
+    assert cost.runs[0].sessions_per_core.value == pytest.approx(SESSIONS * 20 / 1.0, rel=0.01)
+    assert cost.runs[0].p99_ms == pytest.approx(5.0)
+    assert sum(cost.runs[1].stage_us.values()) > 1.9 * sum(cost.runs[0].stage_us.values())
+    assert "100 G multiply-adds" in cost.sentence and "20 % of it is Opus" in cost.sentence
+    assert cost.rows()[0]["sessions per core"] == 1_280
+
+
+def test_every_check_of_a_run_passes() -> None:
+    assert [check.name for check in codecs.check_codecs() if not check.passed] == []
+
+
+@pytest.mark.parametrize("name", ["opus", "g711-mu", "aac"])
+def test_what_is_heard_is_aligned_with_what_was_said(name: str) -> None:
+    said, none = voice(1.0), np.zeros(1_000, np.bool_)
+    heard, (kbit_s, encode_us, decode_us) = through(codec_named(name), Treatment(name), said, none)
+    assert heard.shape == said.shape and kbit_s > 10 and encode_us > 0 and decode_us > 0
+    shifts = {shift: likeness(np.roll(heard, -shift)[2_000:-2_000], said[2_000:-2_000]) for shift in range(-40, 41)}
+    assert abs(max(shifts, key=lambda shift: shifts[shift])) <= 3
+
+
+def test_notebook_asks_the_question_of_the_design() -> None:
+    file = Path(__file__).resolve().parents[2] / "notebooks" / "21_codecs.ipynb"
+    cells: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    assert "".join(cells[0]["source"]).startswith("# Which codec, at which rate, at what cost?")
+
+
+@pytest.mark.parametrize("part", ["opus", "codecs", "chain"])
+def test_part_is_found_by_the_family(part: str) -> None:
+    from importlib import import_module
+
+    module = import_module(f"perflab.benches.audio.{part}")
+    assert callable(module.bars) and module.ORDER > 0
+
+
+def test_the_detector_hears_every_sample_once() -> None:
+    from perflab.audio.kernels.silero import SileroBatch
+    from perflab.audio.kernels.silero_weights import load_weights
+    from perflab.benches.audio.chain_voice import VoiceDetector
+
+    sound = np.stack([voice(0.32, pitch_hz=pitch) for pitch in (110, 190)])[:, :5_120]
+    detector, plain, given = VoiceDetector(2), SileroBatch(load_weights(), 2), []
+    for frame in np.split(sound, 16, axis=1):
+        before = detector.probability.copy()
+        detector.hear(np.ascontiguousarray(frame))
+        if not np.array_equal(before, detector.probability):
+            given.append(detector.probability.copy())
+    wanted = [plain.process(np.ascontiguousarray(part) / np.float32(32768)) for part in np.split(sound, 10, axis=1)]
+    assert np.allclose(given, wanted, atol=1e-6)
+
+
+def test_the_chain_turns_speech_into_packets() -> None:
+    from perflab.benches.audio.chain import run_chain
+
+    run = run_chain(0, ticks=4)
+    assert run.ns.shape == (4, len(STAGES)) and (run.ns > 0).all()
+    assert 4 * SESSIONS * 2 < run.sent_bytes < 4 * SESSIONS * 100
