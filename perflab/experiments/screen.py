@@ -105,6 +105,7 @@ def screen_flags(study: Study, *, users: int, windows: int, window_s: float, mar
         lower_is_better=True,
         margin=margin,
         null_arm=cost[NULL],
+        most=len(flags),  # every flag that passes and gains is worth its confirmation
     )
     effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
     null = compare_paired(cost["baseline"], cost[NULL], lower_is_better=True, margin=margin)
