@@ -10,5 +10,5 @@ ORDER = 35
 
 
 def bars(say: Say) -> list[Bar]:
-    """Measure at 10,000 and at 60,000 queries a minute; a crash may lose the last second or two."""
+    """Measure at 10,000 and at 60,000 queries a minute; a crash loses the last second, two when the disk is slow."""
     return bars_of("redis", "Redis, everysec", say, {"appendonly": True, "appendfsync": "everysec"})

@@ -94,7 +94,10 @@ async def _durability(connection: Any) -> str:
         told |= {key.decode(): value.decode() for key, value in pair}
     if told.get("appendonly") != "yes":
         return "acknowledged by Redis in memory only: a crash of the server loses everything"
-    lost = {"always": "synced before it is acknowledged", "everysec": "a crash of its machine loses up to a second"}
+    lost = {
+        "always": "synced before it is acknowledged",
+        "everysec": "a crash loses a second, two when the disk is slow",
+    }
     mode = told.get("appendfsync", "")
     when = lost.get(mode, "synced when the operating system likes")
     return f"in Redis' append-only file before it is acknowledged; appendfsync={mode}: {when}"
