@@ -148,6 +148,10 @@ _GATES = {
         "Leave the pause out of latencies, or launch under memray",
     ),
     "P315": ("the first places are too close to be told apart with this many samples", "Lengthen the window"),
+    "P316": (
+        "CPython recycles tuples: memory made at one line is held by a leak at another",
+        "Mend the leak, then look again",
+    ),
 }
 _NOTEBOOK = {
     "N101": ("the notebook declares no such parameter", "Use the name that the message proposes"),

@@ -14,6 +14,7 @@ AGREE = 0.10
 EDGE_S = 0.4  # a debugger holds the process for about this long when memray attaches and detaches
 ARENAS = (1 << 20, 1 << 18)  # bytes of a pymalloc arena
 OLD_SHARE = 0.25  # of what is held: half of a leak was allocated in the first half of the window, of a queue nothing
+RECYCLED = 0.1  # of a leak's rate: more than this is told as a leak of its own
 FEWEST_AGED = 10  # allocations held: of fewer, the share of old ones says little (0.25 of ten by chance: 1 in 20)
 
 
@@ -23,7 +24,7 @@ class Growth:
 
     `rate` in bytes/s between the ends of both windows; `low` and `high` cover the two windows' disagreement and the
     granularity of the allocations. `verdict`: leak = the rates agree and bytes scale with time; cache = they do not, or
-    what is held is all recent.
+    what is held is all recent; recycled = objects of this place that a leak elsewhere took over.
     """
 
     file: str
@@ -35,7 +36,7 @@ class Growth:
     bytes_t: int
     bytes_2t: int
     allocations: int
-    verdict: Literal["leak", "cache"]
+    verdict: Literal["leak", "cache", "recycled"]
     flags: tuple[str, ...] = ()
 
 
@@ -69,7 +70,38 @@ def find_growth(
             if old is not None and count >= FEWEST_AGED and old.get(place, (0, 0))[0] < OLD_SHARE * size:
                 growth = replace(growth, verdict="cache", flags=tuple(dict.fromkeys((*growth.flags, "P306"))))
             found.append(replace(growth, flags=(*growth.flags, "P301")) if late else growth)
-    return sorted(found, key=lambda growth: (growth.verdict != "leak", -growth.rate, growth.file, growth.line))
+    return _with_recycled(
+        sorted(found, key=lambda growth: (growth.verdict != "leak", -growth.rate, growth.file, growth.line))
+    )
+
+
+def _with_recycled(found: list[Growth]) -> list[Growth]:
+    """Join to a leak what grows elsewhere only because CPython recycles objects (P316).
+
+    A tuple that one line makes and drops goes to a free list, not back to the allocator; the leaking line takes it from
+    there, and memray charges it to the line that made it. Measured on a planted leak of 1 MB/s in tuples: 957 KB/s at
+    its line and 43 KB/s in blocks of 56 bytes at another one. Joined is what has the size of such objects and at most
+    a tenth of the leak's rate, where there is one leak beside it. Weakness: a second leak that looks so is in the rate
+    of the first until that one is mended; it stays in the table.
+    """
+    leaks = [growth for growth in found if growth.verdict == "leak"]
+    recycled = [growth for growth in leaks[1:] if _recyclable(growth) and growth.rate <= RECYCLED * leaks[0].rate]
+    if not recycled or len(leaks) - len(recycled) != 1:
+        return found
+    more, top = sum(growth.rate for growth in recycled), leaks[0]
+    whole = replace(top, rate=top.rate + more, high=top.high + more, flags=(*top.flags, "P316"))
+    rest = [
+        replace(growth, verdict="recycled", flags=(*growth.flags, "P316")) if growth in recycled else growth
+        for growth in found
+        if growth is not top
+    ]
+    return [whole, *rest]
+
+
+def _recyclable(growth: Growth) -> bool:
+    """Whether its blocks are of one size that tuples have with their header for the garbage collector: 48 to 200."""
+    mean = (growth.bytes_t + growth.bytes_2t) / max(1, growth.allocations)
+    return 47.5 < mean < 200.5 and abs(mean - 8 * round(mean / 8)) < 0.5
 
 
 def _judge(

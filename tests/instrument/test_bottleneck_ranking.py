@@ -208,3 +208,22 @@ def test_what_is_held_but_all_recent_is_work_in_flight(old: float, verdict: str)
 def test_a_few_large_allocations_are_not_judged_by_their_age():
     [growth] = find_growth(aged(500_000, 0, 5.0, 2), aged(1_000_000, 0, 10.0, 4), aged=True)
     assert growth.verdict == "leak"
+
+
+def two_places(each: int, rate: float, window_s: float) -> ProfileTable:
+    """A leak of 1 MB/s in blocks of 133 bytes, and another place at `rate` in blocks of `each` bytes."""
+    rows = []
+    for metric, unit, scale in (("bytes", "bytes", (1, 1)), ("allocations", "count", (133, each))):
+        sums = {Place(*A, 10): 1e6 * window_s / scale[0], Place(*B, 20): rate * window_s / scale[1]}
+        rows += make_rows(sums, Measure("memray", "leak", metric, unit), "own", 100)
+    return ProfileTable(tuple(rows), Health(n_samples=100, window_s=window_s))
+
+
+@pytest.mark.parametrize(
+    ("each", "rate", "verdict"), [(56, 43_000, "recycled"), (56, 300_000, "leak"), (53, 43_000, "leak")]
+)
+def test_tuples_that_a_leak_took_over_are_its_own(each: int, rate: float, verdict: str):
+    top, other = find_growth(two_places(each, rate, 4.0), two_places(each, rate, 8.0))
+    assert (top.function, top.verdict, other.verdict) == ("hot", "leak", verdict)
+    assert top.rate == pytest.approx(1e6 + (rate if verdict == "recycled" else 0), rel=0.001)
+    assert ("P316" in top.flags) is ("P316" in other.flags) is (verdict == "recycled")
