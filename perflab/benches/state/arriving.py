@@ -121,9 +121,7 @@ def bars_of(store: str, name: str, say: Say, settings: Settings | None = None) -
         knee = look(arrive(place, OFFERED_ABOVE * KNEE_PER_MIN / 60, KNEE_S))
         floor = np.quantile(np.append(before, syncs(place.path.parent)), (0.5, 0.99))
     say(f"  {name}: {knee.durability}; a sync alone takes {floor[0]:.1f} ms here, p99 {floor[1]:.1f} ms")
-    say(
-        f"  the client itself began {knee.late_p99_ms:.1f} ms late (p99): that is in every figure, for it counts from due"
-    )
+    say(f"  the client itself began {knee.late_p99_ms:.1f} ms late (p99), which is in the figures: they count from due")
     sized = ((asked, ASKED_PER_MIN, 50, 100), (knee, KNEE_PER_MIN, 5, 20))
     return [bar for seen in sized for bar in _bars(store, name, *seen, floor)]
 
