@@ -18,7 +18,7 @@ from perflab.audio.kernels import g711
 from perflab.audio.kernels.ceiling import Ceiling, measure_ceiling
 from perflab.audio.kernels.level import level
 from perflab.audio.kernels.warm_up import warm_up
-from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling
+from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling, voice_activity
 from perflab.benches.audio.contest import Contest, Outcome, hold
 from perflab.benches.audio.material import speech_like
 from perflab.benches.audio.peers import audioop
@@ -117,7 +117,7 @@ def ceiling_sentence(ceiling: Ceiling, share: float) -> str:
 
 def race(study: Study) -> Race:
     """Hold every contest whose peer is installed, in interleaved pairs."""
-    contests, left_out = [*fourier.contests(), *mixing.contests()], []
+    contests, left_out = [*fourier.contests(), *mixing.contests(), *voice_activity.contests()], []
     peer = audioop()
     contests += mixing.level_contests(peer)
     if peer is not None:
