@@ -119,7 +119,7 @@ def _checked_times(name: str, times: ArrayLike | None, count: int) -> NDArray[np
         raise UsageError(
             f"Trace {name} has times of shape {found.shape}", f"a finite time for each of {count} requests"
         )
-    back = np.flatnonzero(np.diff(found) < 0)
+    back = np.flatnonzero(found[1:] < found[:-1])
     if back.size:
         raise UsageError(f"Trace {name} runs backwards in time at request {int(back[0]) + 2}",
                          "times in order", "Sort the file by time")  # fmt: skip

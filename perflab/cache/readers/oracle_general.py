@@ -26,10 +26,10 @@ def read(path: Path, *, name: str = "", sizes: bool = True) -> Trace:
         raise UsageError(f"{shown(path)} holds {count} records of {RECORD.itemsize} bytes and {rest} bytes more",
                          f"1 to {MOST_REQUESTS:,} whole records", "It is cut short or of another format")  # fmt: skip
     records = np.memmap(path, RECORD, "r")
-    kept = np.flatnonzero(records["size"])
-    if not kept.size:
+    empty = count - int(np.count_nonzero(records["size"]))
+    if empty == count:
         raise UsageError(f"{shown(path)} holds only requests of 0 bytes", "objects with a size")
-    chosen = records if kept.size == count else records[kept]
+    chosen = records[records["size"] > 0] if empty else records
     return trace_of(name or path.name, np.ascontiguousarray(chosen["id"]),
                     chosen["size"].astype(np.int64) if sizes else None, chosen["time"].astype(np.float64),
-                    count - int(kept.size))  # fmt: skip
+                    empty)  # fmt: skip
