@@ -17,14 +17,16 @@ from perflab.benches.audio.material import frames
 from perflab.experiments.study import Study
 from perflab.findings.finding import TrustCheck
 
-QUICK_S, FULL_S = 18.0, 180.0  # of speech
+QUICK_S, FULL_S = 13.0, 180.0  # of speech
 COMPLEXITIES = (0, 2, 5, 8, 10)
+QUICK_COMPLEXITIES = (0, 5, 10)
 SETTINGS: tuple[tuple[str, Settings], ...] = (
     ("pcm", Settings()), ("flac", Settings()), ("g711-mu", Settings()), ("g722", Settings()),
     ("aac", Settings(bit_rate=16_000)), ("aac", Settings(bit_rate=32_000)),
     *(("opus", Settings(rate, 5)) for rate in (8_000, 12_000, 24_000, 32_000)),
     *(("opus", Settings(16_000, complexity)) for complexity in COMPLEXITIES),
 )  # fmt: skip
+SIXTEEN = {"bit_rate": 16_000, "complexity": 5}
 SESSIONS, HURT = 64, 3
 HUMAN_LOSS, MACHINE_POINTS = 0.25, 1.0  # PESQ that listeners may lose to the best; points of word error above the least
 
@@ -64,7 +66,7 @@ class Front:
     @property
     def sentence(self) -> str:
         """What it shows, with its figures."""
-        pcm, twelve, sixteen = self.of("pcm"), self.of("opus", bit_rate=12_000), self.of("opus", bit_rate=16_000)
+        pcm, twelve, sixteen = self.of("pcm"), self.of("opus", bit_rate=12_000), self.of("opus", **SIXTEEN)
         worse = max((twelve.worse_than(pcm), sixteen.worse_than(pcm)), key=lambda interval: interval.value)
         aac = self.of("aac", bit_rate=16_000)
         return (
@@ -101,17 +103,20 @@ def speech_of(study: Study) -> Speech:
 
 
 def pareto(study: Study, speech: Speech) -> Front:
-    """Judge every codec of SETTINGS on the same speech."""
-    judged = []
-    for number, (codec, settings) in enumerate(SETTINGS, 1):
+    """Judge every codec of SETTINGS on the same speech; at quick effort fewer complexities."""
+    judged: list[Judged] = []
+    asked = [(codec, settings) for codec, settings in SETTINGS
+             if not study.quick or settings.complexity in (None, *QUICK_COMPLEXITIES)]  # fmt: skip
+    for number, (codec, settings) in enumerate(asked, 1):
         judged.append(judge(Treatment(codec, settings), speech, seed=study.seed))
-        study.progress("codecs", number, len(SETTINGS), label(judged[-1].treatment))
+        study.progress("codecs", number, len(asked), label(judged[-1].treatment))
     return Front(tuple(judged), speech)
 
 
 def complexity_sentence(front: Front) -> str:
     """Say which complexity suffices for machines, which for people."""
-    found = [front.of("opus", bit_rate=16_000, complexity=complexity) for complexity in COMPLEXITIES]
+    found = sorted((j for j in front.judged if (j.treatment.codec, j.treatment.settings.bit_rate) == ("opus", 16_000)),
+                   key=lambda j: j.treatment.settings.complexity or 0)  # fmt: skip
     best, least = max(map(quality, found)), min(j.word_error for j in found)
     scale = 1.0 if front.judged[0].pesq is not None else 0.04  # STOI spans a twenty-fifth of what PESQ does here
     people = next(j for j in found if quality(j) >= best - HUMAN_LOSS * scale)

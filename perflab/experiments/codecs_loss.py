@@ -50,8 +50,8 @@ class Losses:
         axis = self.axis.split()[0]
         return (
             f"At {plain.treatment.loss:.0%} loss {100 * silent.word_error:.1f} % of words are wrong with silence in "
-            f"the gaps and {100 * plain.word_error:.1f} % concealed. FEC at 16 kbit/s is taken and changes {axis} from "
-            f"{quality(plain):.2f} to {quality(asked):.2f}; at 24 kbit/s from {quality(without):.2f} to "
+            f"the gaps and {100 * plain.word_error:.1f} % concealed. FEC at 16 kbit/s is accepted and takes {axis} "
+            f"from {quality(plain):.2f} to {quality(asked):.2f}; at 24 kbit/s from {quality(without):.2f} to "
             f"{quality(fec):.2f}: concealment is for everyone, FEC for people, and from 24 kbit/s on."
         )
 
