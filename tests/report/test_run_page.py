@@ -34,7 +34,7 @@ def test_sections_stand_in_the_order_of_a_reader(page: PageFacts) -> None:
 
 
 def test_verdict_is_generated_and_comes_first(page: PageFacts) -> None:
-    verdict = "meets 1 target (at quick effort), misses 1 target (S4-LAT-2a) and 1 is inconclusive."
+    verdict = "meets 1 target (at quick effort) and misses 1 target (S4-LAT-2a); 1 target is inconclusive."
     assert page.text.index(verdict) < page.text.index("Can this machine measure?")
 
 
