@@ -20,9 +20,9 @@ class Denoiser:
     that it holds speech (MMSE-SPP) decides how much of it enters the noise estimate; the a-priori ratio by the
     decision-directed rule gives a Wiener gain with a floor. Delay 10 ms. Weakness: what is not steadier than speech
     (babble, music, a second talker) is taken for speech or, worse, eats into it: under babble a recogniser got
-    0.41 of 88 words wrong instead of 0.28 (5 dB) and 0.23 of 128 instead of 0.13 (10 dB): keep it switchable. The first 80 ms are taken as
-    noise; noise that rises by 10 dB at once is 10 dB weaker again only after 1.2 s (by 15 dB: 2.8 s). Sources:
-    Gerkmann and Hendriks, IEEE TASLP 20(4), 2012; Ephraim and Malah, IEEE TASSP 32(6), 1984.
+    0.41 of 88 words wrong instead of 0.28 (5 dB) and 0.23 of 128 instead of 0.13 (10 dB): keep it switchable. The
+    first 80 ms are taken as noise; noise that rises by 10 dB at once is 10 dB weaker again only after 1.2 s (by 15 dB:
+    2.8 s). Sources: Gerkmann and Hendriks, IEEE TASLP 20(4), 2012; Ephraim and Malah, IEEE TASSP 32(6), 1984.
     Raises UsageError for zero sessions, a frame that is not 10 to 100 ms in steps of 10 ms, a setting out of range.
     """
 
