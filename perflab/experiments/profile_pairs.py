@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from perflab.errors import InstrumentFailure, NotComparable, PerflabError, StatisticError
@@ -127,7 +127,12 @@ def compared(
     """Return the differences, own and leaf, and the flame graphs of two arms of profiled stretches."""
     tree = SourceTree(source_root(study))
     own, leaf = (difference(*arms, tree, kind, seed=study.seed, names_only=names_only) for kind in ("own", "leaf"))
-    return own, leaf, flame_pair(*arms, names, study.system.unit)
+    return own, leaf, flame_pair(*arms, names, study.system.unit, _base_name if names_only else tree.name)
+
+
+def _base_name(file: str) -> str:
+    """Name a file without its folders: what two different source trees have in common."""
+    return file if file.startswith("<") else PurePath(file).name
 
 
 def stretches_of_run(study: Study, variant: str) -> list[Stretch]:

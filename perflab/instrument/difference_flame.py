@@ -7,7 +7,7 @@ disappeared has no width in the first. One self-contained page: no script, no fo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,15 +90,23 @@ class FlamePair:
 
 
 def flame_pair(
-    baseline: Sequence[Stretch], candidate: Sequence[Stretch], names: tuple[str, str], unit: str
+    baseline: Sequence[Stretch],
+    candidate: Sequence[Stretch],
+    names: tuple[str, str],
+    unit: str,
+    file_name: Callable[[str], str] | None = None,
 ) -> FlamePair:
-    """Return both arms as trees; `names` are those of baseline and candidate."""
+    """Return both arms as trees; `names` are those of baseline and candidate.
+
+    `file_name` names a file as the tables do: the page shows no path of the machine, and the same file below two
+    checkouts is one.
+    """
     sides = []
     for name, arm in zip(names, (baseline, candidate), strict=True):
         merged: Counter[Stack] = Counter()
         for stretch in arm:
             merged.update(stretch.weights)
-        root = grow(merged)
+        root = grow(merged, name=file_name)
         sides.append(Side(name, root, sum(s.us_per_unit for s in arm) / len(arm) / max(1, root.weight)))
     return FlamePair(sides[0], sides[1], unit)
 

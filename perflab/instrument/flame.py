@@ -41,14 +41,19 @@ class Node:
     children: dict[tuple[str, str], Node] = field(default_factory=dict)
 
 
-def grow(weights: Mapping[Stack, int], fold_loop: bool = True) -> Node:
-    """Merge stacks into a tree by (function, file); `fold_loop` drops the frames that only run the event loop."""
+def grow(weights: Mapping[Stack, int], fold_loop: bool = True, name: Callable[[str], str] | None = None) -> Node:
+    """Merge stacks into a tree by (function, file); `fold_loop` drops the frames that only run the event loop.
+
+    `name` gives a file the name that it has in the tree, so that two places of the same code become one.
+    """
     root = Node(Frame("all", "", 0))
     for stack, weight in sorted(weights.items()):
         frames = (after_loop(stack) or (Frame("event loop", stack[-1].file, 0),)) if fold_loop else stack
         root.weight += weight
         node = root
         for frame in frames[:MAX_DEPTH]:
+            if name:
+                frame = frame._replace(file=name(frame.file))
             node = node.children.setdefault((frame.function, frame.file), Node(frame))
             node.weight += weight
     return root

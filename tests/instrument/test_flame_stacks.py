@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.instrument.flame import flame_svg
+from perflab.instrument.flame import flame_svg, grow
 from perflab.instrument.source_tree import SourceTree
 from perflab.instrument.stacks import LIBRARY, Frame, attribute, parse_raw
 
@@ -79,3 +79,11 @@ def test_widths_are_weights():
               for e in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g")}  # fmt: skip
     assert widths["a"] == pytest.approx(3 * widths["b"], rel=0.01)
     assert "75.0 %" in svg
+
+
+def test_a_tree_may_name_its_files_and_then_the_same_code_in_two_places_is_one_frame():
+    there = tuple(frame._replace(file=frame.file.replace("/app", "/other/app")) for frame in LOOP)
+    stacks = {(*LOOP, Frame("f", "/app/a.py", 3)): 2, (*there, Frame("f", "/other/app/a.py", 4)): 5}
+    assert [node.weight for node in grow(stacks).children.values()] == [2, 5]
+    named = grow(stacks, name=lambda file: Path(file).name).children
+    assert [(node.frame.file, node.weight) for node in named.values()] == [("a.py", 7)]
