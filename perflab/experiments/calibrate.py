@@ -28,11 +28,11 @@ def generator_ceiling(study: Study, sizes: Effort) -> dict[str, float]:
     return {"sessions": float(sizes.generator_sessions), **{k: float(v) for k, v in seen.as_dict().items()}}
 
 
-def capability_rows() -> list[dict[str, Any]]:
-    """Return what this machine can and cannot measure."""
+def capability_rows(study: Study) -> list[dict[str, Any]]:
+    """Return what this machine can and cannot measure; the study itself stays off the system's core."""
     from perflab.instrument.machine import capabilities
 
-    return [asdict(item) for item in capabilities()]
+    return [asdict(item) for item in capabilities({*study.cores.system, *study.cores.others})]
 
 
 def capability_table(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +30,13 @@ class Capability:
     remedy: str = ""
 
 
-def capabilities() -> list[Capability]:
-    """Probe everything (about one second); the order is that of the doctor's table."""
+def capabilities(cores: Set[int] | None = None) -> list[Capability]:
+    """Probe everything (about one second); the order is that of the doctor's table.
+
+    `cores`: those that a study may use; None = those that this process may use.
+    """
     checks: list[Callable[[], Capability]] = [
-        _cores,
+        lambda: _cores(cores or os.sched_getaffinity(0)),
         _limits,
         _clock,
         _bytecode,
@@ -54,8 +57,8 @@ def capabilities() -> list[Capability]:
     return [check() for check in checks]
 
 
-def _cores() -> Capability:
-    allowed = len(os.sched_getaffinity(0))
+def _cores(usable: Set[int]) -> Capability:
+    allowed = len(usable)
     enough = allowed >= 2
     detail = f"{allowed} of {os.cpu_count()} cores may be used ({platform.machine()}, Linux {platform.release()})"
     return Capability(
