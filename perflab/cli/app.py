@@ -204,11 +204,11 @@ def gate(
     raise typer.Exit(run_gate(baseline, sizes or [], system, variant, metric, always, json_file))
 
 
-@app.command(epilog="Example: perflab bench gateway --json bars.json")
+@app.command(epilog="Examples: perflab bench gateway --json bars.json; perflab bench stats --only recording,quantiles")
 def bench(
-    name: Annotated[str, typer.Argument(help="A family of benchmarks: gateway, plants.")],
+    name: Annotated[str, typer.Argument(help="gateway, plants, stats, profiles, audio, cache or state.")],
     json_file: Annotated[str, typer.Option("--json", help="Also write the bars to this file.")] = "",
-    only: Annotated[str, typer.Option(help="Comma list of bar ids.")] = "",
+    only: Annotated[str, typer.Option(help="Comma list of parts; an unknown one is answered with those that exist.")] = "",
 ) -> None:
     """Measure a family of bars side by side and print what was asked and what was seen."""
     from perflab.cli.bench import run_bench
