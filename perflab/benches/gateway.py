@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from perflab.benches.bar import Bar
 from perflab.benches.echo_floor import echo_floor
+from perflab.benches.parts import Say, check_names, run_named
 from perflab.errors import StatisticError
 from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.matrix import run_matrix
@@ -28,24 +29,20 @@ HOLD_S, SETTLE_S = 24.0, 6.0
 LIMIT_MS = 2000.0
 BASELINE_LADDER = (50, 75, 100, 150)
 OPTIMISED_LADDER = (200, 300, 400)
-Say = Callable[[str], None]
 
 
 def run(only: set[str], say: Say) -> list[Bar]:
-    """Measure the family (or those bars whose id starts with one of `only`) and return its bars."""
+    """Measure the family (or the groups named in `only`) and return its bars."""
+    groups = {
+        "hundred": hundred_sessions,
+        "capacity": capacity,
+        "generator": generator,
+        "spike": spike,
+        "help": help_time,
+    }
+    check_names(only, groups)
     study = bench_study()
-    groups: tuple[tuple[str, Callable[[Study, Say], list[Bar]]], ...] = (
-        ("hundred", hundred_sessions), ("capacity", capacity), ("generator", generator), ("spike", spike),
-        ("help", help_time),
-    )  # fmt: skip
-    bars: list[Bar] = []
-    for name, measure in groups:
-        if not only or name in only:
-            found = measure(study, say)
-            for bar in found:
-                say(bar.line())
-            bars += found
-    return bars
+    return run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say)
 
 
 def bench_study() -> Study:

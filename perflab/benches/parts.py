@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -34,8 +34,7 @@ def run_parts(package: ModuleType, only: set[str], say: Say) -> list[Bar]:
     names = [found.name for found in iter_modules(package.__path__)]
     modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
     parts = {name: module for name, module in modules.items() if hasattr(module, "ORDER")}
-    if unknown := only - parts.keys():
-        raise UsageError(f"No part {', '.join(sorted(unknown))} in this benchmark", f"parts are {', '.join(parts)}")
+    check_names(only, parts)
     found: list[Bar] = []
     for name in sorted(only or parts, key=lambda name: parts[name].ORDER):
         say(f"{name} ...")
@@ -44,3 +43,28 @@ def run_parts(package: ModuleType, only: set[str], say: Say) -> list[Bar]:
             say(bar.line())
         found += measured
     return found
+
+
+def run_named(measures: Mapping[str, Callable[[], list[Bar]]], only: set[str], say: Say) -> list[Bar]:
+    """Measure the groups of a family that lies in one file (those named in `only`, or all) in their order.
+
+    Raises UsageError for a name in `only` that is no group.
+    """
+    check_names(only, measures)
+    bars: list[Bar] = []
+    for name, measure in measures.items():
+        if only and name not in only:
+            continue
+        say(f"{name} ...")
+        found = measure()
+        for bar in found:
+            say(bar.line())
+        bars += found
+    return bars
+
+
+def check_names(only: set[str], parts: Iterable[str]) -> None:
+    """Raise UsageError for a name in `only` that is none of `parts`."""
+    known = list(parts)
+    if unknown := only - set(known):
+        raise UsageError(f"No part {', '.join(sorted(unknown))} in this benchmark", f"parts are {', '.join(known)}")

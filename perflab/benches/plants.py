@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from perflab.benches.bar import Bar
-from perflab.benches.gateway import Say, bench_study
+from perflab.benches.gateway import bench_study
+from perflab.benches.parts import Say, check_names, run_named
 from perflab.benches.profiles import planted_cpu, planted_leak
 from perflab.benches.profiles.live_gateway import Key, Live, attempt, on_live_gateway, own_order, scalene_on_gateway
 from perflab.errors import InstrumentFailure
@@ -33,19 +35,18 @@ FIRST_PLACES = 3
 
 def run(only: set[str], say: Say) -> list[Bar]:
     """Measure the family, or the groups named: hot, late, leak, lock, query, clean, clean_scalene."""
-    groups: tuple[tuple[str, Callable[[Study, Say], list[Bar]]], ...] = (
-        ("hot", lambda _, say: planted_cpu.bars(say)), ("late", late), ("leak", lambda _, say: planted_leak.bars(say)),
-        ("lock", lock), ("query", query), ("clean", clean), ("clean_scalene", clean_scalene),
-    )  # fmt: skip
+    groups: dict[str, Callable[[Study, Say], list[Bar]]] = {
+        "hot": lambda _, say: planted_cpu.bars(say),
+        "late": late,
+        "leak": lambda _, say: planted_leak.bars(say),
+        "lock": lock,
+        "query": query,
+        "clean": clean,
+        "clean_scalene": clean_scalene,
+    }
+    check_names(only, groups)
     study = bench_study()
-    bars: list[Bar] = []
-    for name, measure in groups:
-        if not only or name in only:
-            say(f"{name} ...")
-            found = measure(study, say)
-            for bar in found:
-                say(bar.line())
-            bars += found
+    bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say)
     study.run.update(status="done")
     return bars
 

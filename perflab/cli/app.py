@@ -208,7 +208,7 @@ def gate(
 def bench(
     name: Annotated[str, typer.Argument(help="gateway, plants, stats, profiles, audio, cache or state.")],
     json_file: Annotated[str, typer.Option("--json", help="Also write the bars to this file.")] = "",
-    only: Annotated[str, typer.Option(help="Comma list of parts; an unknown one is answered with those that exist.")] = "",
+    only: Annotated[str, typer.Option(help="Comma list of parts; any other word is answered with them.")] = "",
 ) -> None:
     """Measure a family of bars side by side and print what was asked and what was seen."""
     from perflab.cli.bench import run_bench

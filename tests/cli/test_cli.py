@@ -45,6 +45,8 @@ def test_every_command_has_help(command):
         (("notebook", "11_baseline_load", "-p", "efort", "quick"), "did you mean"),
         (("notebook", "11_baseline_load", "-p", "rng_seed", "many"), "rng_seed"),
         (("bench", "nothing"), "gateway"),
+        (("bench", "gateway", "--only", "nothing"), "hundred"),
+        (("bench", "plants", "--only", "nothing"), "clean_scalene"),
         (("report", "nope"), "No run"),
         (("load", "--variant", "best"), "Unknown variant"),
         (("load", "--hdr", "no/such/folder/x.hlog"), "a folder that exists"),
