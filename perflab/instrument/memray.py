@@ -23,6 +23,7 @@ from perflab.instrument.failures import Problem, failure, refuse
 from perflab.instrument.flame import flame_svg
 from perflab.instrument.interface import Capture, Target
 from perflab.instrument.launched import check_artefact, check_wrapped, split_command, stop_and_check
+from perflab.instrument.offline import keep_offline
 from perflab.instrument.pauses import LIMIT_S, Pauses
 from perflab.instrument.quick_gdb import quick_gdb
 from perflab.instrument.source_tree import MODULE, NATIVE, SourceTree
@@ -227,7 +228,7 @@ class Memray:
         graph.write_text(
             flame_svg(self.stacks(capture, "alloc")[0], "memray: bytes allocated", "bytes"), encoding="utf-8"
         )
-        return [page, graph]
+        return [keep_offline(page), graph]
 
 
 def _charged(stack: Stack, tree: SourceTree) -> Attribution:

@@ -25,6 +25,7 @@ from perflab.instrument.circumstances import circumstances
 from perflab.instrument.failures import Problem, failure, refuse
 from perflab.instrument.interface import Capture, Target
 from perflab.instrument.launched import check_artefact, check_wrapped, split_command, stop_and_check
+from perflab.instrument.offline import keep_offline
 from perflab.instrument.source_map import file_spans
 from perflab.instrument.source_store import has_source
 from perflab.instrument.source_tree import MODULE, SourceTree
@@ -227,7 +228,7 @@ class Scalene:
             made = Path(folder) / "scalene-profile.html"
             if not made.is_file():
                 raise failure("P206", f"scalene view wrote no page: {done.stderr.strip()[-200:]}")
-            return [made.replace(out_dir / f"{capture.name}.html")]
+            return [keep_offline(made).replace(out_dir / f"{capture.name}.html")]
 
 
 def _await_handler(pid: int) -> None:

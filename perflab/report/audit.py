@@ -10,7 +10,7 @@ MOST_BYTES = 500_000
 _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _FETCHING = {"src", "srcset", "poster", "data", "background", "action", "formaction", "xlink:href"}
 _OUTSIDE = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//|^\s*(?:https?|ftp|file|javascript):", re.I)
-_CSS_FETCH = re.compile(r"@import|url\(\s*['\"]?(?!#|data:)([^)'\"]*)", re.I)
+_CSS_FETCH = re.compile(r"@import|url\((?!\s*['\"]?(?:#|data:))([^)]*)", re.I)
 
 
 class _Auditor(HTMLParser):

@@ -32,7 +32,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_.:-]*")
 _SPACE = re.compile(r"[\x00-\x20\x7f-\xa0]+")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.I)
 _PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml)[;,]", re.I)
-_CSS_ACTIVE = re.compile(r"@import|expression\(|-moz-binding|behavior\s*:|url\(\s*['\"]?(?!#|data:image/)|\\", re.I)
+_CSS_ACTIVE = re.compile(r"@import|expression\(|-moz-binding|behavior\s*:|url\((?!\s*['\"]?(?:#|data:image/))|\\", re.I)
 
 
 class _Neutral(HTMLParser):

@@ -23,6 +23,11 @@ def test_a_good_page_passes(tmp_path: Path) -> None:
     assert audited(tmp_path, GOOD % body) == []
 
 
+@pytest.mark.parametrize("address", ["data:image/png;base64,AA", "#fade", " 'data:font/woff2;base64,AA' ", '"#fade"'])
+def test_what_lies_in_the_page_is_not_fetched(tmp_path: Path, address: str) -> None:
+    assert audited(tmp_path, GOOD % f"<style>p {{ background: url({address}) }}</style>") == []
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

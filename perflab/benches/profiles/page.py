@@ -65,6 +65,9 @@ def _faults(page: Path) -> list[str]:
     for name in sorted(set(re.findall(r'href="([^"#]+\.html)"', text))):
         linked = page.parent / unquote(name)
         found = audit_page(linked, most_bytes=MOST_BYTES) if linked.is_file() else ["refers to no file"]
-        # other tools' pages carry scripts of their own; what counts is that they load nothing from elsewhere
-        faults += [f"{name}: {fault}" for fault in found if "refers to" in fault or "CSS fetches" in fault]
+        # Other tools' pages carry scripts of their own, and links to follow; what counts is that they load nothing.
+        loads = [fault for fault in found if re.match(r"<(?!a>)\w+> refers to|refers to|CSS fetches", fault)]
+        if linked.is_file() and "Content-Security-Policy" not in linked.read_text(encoding="utf-8"):
+            loads.append("has no policy that forbids loading")
+        faults += [f"{name}: {fault}" for fault in loads]
     return faults
