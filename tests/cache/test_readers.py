@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from perflab.cache.dense import dense_ids
@@ -120,6 +120,8 @@ def test_missing_file_and_unknown_format_are_told(tmp_path: Path) -> None:
     assert set(readers()) == {"oracle-general", "lirs", "csv", "access-log"}
 
 
+@example(content=b"\t", kind="csv")
+@example(content=b"\n \n", kind="lirs")
 @settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=300), kind=st.sampled_from(["oracle-general", "lirs", "csv", "access-log"]))
 def test_any_bytes_are_a_trace_or_one_line(content: bytes, kind: str, tmp_path_factory: Any) -> None:

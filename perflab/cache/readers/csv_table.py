@@ -26,7 +26,11 @@ def read(path: Path, *, name: str = "", sizes: bool = True) -> Trace:
     """
     csv.field_size_limit(LONGEST_LINE)
     rows = lines(path)
-    _, first = next(rows)
+    _, first = next(rows, (1, ""))
+    if not first:
+        raise UsageError(
+            f"{shown(path)} has no line that is not blank", f"a header line with one of {', '.join(OBJECT)}"
+        )
     header = [field.strip().lower() for field in _fields(first, 1, path)]
     key = _column(header, OBJECT)
     if key is None:
