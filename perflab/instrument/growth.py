@@ -20,7 +20,8 @@ def watch_growth(target: Target, out_dir: Path, window_s: float, small_objects: 
     `small_objects`: trace Python's own allocator too, exact for objects up to 512 bytes at about six times the CPU;
     without it they are seen only as whole arenas (P308). Both captures are kept in `out_dir`. Weakness: what grows
     more slowly than 20 KB/s is not told from data in flight; windows below 3 s tell nothing at all from it: of 14 looks
-    at a clean gateway through windows of 1 and 2 s eight named a leak. Raises InstrumentFailure: P106 without a debugger.
+    at a clean gateway through windows of 1 and 2 s eight named a leak.
+    Raises InstrumentFailure: P106 without a debugger.
     """
     return judge_growth(capture_growth(target, out_dir, window_s, small_objects), target.source_root)
 
