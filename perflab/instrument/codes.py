@@ -116,7 +116,7 @@ _GATES = {
     ),
     "P303": ("the instruments disagree on the first place", "Both are shown; lengthen the window to decide"),
     "P304": ("CPU per unit drifted between the runs before and after", "Repeat on a quieter machine"),
-    "P305": ("most CPU time was spent without the GIL, where --gil does not look", "Use the view without --gil"),
+    "P305": ("much CPU time was spent without the GIL, where --gil does not look", "Use the view without --gil"),
     "P306": (
         "growth does not scale with the window, or all of it is recent: a cache that fills, a warm-up, work in flight",
         "Measure again after the warm-up",
