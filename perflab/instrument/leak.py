@@ -50,8 +50,8 @@ def find_growth(
     """Return growing places, fastest first: leak when the rates of both windows agree within `agree` and their edges.
 
     A leak of r bytes/s holds r*T after one window and 2*r*T after two; a cache that fills or data in flight does not
-    scale. Places below `report` bytes/s in the longer window are left out; one that grew less than that between the
-    ends of both windows is no leak. P301 where the target waited for a core: work that queues up grows like a leak.
+    scale. Places below `report` bytes/s in the longer window are left out; one whose rate is not surely above that
+    (`low`) is no leak. P301 where the target waited for a core: work that queues up grows like a leak.
     `aged`: the tables hold memray's `old` view too. A place whose memory is nearly all from the second half of the
     longer window holds work in flight, however it grew: a slowed process queues more of it in a longer window.
     The tables must hold memray's leak view.
@@ -115,13 +115,14 @@ def _judge(
     rates = (sizes[0] / times[0], sizes[1] / times[1])
     # what the edges of a window cost is the same in both windows: their difference is free of it
     rate = (sizes[1] - sizes[0]) / (times[1] - times[0]) if times[1] > times[0] else rates[1]
-    scales = rate >= report and abs(rates[1] - rates[0]) <= (agree + EDGE_S / times[0]) * max(rates)
     step = rate / max(1, count)  # one allocation more or less at the edges of the windows
+    low = max(0.0, min(*rates, rate) - step)
+    scales = low >= report and abs(rates[1] - rates[0]) <= (agree + EDGE_S / times[0]) * max(rates)
     flags = [*([] if scales else ["P306"]), *(["P308"] if count and round(sum(sizes) / count) in ARENAS else [])]
     return Growth(
         *place,
         rate,
-        max(0.0, min(*rates, rate) - step),
+        low,
         max(*rates, rate) + step,
         *sizes,
         count,
