@@ -40,7 +40,7 @@ FIGURES = (
 )
 
 
-def null_checks(column: Column, blocks: str = "") -> tuple[TrustCheck, ...]:
+def null_checks(column: Column, blocks: str = "", figures: Sequence[Judged] = FIGURES) -> tuple[TrustCheck, ...]:
     """Return one check for each figure in which the two identical arms can be compared; `blocks` names their set.
 
     A figure that cannot be computed, or that both arms show alike in every block, says nothing against the blocks.
@@ -51,7 +51,7 @@ def null_checks(column: Column, blocks: str = "") -> tuple[TrustCheck, ...]:
     """
     compared: dict[str, Comparison] = {}
     steps: list[TrustCheck] = []
-    for figure in FIGURES:
+    for figure in figures:
         name = ", ".join(filter(None, (figure.name, blocks)))
         try:
             compared[name] = _compared(column, figure)

@@ -86,6 +86,11 @@ def confirm(
         name: compare_paired(baseline, x, lower_is_better=lower_is_better, margin=margin, null_arm=null_arm)
         for name, x in _some(candidates).items()
     }
+    return confirm_family(compared, alpha)
+
+
+def confirm_family(compared: Mapping[str, Comparison], alpha: float = CONFIRM_ALPHA) -> tuple[Confirmed, ...]:
+    """Judge comparisons that each have a baseline of their own as one family of one figure: as `confirm` otherwise."""
     adjusted = holm([c.p_value for c in compared.values()], alpha)
     return tuple(
         Confirmed(name, _unless_passed(c, passed), p, len(compared), alpha)

@@ -1,0 +1,184 @@
+"""Run an experiment on a strategy: paired blocks of base, base again and its arms, on the same work."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from perflab.errors import RunCorrupt
+from perflab.experiments.null_arm import NULL, Judged, failed_null, null_checks
+from perflab.experiments.strategies.arm import Arm, started
+from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment
+from perflab.experiments.study import Study
+from perflab.findings.finding import TrustCheck
+from perflab.runs import write_atomic
+from perflab.stats.schedule import balanced_blocks
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much one experiment measures; `fresh`: every block starts every arm anew."""
+
+    blocks: int
+    seconds: float
+    fresh: bool
+
+
+QUICK = Sizes(blocks=8, seconds=1.0, fresh=False)
+FULL = Sizes(blocks=12, seconds=3.0, fresh=True)  # 12: up to 50 arms of a notebook can pass Holm, m * 2^(1 - n) <= 0.05
+SHORTEST_S = 0.5
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """All rows of an experiment, one for each arm and block."""
+
+    experiment: StrategyExperiment
+    rows: tuple[dict[str, Any], ...]
+    sizes: Sizes
+
+    def column(self, arm: str, name: str) -> np.ndarray:
+        """Return one figure of one arm, float64 [blocks], in order of block; NaN where a block lacks it."""
+        arm = BASE if arm == "baseline" else arm  # as the null arm's checks call it
+        mine = sorted((row for row in self.rows if row["arm"] == arm), key=lambda row: int(row["block"]))
+        return np.array([row.get(name, float("nan")) for row in mine], dtype=float)
+
+    @cached_property
+    def null_checks(self) -> tuple[TrustCheck, ...]:
+        """The base against itself in every figure, as one family."""
+        figures = tuple(_judged(figure) for figure in self.experiment.all_figures)
+        return null_checks(self.column, self.experiment.title, figures)
+
+    @property
+    def failed_null(self) -> str:
+        """What the null arm got wrong, in any figure; empty when it holds."""
+        return failed_null(self.null_checks)
+
+    def counts(self, arm: str) -> tuple[int, int]:
+        """Return (failed, sent) requests of an arm over all blocks."""
+        mine = [row for row in self.rows if row["arm"] == arm]
+        return sum(int(row["failed"]) for row in mine), sum(int(row["requests"]) for row in mine)
+
+    def equal_answers(self, arm: str) -> tuple[int, int]:
+        """Return in how many blocks an arm's answers equal the base's, and in how many they were compared."""
+        base = {row["block"]: row["answers"] for row in self.rows if row["arm"] == BASE}
+        pairs = [(row["answers"], base.get(row["block"], "")) for row in self.rows if row["arm"] == arm]
+        compared = [pair for pair in pairs if all(pair)]
+        return sum(a == b for a, b in compared), len(compared)
+
+
+def sizes_for(study: Study) -> Sizes:
+    """Return the sizes of the study's effort and time scale; counts that statistics rest on stay."""
+    sizes = QUICK if study.quick else FULL
+    return replace(sizes, seconds=max(sizes.seconds * min(study.time_scale, 1.0), SHORTEST_S))
+
+
+def run_experiment(study: Study, experiment: StrategyExperiment, sizes: Sizes | None = None) -> ExperimentResult:
+    """Run an experiment's blocks, or read them back where the run has them; raises what start or work raises.
+
+    Every block runs base, base again (the null arm) and each arm once in balanced random order, with the same random
+    numbers in all of them. Full: fresh processes each time, so that the spread from start to start is in the
+    intervals; an interrupted experiment goes on at its next block. Quick: one process for each arm, all started once,
+    idle but for their turn; that spread is not in the intervals, so its figures are a screening.
+    Weakness: arms that share a machine with idle siblings see a little less cache; the null arm sees the same.
+    """
+    sizes = sizes or sizes_for(study)
+    path = study.run.folder("samples") / f"strategy.{experiment.key}.json"
+    rows = _read(path, experiment, sizes)
+    names = [BASE, NULL, *experiment.arms]
+    order = balanced_blocks(names, sizes.blocks, study.seed)
+    if len(rows) < sizes.blocks * len(names):
+        if sizes.fresh:
+            _fresh(study, experiment, sizes, order, rows, path)
+        else:
+            rows = _side_by_side(study, experiment, sizes, order)
+            _write(path, experiment, sizes, rows)
+    return ExperimentResult(experiment, tuple(rows), sizes)
+
+
+def run_experiments(study: Study, experiments: Sequence[StrategyExperiment]) -> tuple[ExperimentResult, ...]:
+    """Run several experiments, one after the other."""
+    return tuple(run_experiment(study, experiment) for experiment in experiments)
+
+
+def _side_by_side(
+    study: Study, experiment: StrategyExperiment, sizes: Sizes, order: Sequence[Sequence[str]]
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        arms = {}
+        for i, name in enumerate(order[0]):
+            study.progress(experiment.key, i, 2 * len(order[0]), f"starting {name}")
+            arms[name] = stack.enter_context(_started(study, experiment, name))
+        began, total = time.monotonic(), len(order) * len(order[0])
+        for block, names in enumerate(order):
+            for name in names:
+                _tell(study, experiment, name, len(rows), total, time.monotonic() - began)
+                rows.append(arms[name].measure(block, sizes.seconds))
+    return rows
+
+
+def _fresh(
+    study: Study, experiment: StrategyExperiment, sizes: Sizes, order: Sequence[Sequence[str]],
+    rows: list[dict[str, Any]], path: Path,
+) -> None:  # fmt: skip
+    have = {(row["arm"], int(row["block"])) for row in rows}
+    began, total, done = time.monotonic(), len(order) * len(order[0]), 0
+    for block, names in enumerate(order):
+        for name in names:
+            if (name, block) in have:
+                continue
+            left = total - len(rows)
+            _tell(study, experiment, name, done, done + left, time.monotonic() - began)
+            with _started(study, experiment, name) as arm:
+                rows.append(arm.measure(block, sizes.seconds))
+            done += 1
+            _write(path, experiment, sizes, rows)
+
+
+def _started(study: Study, experiment: StrategyExperiment, name: str) -> Any:
+    """Return the context of a started arm; the null arm is the base under another name."""
+    variant = experiment.variant_of(BASE if name == NULL else name)
+    folder = study.run.folder("trials") / f"{experiment.key}-{name.replace('=', '-').replace('+', '-')}"
+    return started(study, experiment, name, variant, folder)
+
+
+def _tell(study: Study, experiment: StrategyExperiment, name: str, done: int, total: int, elapsed_s: float) -> None:
+    left = elapsed_s / done * (total - done) if done else None
+    study.progress(experiment.key, done, total, name, left)
+
+
+def _judged(figure: FigureSpec) -> Judged:
+    return Judged(figure.column, figure.name, figure.margin, in_ms=figure.in_units)
+
+
+def _write(path: Path, experiment: StrategyExperiment, sizes: Sizes, rows: Sequence[dict[str, Any]]) -> None:
+    body = {"sizes": asdict(sizes), "arms": list(experiment.arms), "base": experiment.base, "rows": list(rows)}
+    write_atomic(path, json.dumps(body, indent=1))
+
+
+def _read(path: Path, experiment: StrategyExperiment, sizes: Sizes) -> list[dict[str, Any]]:
+    """Return the rows that the run has already of the same arms and sizes."""
+    if not path.exists():
+        return []
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        same = (body["sizes"], body["arms"], body["base"]) == (asdict(sizes), list(experiment.arms), experiment.base)
+        return list(body["rows"]) if same else []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunCorrupt(
+            f"The samples of experiment {experiment.key} cannot be read ({error})",
+            "",
+            f"Delete {path} to measure again",
+        ) from None
+
+
+__all__ = ["Arm", "ExperimentResult", "Sizes", "run_experiment", "run_experiments", "sizes_for"]

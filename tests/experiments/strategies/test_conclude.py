@@ -1,0 +1,118 @@
+"""What is concluded of blocks whose truth is known: planted gains, planted bias, answers that differ, lost arms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.experiments.null_arm import NULL
+from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, sentence, table_rows
+from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment, Target, Work
+from perflab.experiments.strategies.run import FULL, QUICK, ExperimentResult
+
+BYTES = FigureSpec("bytes", "bytes per request", "bytes", 0.05)
+STALE = FigureSpec("stale_ms", "staleness", "ms", 5.0, in_units=True)
+ARM = "http_client=pooled"
+
+
+async def nothing(target: Target) -> Work:
+    return Work(np.ones(1))
+
+
+EXPERIMENT = StrategyExperiment(
+    "planted", "ST-API-02", "planted", (ARM,), "known truth", nothing, figures=(BYTES, STALE), price="sockets",
+    turns="never",
+)  # fmt: skip
+
+
+def result(factor: float, *, sizes: Any = FULL, null: float = 1.0, answers: str = "same", failed: int = 0) -> Any:
+    chance = np.random.default_rng(5)
+    rows = []
+    for block in range(sizes.blocks):
+        level = chance.lognormal(0, 0.3)
+        for arm, times in ((BASE, 1.0), (NULL, null), (ARM, factor)):
+            row = {
+                "arm": arm, "block": block, "requests": 100, "failed": failed if arm == ARM else 0,
+                "late_p99_ms": 1.0, "run_delay": 0.01, "steal": 0.0, "answers": answers if arm == ARM else "same",
+                "stale_ms": 40.0 * (arm == ARM) + chance.normal(0, 1),
+            }  # fmt: skip
+            for name in ("cpu_ms_per_request", "p95_ms", "memory_mb", "bytes"):
+                row[name] = level * times * chance.lognormal(0, 0.01)
+            rows.append(row)
+    return ExperimentResult(EXPERIMENT, tuple(rows), sizes)
+
+
+def by_figure(study: Any, seen: ExperimentResult) -> dict[str, Any]:
+    found = findings(study, judge_arms([seen]))
+    return {f.id.rsplit(".", 1)[1]: f for f in found}
+
+
+def test_a_planted_gain_is_published_with_every_figure_and_its_price(study: Any) -> None:
+    found = by_figure(study, result(0.7))
+    assert set(found) == {"cpu-ms-per-request", "p95-ms", "memory-mb", "bytes", "stale-ms"}
+    cpu = found["cpu-ms-per-request"]
+    assert (cpu.verdict, cpu.stage, cpu.strategy) == ("better", "confirmed", "ST-API-02")
+    assert cpu.effect and cpu.effect.low < 0.7 < cpu.effect.high
+    assert found["stale-ms"].verdict == "worse" and found["stale-ms"].effect.unit == "ms"
+    assert cpu.details["price"] == "sockets" and cpu.details["turns"] == "never"
+
+
+def test_no_planted_difference_is_no_gain(study: Any) -> None:
+    found = by_figure(study, result(1.0))
+    assert found["cpu-ms-per-request"].verdict in ("equivalent", "trivial")
+
+
+def test_a_screening_publishes_no_effect(study: Any) -> None:
+    found = by_figure(study, result(0.7, sizes=QUICK))
+    assert all(f.effect is None and f.stage == "screened" and f.verdict == "reported" for f in found.values())
+    assert found["cpu-ms-per-request"].details["direction"] == "less"
+    assert {row["verdict"] for row in forest_rows(judge_arms([result(0.7, sizes=QUICK)]))} == {"not confirmed"}
+
+
+def test_a_biased_null_arm_takes_every_verdict(study: Any) -> None:
+    found = by_figure(study, result(0.7, null=1.2))
+    assert {f.verdict for f in found.values()} == {"untrusted"}
+
+
+def test_answers_that_differ_take_the_verdict_of_an_exact_flag(study: Any) -> None:
+    found = by_figure(study, result(0.7, answers="other"))
+    assert {f.verdict for f in found.values()} == {"untrusted"}
+
+
+def test_an_arm_that_drops_its_work_is_not_believed_unless_failing_is_the_question(study: Any) -> None:
+    seen = result(0.7, failed=30)
+    assert {f.verdict for f in by_figure(study, seen).values()} == {"untrusted"}
+    asked = replace(seen, experiment=replace(EXPERIMENT, fewer_failures=True))
+    assert by_figure(study, asked)["cpu-ms-per-request"].verdict == "better"
+
+
+def test_holm_counts_all_arms_of_the_notebook(study: Any) -> None:
+    """With 60 arms 12 blocks can confirm nothing: 60 * 2^-11 is 0.029, times the 60 - k + 1 that Holm asks."""
+    one = result(0.7)
+    many = [replace(one, experiment=replace(EXPERIMENT, key=f"planted-{i}")) for i in range(120)]
+    assert {i.judged.comparison.verdict for i in judge_arms(many) if i.judged} == {"inconclusive"}
+
+
+def test_a_figure_that_cannot_be_computed_is_named_and_the_others_stand(study: Any) -> None:
+    seen = result(0.7)
+    rows = tuple({**row, "bytes": 0.0} for row in seen.rows)
+    judged = judge_arms([replace(seen, rows=rows)])
+    broken = next(i for i in judged if i.figure is BYTES)
+    assert broken.judged is None and broken.problem
+    assert "bytes" not in by_figure(study, replace(seen, rows=rows))
+    assert broken.problem in sentence(judged, "planted")
+
+
+def test_the_table_shows_every_figure_beside_the_price() -> None:
+    (row,) = table_rows(judge_arms([result(0.7)]))
+    assert row["price"] == "sockets" and row["setting"] == ARM
+    assert "better" in row["CPU per request"] and "ms" in row["staleness"]
+
+
+@pytest.mark.parametrize("arms", [(), (ARM, ARM)])
+def test_an_experiment_without_arms_or_with_twins_is_refused(arms: tuple[str, ...]) -> None:
+    with pytest.raises(Exception, match="at least one"):
+        replace(EXPERIMENT, arms=arms)

@@ -1,0 +1,89 @@
+"""Experiments on a real service over a real Redis: blocks, random numbers, resuming."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perflab.experiments.null_arm import NULL
+from perflab.experiments.strategies.arrivals import open_arrivals
+from perflab.experiments.strategies.experiment import BASE, StrategyExperiment, Target, Work
+from perflab.experiments.strategies.run import Sizes, run_experiment
+from perflab.experiments.study import Study, create_run
+from perflab.system.cores import default_cores
+from perflab.system.load_file import load_system
+
+NOTES = {"title": "a", "body": "b" * 200, "tags": "c", "author": "d"}
+
+
+async def fill(target: Target) -> None:
+    for i in range(5):
+        async with target.client.post(f"{target.endpoints['http']}/notes", json={"id": i, **NOTES}) as answer:
+            assert answer.status == 201
+
+
+async def read(target: Target) -> Work:
+    sizes: list[int] = []
+
+    async def send(i: int) -> bool:
+        async with target.client.get(f"{target.endpoints['http']}/notes/{i % 5}") as answer:
+            sizes.append(len(await answer.read()))
+            return answer.status == 200
+
+    seen = await open_arrivals(target.rng, 120.0, target.seconds, send)
+    return Work(seen.latency_ms, seen.late_ms, seen.failed, {"bytes": float(np.mean(sizes))}, f"{set(sizes)}")
+
+
+EXPERIMENT = StrategyExperiment(
+    "notes-reads", "ST-API-01", "reads", ("reads=one_trip",), "120 reads/s of 5 notes", read, fill
+)  # fmt: skip
+
+
+@pytest.fixture
+def notes(root: Path, tmp_path: Path) -> Iterator[Study]:
+    system = load_system(root / "tests/systems/notes/notes.toml")
+    run = create_run(system, str(system.path), "quick", 7, tmp_path)
+    yield Study(run, system, "23_api_streaming", "quick", 7, default_cores())
+
+
+def test_side_by_side_blocks_hold_every_arm_on_the_same_work(notes: Study) -> None:
+    seen = run_experiment(notes, EXPERIMENT, Sizes(blocks=3, seconds=0.3, fresh=False))
+    assert sorted((r["arm"], r["block"]) for r in seen.rows) == sorted(
+        (arm, block) for arm in (BASE, NULL, "reads=one_trip") for block in range(3)
+    )
+    for block in range(3):
+        assert len({r["requests"] for r in seen.rows if r["block"] == block}) == 1  # common random numbers
+    assert seen.counts("reads=one_trip")[0] == 0 and seen.equal_answers("reads=one_trip") == (3, 3)
+    assert (seen.column("reads=one_trip", "cpu_ms_per_request") > 0).all()
+    assert (seen.column(BASE, "memory_mb") > 20).all() and (seen.column(BASE, "bytes") > 200).all()
+
+    text = (notes.run.folder("samples") / "strategy.notes-reads.json").read_text()
+    again = run_experiment(notes, replace(EXPERIMENT, work=_must_not_run), Sizes(3, 0.3, fresh=False))
+    assert again.rows == seen.rows and json.loads(text)["rows"] == list(seen.rows)
+
+
+async def _must_not_run(target: Target) -> Work:
+    raise AssertionError("measured again")
+
+
+def test_an_interrupted_experiment_of_fresh_processes_goes_on_where_it_was(notes: Study) -> None:
+    calls = []
+
+    async def stops(target: Target) -> Work:
+        calls.append(target.block)
+        if len(calls) == 3:
+            raise RuntimeError("interrupted")
+        return await read(target)
+
+    sizes = Sizes(blocks=1, seconds=0.2, fresh=True)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        run_experiment(notes, replace(EXPERIMENT, work=stops), sizes)
+    kept = json.loads((notes.run.folder("samples") / "strategy.notes-reads.json").read_text())["rows"]
+    assert len(kept) == 2
+    seen = run_experiment(notes, EXPERIMENT, sizes)
+    assert list(seen.rows[:2]) == kept and len(seen.rows) == 3
