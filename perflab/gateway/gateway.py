@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.gateway.audio.collector import AudioCollector
 from perflab.gateway.audio.media_plane import MediaPlane
 from perflab.gateway.codegen import CodeGenerator
 from perflab.gateway.flags import implementation
+from perflab.gateway.flags.events import News
 from perflab.gateway.flags.frames import FrameCodec
 from perflab.gateway.flags.http_client import HttpClient
 from perflab.gateway.flags.server import ClientLink
@@ -21,8 +22,10 @@ from perflab.gateway.housekeeping import PacedLink, frame_chores, history_query,
 from perflab.gateway.metrics import Metrics
 from perflab.gateway.settings import Settings
 from perflab.gateway.state.interface import State
+from perflab.gateway.state.records import Artefact
 
 if TYPE_CHECKING:
+    from perflab.gateway.session.turn import Turn
     from perflab.gateway.session.voice import VoiceSession
 
 log = logging.getLogger("perflab.gateway")
@@ -50,6 +53,7 @@ class Gateway:
             settings.store, (lambda sql: history_query(sql, extra_s)) if extra_s else lambda sql: sql
         )
         self.metrics.state_reachable.set_function(lambda: float(self.state.reachable))
+        self.news: News | None = implementation("events", flags["events"]).build()
         self.stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self.upstream: Upstream
@@ -64,6 +68,11 @@ class Gateway:
         self.upstream = implementation("upstream", flags["upstream"]).build(self.settings)
         self._http = implementation("http_client", flags["http_client"]).build(limits.tool_s)
         self.generator = CodeGenerator(self._http, self.settings.codegen_url)
+
+    @property
+    def api_websockets(self) -> Literal["auto", "none"]:
+        """Whether the API serves WebSockets: what uvicorn is to look for an implementation for."""
+        return "auto" if self.settings.flags["events"] == "websocket" else "none"
 
     def client_link(self, link: ClientLink) -> ClientLink:
         """Return the link that a session talks through."""
@@ -82,6 +91,19 @@ class Gateway:
         """Count a session out."""
         self.sessions.discard(session)
         self.metrics.sessions.set(len(self.sessions))
+
+    async def record_turn(self, session: int, turn: Turn) -> None:
+        """Store a finished turn, then wake those who wait for news of the session."""
+        await self.state.record_turn(session, turn)
+        if self.news is not None:
+            self.news.announce(session)
+
+    async def add_artefact(self, artefact: Artefact) -> int:
+        """Store an artefact, wake those who wait for news of its session, and return its id."""
+        key = await self.state.add_artefact(artefact)
+        if self.news is not None:
+            self.news.announce(artefact.session)
+        return key
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something that nobody waits for, and log how it fails."""
@@ -102,6 +124,8 @@ class Gateway:
     async def end_sessions(self) -> None:
         """Say goodbye to every client and give sessions a moment to end."""
         self.stopping = True
+        if self.news is not None:
+            self.news.close()
         for session in list(self.sessions):
             session.shut_down()
         if self._tasks:

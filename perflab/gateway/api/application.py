@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from perflab import __version__
+from perflab.gateway.api.answers import Answers
 from perflab.gateway.api.body_limit import BodyLimit
 from perflab.gateway.api.handlers import Handlers
 from perflab.gateway.api.operations import OPERATIONS
@@ -25,21 +26,23 @@ def create_api(gateway: Gateway) -> FastAPI:
     """Return the application with every operation of the table, `/healthz`, `/metrics` and `/api/info`."""
     application = FastAPI(title="Voice gateway", version=__version__)
     application.add_middleware(BodyLimit, limit=gateway.settings.limits.body_bytes)
-    handlers = Handlers(gateway)
-    router = APIRouter(route_class=timed_route(gateway.metrics))
+    handlers, answers = Handlers(gateway), Answers(gateway.settings.flags)
+    router = APIRouter(route_class=timed_route(gateway.metrics, answers))
     for operation in OPERATIONS:
         router.add_api_route(
-            operation.path, getattr(handlers, operation.name), methods=[operation.method], name=operation.name,
-            status_code=operation.status, tags=[operation.tag], response_model=None,
+            operation.path, answers.shaped(operation, getattr(handlers, operation.name)), methods=[operation.method],
+            name=operation.name, status_code=operation.status, tags=[operation.tag], response_model=None,
         )  # fmt: skip
     application.include_router(router)
+    if gateway.news is not None:
+        gateway.news.install(application, gateway)
     _add_inspection(application, gateway)
     _add_errors(application)
     return application
 
 
-def timed_route(metrics: Metrics) -> type[APIRoute]:
-    """Return a route class that times operations under their name and tag, errors included."""
+def timed_route(metrics: Metrics, answers: Answers) -> type[APIRoute]:
+    """Return a route class that times operations under their name and tag, errors and content coding included."""
 
     class TimedRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -49,7 +52,7 @@ def timed_route(metrics: Metrics) -> type[APIRoute]:
             async def timed(request: Request) -> Response:
                 start, status = time.perf_counter(), 500
                 try:
-                    response = await handle(request)
+                    response = answers.encode(self.name, request, await handle(request))
                     status = response.status_code
                     return response
                 except HTTPException as error:

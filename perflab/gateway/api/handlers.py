@@ -113,7 +113,7 @@ class Handlers:
         ))  # fmt: skip
 
     async def _keep(self, artefact: Artefact) -> Artefact:
-        key = await self._state.add_artefact(artefact)
+        key = await self._gateway.add_artefact(artefact)
         values: dict[str, Any] = {name: getattr(artefact, name) for name in Artefact.__slots__}
         return Artefact(**{**values, "id": key})
 

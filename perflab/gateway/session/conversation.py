@@ -134,7 +134,7 @@ class Conversation:
         self._client.drop(turn)
         self._send(turn, FrameType.TEXT, b"", INTERRUPTED)
         self._turn_over(turn)
-        self._gateway.spawn(self._gateway.state.record_turn(self._number, turn))
+        self._gateway.spawn(self._gateway.record_turn(self._number, turn))
 
     def live_turn_complete(self) -> None:
         """Send what is held, store the turn, then tell the client that it is over."""
@@ -215,7 +215,7 @@ class Conversation:
     async def _store_then_end(self, turn: Turn) -> None:
         """The last frame is the acknowledgement that the turn is stored, as far as the store promises."""
         try:
-            await self._gateway.state.record_turn(self._number, turn)
+            await self._gateway.record_turn(self._number, turn)
         except StateUnavailable as error:  # the reply was heard; what is not stored is not acknowledged
             self.fail(f"turn {turn.id} could not be stored: {error}")
             return

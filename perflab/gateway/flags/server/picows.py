@@ -107,7 +107,7 @@ async def serve(gateway: Gateway, sockets: Sockets, stop: asyncio.Event) -> None
     limit = 2 * gateway.settings.limits.frame_bytes
     server = await ws_create_server(listener, sock=sockets.voice, max_frame_size=limit, enable_auto_ping=True)
     config = uvicorn.Config(
-        create_api(gateway), loop="uvloop", http="httptools", ws="none", log_config=None,
+        create_api(gateway), loop="uvloop", http="httptools", ws=gateway.api_websockets, log_config=None,
         timeout_graceful_shutdown=GRACE_S,
     )  # fmt: skip
     try:

@@ -21,7 +21,7 @@ class StoreSettings:
     """What a store may need: the SQLite file or the server's URL, how safe a write must be, and its bounds.
 
     `pool` connections to a server at most; an access waits up to `wait_s` for one (also while the server is away),
-    and a command may take `command_s`.
+    and a command may take `command_s`. `replica_url`: a streaming replica of the PostgreSQL at `postgres_url`.
     """
 
     path: Path
@@ -32,6 +32,7 @@ class StoreSettings:
     pool: int = 8
     wait_s: float = 2.0
     command_s: float = 2.0
+    replica_url: str = ""
 
 
 class StateUnavailable(Exception):

@@ -60,9 +60,9 @@ class PostgresStore:
     once more, a write never is.
     """
 
-    def __init__(self, settings: StoreSettings) -> None:
+    def __init__(self, settings: StoreSettings, what: str = "the PostgreSQL server") -> None:
         self._settings = settings
-        self._reach = Reach("the PostgreSQL server", settings.wait_s, settings.pending_writes)
+        self._reach = Reach(what, settings.wait_s, settings.pending_writes)
         self._pool: asyncpg.Pool | None = None
         self._preparing = asyncio.Lock()
         self._has_tables = False
