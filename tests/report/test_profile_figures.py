@@ -111,3 +111,10 @@ def test_a_graph_that_is_too_large_for_the_page_is_linked(tmp_path: Path):
     graph.write_text(GRAPH + " " * PICTURES_BYTES)
     out = page(tmp_path, [Section("Graphs", files=[graph])])
     assert out.stat().st_size < 100_000 and "wall.svg" in PageFacts(out).links
+
+
+def test_large_numbers_are_shown_without_an_exponent() -> None:
+    from perflab.report.figures.line_table import rows_table
+
+    page = rows_table([{"rows/s": 1_033_283.4, "n": 20_000, "share": 0.00012, "side": float("inf")}], "t")._repr_html_()
+    assert ">1,033,283<" in page and ">20,000<" in page and ">0.00012<" in page and ">inf<" in page
