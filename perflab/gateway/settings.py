@@ -19,6 +19,7 @@ from perflab.gateway.flags.store import StoreSettings
 TEMPLATES = Path(__file__).with_name("templates")
 DEFAULT_MODEL = "gemini-2.5-flash-native-audio-latest"
 POSTGRES_URL, REDIS_URL = "GATEWAY_POSTGRES_URL", "GATEWAY_REDIS_URL"
+REPLICA_URL = "GATEWAY_POSTGRES_REPLICA_URL"
 DURABILITIES = ("full", "normal", "off")  # SQLite's synchronous levels
 # Upper edges in seconds. They contain every latency target, so that a share "within target" is exact, not interpolated.
 DEFAULT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.8, 1, 1.5, 2, 3, 4.5, 10)
@@ -62,6 +63,7 @@ class Settings:
     plant: str = ""
     postgres_url: str = field(default="", repr=False)  # URLs of servers hold passwords: environment only, never shown
     redis_url: str = field(default="", repr=False)
+    replica_url: str = field(default="", repr=False)
     state_pool: int = StoreSettings.pool
     state_wait_s: float = StoreSettings.wait_s
     flags: Mapping[str, str] = field(default_factory=lambda: dict(BASELINE))
@@ -72,7 +74,7 @@ class Settings:
         """What the session state's store may need."""
         return StoreSettings(
             self.database, self.durability, self.limits.pending_writes, self.postgres_url, self.redis_url,
-            self.state_pool, self.state_wait_s,
+            self.state_pool, self.state_wait_s, replica_url=self.replica_url,
         )  # fmt: skip
 
 
@@ -119,6 +121,7 @@ def read_settings(arguments: list[str]) -> Settings:
         plant=os.environ.get("PERFLAB_PLANT", ""),
         postgres_url=os.environ.get(POSTGRES_URL, ""),
         redis_url=os.environ.get(REDIS_URL, ""),
+        replica_url=os.environ.get(REPLICA_URL, ""),
         state_pool=given.state_pool,
         state_wait_s=given.state_wait_s,
         flags=parse_flags(given.flag),
@@ -192,9 +195,10 @@ def _check(settings: Settings) -> None:
 
 def _check_store(settings: Settings) -> None:
     store = settings.flags["store"]
-    needed = {"postgres": (POSTGRES_URL, settings.postgres_url), "redis": (REDIS_URL, settings.redis_url)}
-    if store in needed and not needed[store][1]:
-        raise UsageError(f"--flag store={store}", f"{needed[store][0]} must hold the URL of the server")
+    given = {POSTGRES_URL: settings.postgres_url, REPLICA_URL: settings.replica_url, REDIS_URL: settings.redis_url}
+    needed = {"postgres": (POSTGRES_URL,), "postgres_split": (POSTGRES_URL, REPLICA_URL), "redis": (REDIS_URL,)}
+    if lacking := [name for name in needed.get(store, ()) if not given[name]]:
+        raise UsageError(f"--flag store={store}", f"{lacking[0]} must hold the URL of the server")
     if settings.state_pool < 1 or settings.state_wait_s <= 0:
         raise UsageError(f"--state-pool {settings.state_pool}, --state-wait-s {settings.state_wait_s:g}",
                          "at least one connection, and a wait above 0 s")  # fmt: skip

@@ -16,9 +16,10 @@ from perflab.system.cores import Cores, default_cores
 from perflab.system.ports import choose_ports
 from perflab.system.probe import readiness
 from perflab.system.process import ManagedProcess, start_process, wait_for
+from perflab.system.servers.kinds import Settings
 from perflab.system.servers.own import require_reachable
 from perflab.system.servers.server import EmbeddedServer, start_server
-from perflab.system.spec import Process, System
+from perflab.system.spec import Process, Server, System
 from perflab.system.variant import Variant
 
 Wrap = Callable[[list[str], dict[str, str]], tuple[list[str], dict[str, str]]]
@@ -114,10 +115,24 @@ def _start_servers(running: RunningSystem, render: _Renderer) -> None:
             cores = running.cores.system if server.role == "system" else running.cores.others
             log = running.trial_dir / f"{server.name}.log"
             started = start_server(
-                server.kind, server.name, log, settings=server.settings, role=server.role, cores=cores
-            )
+                server.kind, server.name, log, settings=_settings(server, running, render), role=server.role,
+                cores=cores,
+            )  # fmt: skip
             running.servers[server.name], running.processes[server.name] = started, started.process
             render.servers[server.name] = started.url
+
+
+def _settings(server: Server, running: RunningSystem, render: _Renderer) -> Settings:
+    """Fill the placeholders of a server's settings; what refers to another server needs one that perflab started."""
+    for text in server.settings.values():
+        names = [spec for _, field, spec, _ in string.Formatter().parse(str(text)) if field == "server"]
+        if lacking := [name for name in names if name not in running.servers]:
+            raise SystemFailure(
+                f"Server {server.name} follows {lacking[0]}, which perflab did not start",
+                "a server of your own is not copied",
+                f"Set {server.url_env or 'its url'} to the url of a replica of your own",
+            )
+    return {key: render(value) if isinstance(value, str) else value for key, value in server.settings.items()}
 
 
 def _await_file(process: Process, running: RunningSystem, render: _Renderer) -> None:

@@ -79,6 +79,19 @@ def _server_faults(system: System) -> list[str]:
                 faults.append(f"server {server.name}: when names flag {flag!r}, flags are {', '.join(flags) or 'none'}")
             elif unknown:
                 faults.append(f"server {server.name}: flag {flag} has no value {', '.join(map(repr, unknown))}")
+    return [*faults, *_settings_faults(system)]
+
+
+def _settings_faults(system: System) -> list[str]:
+    """A setting may name the URL of a server further up; nothing else of the file's placeholders is known by then."""
+    faults, above = [], set[str]()
+    for server in system.server:
+        for key, value in server.settings.items():
+            for _, field, spec, _ in string.Formatter().parse(value if isinstance(value, str) else ""):
+                if field is not None and (field != "server" or spec not in above):
+                    faults.append(f"server {server.name}: setting {key} = {value!r}: only {{server:NAME}} of a server "
+                                  "further up can stand in a setting")  # fmt: skip
+        above.add(server.name)
     return faults
 
 

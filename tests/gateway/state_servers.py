@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from perflab.gateway.settings import POSTGRES_URL, REDIS_URL
+from perflab.gateway.settings import POSTGRES_URL, REDIS_URL, REPLICA_URL
 from perflab.system.servers.server import EmbeddedServer, embedded
 
 SYNCED = {"appendonly": True, "appendfsync": "always"}
@@ -21,8 +21,18 @@ def state_server(store: str, log: Path) -> Iterator[EmbeddedServer]:
 
 
 @contextmanager
+def replica_of(primary: EmbeddedServer, log: Path) -> Iterator[EmbeddedServer]:
+    with embedded("postgres", log, settings={"replica_of": primary.url}) as server:
+        yield server
+
+
+@contextmanager
 def state_environment(store: str, log: Path, url: str = "") -> Iterator[dict[str, str]]:
     """Start what a value of the store flag needs (or take `url`), and yield the gateway's environment for it."""
+    if store == "postgres_split":
+        with state_server("postgres", log) as server, replica_of(server, log.with_suffix(".replica")) as replica:
+            yield {POSTGRES_URL: server.url, REPLICA_URL: replica.url}
+        return
     if store not in SETTINGS or url:
         yield {VARIABLE[store]: url} if url else {}
         return

