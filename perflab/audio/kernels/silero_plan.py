@@ -44,6 +44,19 @@ class SileroPlan:
 
 def silero_plan(weights: SileroWeights) -> SileroPlan:
     """Return the plan of these weights."""
+    products = silero_products(weights)
+    return SileroPlan(
+        tuple(_panels(matrix) for matrix, _ in products), tuple(np.ascontiguousarray(bias) for _, bias in products),
+        np.array([matrix.shape[1] for matrix, _ in products], dtype=np.int64),
+        (_rows(FRAMES, PADDED, HOP), _rows(FRAMES, (FRAMES + 2) * BINS, BINS),
+         _rows(2, (FRAMES + 1) * HIDDEN, 2 * HIDDEN), _rows(1, 2 * NARROW), _rows(1, NARROW), _rows(1, FEATURES)),
+        (_rows(FRAMES, FRAMES * SPECTRA, SPECTRA), _rows(FRAMES, (FRAMES + 1) * HIDDEN, HIDDEN, HIDDEN),
+         _rows(2, 2 * NARROW, NARROW), _rows(1, NARROW), _rows(1, FEATURES), _rows(1, 4 * HIDDEN)),
+    )  # fmt: skip
+
+
+def silero_products(weights: SileroWeights) -> tuple[tuple[Floats, Floats], ...]:
+    """Return matrix float32 [outputs, depth] and bias [outputs] of the six products, in the order they are taken."""
     basis = np.concatenate((weights.basis[:BINS], weights.basis[BINS + 1 : -1]))
     second, third, fourth = (weights.layers[n][0] for n in (1, 2, 3))
     matrices = (
@@ -51,14 +64,7 @@ def silero_plan(weights: SileroWeights) -> SileroPlan:
         np.concatenate((weights.inputs, weights.recurrent), axis=1),
     )  # fmt: skip
     biases = (np.zeros(SPECTRA, np.float32), *(bias for _, bias in weights.layers), weights.bias)
-    return SileroPlan(
-        tuple(_panels(matrix) for matrix in matrices), tuple(np.ascontiguousarray(bias) for bias in biases),
-        np.array([matrix.shape[1] for matrix in matrices], dtype=np.int64),
-        (_rows(FRAMES, PADDED, HOP), _rows(FRAMES, (FRAMES + 2) * BINS, BINS),
-         _rows(2, (FRAMES + 1) * HIDDEN, 2 * HIDDEN), _rows(1, 2 * NARROW), _rows(1, NARROW), _rows(1, FEATURES)),
-        (_rows(FRAMES, FRAMES * SPECTRA, SPECTRA), _rows(FRAMES, (FRAMES + 1) * HIDDEN, HIDDEN, HIDDEN),
-         _rows(2, 2 * NARROW, NARROW), _rows(1, NARROW), _rows(1, FEATURES), _rows(1, 4 * HIDDEN)),
-    )  # fmt: skip
+    return tuple(zip(matrices, biases, strict=True))
 
 
 def _by_time(weight: Floats) -> Floats:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 
+from perflab.audio.kernels.cuda.device import SIMULATOR
 from perflab.audio.kernels.cuda.fft import CudaFFT
 from perflab.audio.kernels.cuda.resampler import CudaResampler
+from perflab.audio.kernels.cuda.silero import CudaSilero
 from perflab.audio.kernels.oracle.fft import dft
 from perflab.audio.kernels.oracle.resampler import resample, to_pcm
+from perflab.audio.kernels.oracle.silero import Silero
+from perflab.audio.kernels.silero_weights import CHUNK, load_weights
 from perflab.errors import UsageError
 
 
@@ -35,6 +40,34 @@ def resampler_error(rate_in: int, rate_out: int) -> int:
     return int(np.abs(np.concatenate(made, axis=1).astype(int) - wanted).max())
 
 
+def silero_error(sessions: int, steps: int) -> float:
+    """Return the largest error against the graph in float64, of sessions that are heard from, for `steps` chunks.
+
+    Beside them one session is idle and one sends NaN; after a reset the first is as if nobody had been there.
+    """
+    weights, rng = load_weights(), np.random.default_rng(sessions)
+    kernel, plain, worst = (
+        CudaSilero(weights, sessions + 2),
+        [Silero(weights, "previous") for _ in range(sessions)],
+        0.0,
+    )
+    swell = np.linspace(0.01, 0.3, CHUNK)
+    heard = (rng.normal(size=(steps, sessions + 2, CHUNK)) * swell).astype(np.float32)
+    heard[:, -1, 7] = np.nan
+    active = np.arange(sessions + 2) != sessions
+    first = np.zeros(0, np.float32)
+    for chunks in heard:
+        found = kernel.process(chunks, active=active)
+        assert np.isnan(found[-1]) and found[-2] == 0
+        wanted = [one(chunk.astype(float)) for one, chunk in zip(plain, chunks, strict=False)]
+        worst = max(worst, float(np.abs(found[:sessions] - wanted).max()))
+        first = first if first.size else found
+    kernel.reset(np.arange(sessions + 2) == 0)
+    again = kernel.process(heard[0], active=active & (np.arange(sessions + 2) == 0))
+    assert again[0] == first[0] and not again[1:].any()
+    return worst
+
+
 def refused() -> list[str]:
     """Return what is said to inputs that cannot be."""
     said = []
@@ -42,18 +75,21 @@ def refused() -> list[str]:
         lambda: CudaFFT(100, 1),
         lambda: CudaFFT(64, 0),
         lambda: CudaResampler(22_050, 16_000, 1),
+        lambda: CudaSilero(load_weights(), 0),
+        lambda: CudaSilero(load_weights(), 1).process(np.zeros((1, 320), np.float32)),
         lambda: CudaFFT(8, 1).forward(np.zeros((2, 8), np.complex64), np.zeros((1, 8), np.complex64)),
     ):
         try:
             call()
         except UsageError as error:
             said.append(str(error))
-    return said  # fmt: skip
+    return said
 
 
 if __name__ == "__main__":
     print(json.dumps({
         "fft": {points: fft_error(points) for points in (4, 8, 64)},
         "resampler": {f"{a} {b}": resampler_error(a, b) for a, b in ((48_000, 16_000), (8_000, 16_000))},
+        "silero": silero_error(*((1, 2) if os.environ.get(SIMULATOR) == "1" else (100, 20))),
         "refused": refused(),
     }))  # fmt: skip

@@ -13,6 +13,8 @@ import pytest
 from perflab.audio.kernels.cuda.device import SIMULATOR, cuda_missing
 from perflab.audio.kernels.cuda.fft import CudaFFT
 from perflab.audio.kernels.cuda.resampler import CudaResampler
+from perflab.audio.kernels.cuda.silero import CudaSilero
+from perflab.audio.kernels.silero_weights import load_weights
 from perflab.errors import UsageError
 
 CASES = "tests.audio.kernels.cuda_cases"
@@ -27,8 +29,9 @@ def check(simulated: bool) -> None:
     seen = json.loads(done.stdout.splitlines()[-1])
     assert max(seen["fft"].values()) <= 1e-6 and len(seen["fft"]) == 3
     assert max(seen["resampler"].values()) <= 1 and len(seen["resampler"]) == 2
-    assert len(seen["refused"]) == 4
-    for said, word in zip(seen["refused"], ("100 points", "0 sessions", "22050 Hz", "`values`"), strict=True):
+    assert seen["silero"] <= 5e-5
+    refused = ("100 points", "0 sessions", "22050 Hz", "0 sessions", "`chunks`", "`values`")
+    for said, word in zip(seen["refused"], refused, strict=True):
         assert word in said
 
 
@@ -45,6 +48,7 @@ def test_kernels_equal_their_oracles_on_the_gpu() -> None:
 def test_without_a_gpu_there_is_one_clear_error() -> None:
     if cuda_missing() is None:
         pytest.skip("a GPU is here")
-    for make in (lambda: CudaFFT(64, 1), lambda: CudaResampler(48_000, 16_000, 1)):
+    for make in (lambda: CudaFFT(64, 1), lambda: CudaResampler(48_000, 16_000, 1),
+                 lambda: CudaSilero(load_weights(), 1)):  # fmt: skip
         with pytest.raises(UsageError, match="no NVIDIA GPU"):
             make()
