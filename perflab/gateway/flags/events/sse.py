@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT = b": still here\n\n"
 RETRY = b"retry: 1000\n\n"
+AT_ONCE = 20  # events in one write, so that a client that comes back after long is not sent megabytes at a time
 
 
 class EventStream(Response):
@@ -70,8 +71,10 @@ class EventStream(Response):
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         yield RETRY
-        async for events in self._events:
-            yield b"".join(map(encode, events)) or HEARTBEAT
+        async with contextlib.aclosing(self._events) as batches:
+            async for events in batches:
+                for first in range(0, len(events) or 1, AT_ONCE):
+                    yield b"".join(map(encode, events[first : first + AT_ONCE])) or HEARTBEAT
 
 
 def encode(event: Event) -> bytes:
