@@ -38,6 +38,7 @@ def conclude(
     law: dict[str, Any],
     trials: list[Trial],
     figures: dict[str, Evidence],
+    world: str,
 ) -> list[Finding]:
     """Return the findings on load: how response moves with users, where the knee is, open against closed."""
     stretches = [level.settling for level in (*levels, opened)]
@@ -91,7 +92,16 @@ def conclude(
         f"{opened.n}), closed users {_p95(closed)} (n = {closed.n}).",
         details={"open": level_row(opened), "closed": level_row(closed)},
     )
-    return [climb, where, compare]
+    around = finding(
+        study,
+        "world",
+        question="What is measured, and what is the world around it?",
+        kind="observation",
+        verdict="reported",
+        claim=world,
+        evidence=evidence(figures.get("topology")),
+    )
+    return [climb, where, compare, around]
 
 
 def _ms(level: Level) -> str:

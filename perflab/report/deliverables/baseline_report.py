@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Document, Section, Text, section
 from perflab.report.deliverables.material import (
     Material,
@@ -13,6 +14,7 @@ from perflab.report.deliverables.material import (
     links,
     pictures,
     reproduce,
+    split_world,
     target_table,
 )
 
@@ -21,14 +23,15 @@ def baseline_report(material: Material) -> Document:
     """Assemble the report from the machine check, the profile and the ladder."""
     before = material.of("0", "1")
     own = [f for f in material.of("1", "3", kind="target") if f.variant == "baseline"]
-    profile, ladder = material.of("10"), material.of("11")
+    profile = material.of("10")
+    world, ladder = split_world(material.of("11"))
     sections = (
         section(
             "Answer first",
             [*claims(f for f in before if f.headline), *target_table(material, own, "Baseline")],
             material.ran("10"),
         ),
-        _system(material),
+        _system(material, world),
         section(
             "Environment and calibration", [*claims(material.of("00")), *environment(material)], material.ran("00")
         ),
@@ -49,11 +52,11 @@ def baseline_report(material: Material) -> Document:
     )
 
 
-def _system(material: Material) -> Section:
-    """Say what was measured."""
+def _system(material: Material, world: list[Finding]) -> Section:
+    """Say what was measured, and draw what talks to what."""
     m = material.manifest
     text = (
         f"{m.system_name}, described by {m.system}, studied as the variants that its flags allow; "
         f"{material.verdict.judged} is judged. Domain {m.domain}."
     )
-    return Section("System under test", (Text(text),))
+    return Section("System under test", (Text(text), *claims(world), *pictures(world)))

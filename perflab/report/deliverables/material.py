@@ -38,6 +38,12 @@ class Material:
         return f"Not yet judged: {step.name} is {step.status}{f' ({step.reason})' if step.reason else ''}."
 
 
+def split_world(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Return the finding that maps the system and the world around it, apart from all others."""
+    found = list(findings)
+    return [f for f in found if f.id.endswith("-world")], [f for f in found if not f.id.endswith("-world")]
+
+
 def claims(findings: Iterable[Finding]) -> list[Block]:
     """Return one bullet per finding: its id, its claim, its level."""
     lines = tuple(f"{f.id}: {f.claim} [{f.verdict}, {f.level}]" for f in findings)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from perflab.report.deliverables.document import Document, section
-from perflab.report.deliverables.material import Material, caveats, claims, details, pictures, target_table
+from perflab.report.deliverables.material import Material, caveats, claims, details, pictures, split_world, target_table
 
 
 def scalability_specification(material: Material) -> Document:
     """Assemble the specification from the scalability notebook and the ladder that it rests on."""
-    found, ladder = material.of("40"), material.of("11")
+    found = material.of("40")
+    world, ladder = split_world(material.of("11"))
     capacity = [f for f in (*found, *ladder) if f.kind == "target"]
     sections = (
         section(
@@ -17,6 +18,7 @@ def scalability_specification(material: Material) -> Document:
             material.ran("40"),
         ),
         section("Targets on concurrency and throughput", target_table(material, capacity, ""), material.ran("40")),
+        section("Architecture as measured", [*claims(world), *pictures(world)], material.ran("11")),
         section(
             "Measured scaling and the law that fits it",
             [*claims(f for f in ladder if not f.headline), *details(ladder), *pictures(ladder)],
