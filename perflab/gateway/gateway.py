@@ -13,6 +13,7 @@ from perflab.gateway.codegen import CodeGenerator
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.events import News
 from perflab.gateway.flags.frames import FrameCodec
+from perflab.gateway.flags.history import History
 from perflab.gateway.flags.http_client import HttpClient
 from perflab.gateway.flags.server import ClientLink
 from perflab.gateway.flags.store import StateUnavailable
@@ -49,9 +50,11 @@ class Gateway:
         self._doses = parse_doses(settings.plant)
         self.chores = frame_chores(self._doses)
         extra_s = self._doses.get("slow_query", 0.0) / 1000
-        self.state: State = implementation("store", flags["store"]).build(
+        store = implementation("store", flags["store"]).build(
             settings.store, (lambda sql: history_query(sql, extra_s)) if extra_s else lambda sql: sql
         )
+        self.state: State = store
+        self.history: History = implementation("history", flags["history"]).build(self.state, store)
         self.metrics.state_reachable.set_function(lambda: float(self.state.reachable))
         self.news: News | None = implementation("events", flags["events"]).build()
         self.stopping = False
@@ -95,6 +98,8 @@ class Gateway:
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn, then wake those who wait for news of the session."""
         await self.state.record_turn(session, turn)
+        if (chore := self.history.grown(session, turn.id)) is not None:
+            self.spawn(chore)
         if self.news is not None:
             self.news.announce(session)
 

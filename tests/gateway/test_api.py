@@ -31,10 +31,12 @@ def test_every_operation_answers_and_is_timed_under_its_tag(api: httpx.Client) -
     created = api.post("/api/sessions", json={"user": "Ada"}).json()
     made = api.post("/api/code", json={"prompt": "sort a list", "language": "go"}).json()
     assert made["code"]
+    row = api.get("/api/sessions/7/history", params={"limit": 1}).json()[0]["id"]
     values = {"session": created["id"], "artefact": made["id"], "name": "assistant"}
     bodies = {"create_session": {"user": "Bo"}, "generate_code": {"prompt": "reverse a string"}}
     for operation in OPERATIONS:
-        response = api.request(operation.method, operation.path.format(**values), json=bodies.get(operation.name))
+        path = operation.path.format(**{**values, **({"session": 7} if "{row}" in operation.path else {})}, row=row)
+        response = api.request(operation.method, path, json=bodies.get(operation.name))
         assert response.status_code == operation.status, (operation, response.text)
     metrics = api.get("/metrics").text
     for operation in OPERATIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Query
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from perflab.gateway.flags.http_client import HttpCallFailed
 from perflab.gateway.flags.template import UnknownTemplate, template_path
 from perflab.gateway.gateway import Gateway
-from perflab.gateway.state.records import Artefact, HistoryRow, SessionRow
+from perflab.gateway.state.records import Artefact, HistoryHead, HistoryRow, SessionRow
 from perflab.gateway.state.sessions import now_ms
 
 LAST_ID = 1 << 62
@@ -62,9 +63,16 @@ class Handlers:
 
     async def list_history(
         self, session: int, before: Annotated[int, Query(ge=0)] = LAST_ID, limit: Limit = 20
-    ) -> list[HistoryRow]:
+    ) -> Sequence[HistoryRow | HistoryHead]:
         """Return a page of a session's history, newest first; `before` is the last id of the page before."""
-        return await self._state.history(session, before, limit)
+        return await self._gateway.history.page(session, before, limit)
+
+    async def get_history_row(self, session: int, row: int) -> HistoryRow:
+        """Return one side of one turn, with what was said."""
+        found = await self._state.history(session, row + 1, 1) if 0 < row < LAST_ID else []
+        if not found or found[0].id != row:
+            raise HTTPException(404, f"no row {row} in the history of session {session}")
+        return found[0]
 
     async def list_code(self, session: int, limit: Limit = 20) -> list[Artefact]:
         """Return a session's artefacts, newest first."""
@@ -85,7 +93,10 @@ class Handlers:
             "answered_s": answered,
         }
         text = self._gateway.prompts.render("summary", values)
-        return await self._keep(Artefact(0, session, row.turns, "summary", "markdown", text, "", now_ms()))
+        summary = await self._keep(Artefact(0, session, row.turns, "summary", "markdown", text, "", now_ms()))
+        if (chore := self._gateway.history.summed_up(session)) is not None:
+            self._gateway.spawn(chore)
+        return summary
 
     async def list_templates(self) -> list[str]:
         """Return the names of the prompt templates."""

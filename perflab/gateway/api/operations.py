@@ -28,6 +28,7 @@ OPERATIONS = (
     Operation("get_session", "GET", "/api/sessions/{session}", "simple"),
     Operation("get_audio", "GET", "/api/sessions/{session}/audio", "simple"),
     Operation("list_history", "GET", "/api/sessions/{session}/history", "simple", content="history"),
+    Operation("get_history_row", "GET", "/api/sessions/{session}/history/{row}", "simple", content="history"),
     Operation("list_code", "GET", "/api/sessions/{session}/code", "simple", content="code"),
     Operation("summarise_session", "POST", "/api/sessions/{session}/summary", "complex", 201, "code"),
     Operation("list_templates", "GET", "/api/templates", "simple"),

@@ -33,6 +33,19 @@ class HistoryRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryHead:
+    """One side of one turn without what was said."""
+
+    id: int
+    session: int
+    turn: int
+    role: str
+    audio_bytes: int
+    outcome: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Artefact:
     """A piece of generated code or text."""
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from perflab.gateway.flags.store import Statement, Store, Widen
-from perflab.gateway.state.records import Artefact, HistoryRow, SessionRow
+from perflab.gateway.state.records import Artefact, HistoryHead, HistoryRow, SessionRow
 
 if TYPE_CHECKING:
     from perflab.gateway.session.turn import Turn
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 FIRST_API_ID = 1_000_000  # ids that the API hands out do not meet the numbers that voice clients choose
 HISTORY_PAGE = """SELECT id, session, turn, role, text, audio_bytes, outcome, created_ms FROM history
                   WHERE session = ? AND id < ? ORDER BY id DESC LIMIT ?"""
+HISTORY_HEADS = """SELECT id, session, turn, role, audio_bytes, outcome, created_ms FROM history
+                   WHERE session = ? AND id < ? ORDER BY id DESC LIMIT ?"""
+DROP_HISTORY = """DELETE FROM history WHERE session = ? AND id < (SELECT min(id) FROM
+                  (SELECT id FROM history WHERE session = ? ORDER BY id DESC LIMIT ?) AS kept)"""
 OPEN_SESSION = """INSERT INTO sessions VALUES (?, ?, ?, 'open', 0, ?, ?) ON CONFLICT (id) DO UPDATE SET
                   "user" = excluded."user", template = excluded.template, status = 'open',
                   updated_ms = excluded.updated_ms"""
@@ -100,6 +104,14 @@ class SessionState:
     async def history(self, session: int, before: int, limit: int) -> list[HistoryRow]:
         """Return one page of a session's history, newest first."""
         return [HistoryRow(*row) for row in await self.store.read(self._history_page, (session, before, limit))]
+
+    async def heads(self, session: int, before: int, limit: int) -> list[HistoryHead]:
+        """Return one page of a session's history without what was said, newest first."""
+        return [HistoryHead(*row) for row in await self.store.read(HISTORY_HEADS, (session, before, limit))]
+
+    async def drop_history(self, session: int, keep: int) -> None:
+        """Remove all but the newest `keep` rows of a session's history."""
+        await self.store.write([(DROP_HISTORY, (session, session, keep))])
 
     async def artefacts(self, session: int, limit: int) -> list[Artefact]:
         """Return a session's newest artefacts."""

@@ -11,7 +11,7 @@ from perflab.gateway.flags.store._freshness import EVERYONE, Freshness
 from perflab.gateway.flags.store._postgres import PostgresStore
 from perflab.gateway.flags.store._replica import ReplicaStore
 from perflab.gateway.flags.store.postgres import PostgresState
-from perflab.gateway.state.records import Artefact, HistoryRow, SessionRow
+from perflab.gateway.state.records import Artefact, HistoryHead, HistoryRow, SessionRow
 
 if TYPE_CHECKING:
     from perflab.gateway.session.turn import Turn
@@ -81,6 +81,14 @@ class SplitState(PostgresState):
     async def history(self, session: int, before: int, limit: int) -> list[HistoryRow]:
         """Return one page of a session's history, newest first."""
         return await self._asked(session, lambda side: side.history(session, before, limit))
+
+    async def heads(self, session: int, before: int, limit: int) -> list[HistoryHead]:
+        """Return one page of a session's history without what was said, newest first."""
+        return await self._asked(session, lambda side: side.heads(session, before, limit))
+
+    async def drop_history(self, session: int, keep: int) -> None:
+        """Remove all but the newest `keep` rows of a session's history."""
+        await self._written(session, super().drop_history(session, keep))
 
     async def artefacts(self, session: int, limit: int) -> list[Artefact]:
         """Return a session's newest artefacts."""

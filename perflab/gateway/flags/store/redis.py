@@ -9,7 +9,7 @@ import orjson
 from perflab.gateway.flags.store import StoreSettings, Widen
 from perflab.gateway.flags.store._redis_link import RedisLink
 from perflab.gateway.state import redis_scripts as scripts
-from perflab.gateway.state.records import Artefact, HistoryRow, SessionRow
+from perflab.gateway.state.records import Artefact, HistoryHead, HistoryRow, SessionRow
 from perflab.gateway.state.sessions import FIRST_API_ID, now_ms
 
 if TYPE_CHECKING:
@@ -94,6 +94,17 @@ class RedisState:
             "ZREVRANGEBYSCORE", f"gw:history:{session}", f"({before}", "-inf", "LIMIT", 0, limit
         )
         return [HistoryRow(*_unpacked(row)) for row in rows]
+
+    async def heads(self, session: int, before: int, limit: int) -> list[HistoryHead]:
+        """Return one page of a session's history without what was said; Redis keeps a row as one text and sends it."""
+        return [
+            HistoryHead(h.id, h.session, h.turn, h.role, h.audio_bytes, h.outcome, h.created_ms)
+            for h in await self.history(session, before, limit)
+        ]
+
+    async def drop_history(self, session: int, keep: int) -> None:
+        """Remove all but the newest `keep` rows of a session's history; repeating it is harmless."""
+        await self.link.read("ZREMRANGEBYRANK", f"gw:history:{session}", 0, -(keep + 1))
 
     async def artefacts(self, session: int, limit: int) -> list[Artefact]:
         """Return a session's newest artefacts."""
