@@ -89,11 +89,11 @@ class BlockResult:
         """What the null arm got wrong, in any figure; empty when it holds."""
         return failed_null(self.null_checks)
 
-    def failing_alike(self, arm: str) -> TrustCheck:
-        """Return the check that an arm fails about as many of its units as the baseline, over all blocks."""
+    def failing_alike(self, arm: str, base: str = "baseline") -> TrustCheck:
+        """Return the check that an arm fails about as many of its units as its base, over all blocks."""
         from perflab.findings.trust import failing_alike
 
-        before, after = ([f for f in self.figures if f.arm == name] for name in ("baseline", arm))
+        before, after = ([f for f in self.figures if f.arm == name] for name in (base, arm))
         return failing_alike(*((sum(f.failed for f in rows), sum(f.units for f in rows)) for rows in (before, after)))
 
     def compare(self, arm: str, name: str, margin: float, *, lower_is_better: bool = True) -> Comparison:
@@ -126,11 +126,13 @@ class BlockResult:
 
 
 def run_blocks(
-    study: Study, arms: dict[str, str], plan: BlockPlan, label: str, *, systems: Mapping[str, System] | None = None
-) -> BlockResult:
+    study: Study, arms: dict[str, str], plan: BlockPlan, label: str, *, systems: Mapping[str, System] | None = None,
+    references: Mapping[str, str] | None = None,
+) -> BlockResult:  # fmt: skip
     """Run `arms` (arm name to variant name) in randomised complete blocks; raises what a trial raises.
 
     `systems`: arm name to the system that the arm starts, where it is not the study's own (another commit's).
+    `references`: arm name to the arm whose answers its own must equal, where that is not the baseline.
 
     Every arm of a block gets the same seed, hence the same phrases, pauses and think times (common random numbers);
     each trial is a fresh process and does a fixed amount of work, so that CPU per unit needs no window. The number of
@@ -152,7 +154,7 @@ def run_blocks(
         if stop and stop.stop:
             break
     names_of = tuple(t.spec.name for t in trials)
-    return BlockResult(tuple(figures), names_of, equivalence(trials, "baseline"), stop)
+    return BlockResult(tuple(figures), names_of, equal_to_own(trials, references or {}), stop)
 
 
 def look(figures: Sequence[ArmFigures], plan: BlockPlan, elapsed_s: float) -> Stop | None:
@@ -229,6 +231,15 @@ def arm_figures(study: Study, trial: Trial) -> ArmFigures:
         late_p99_ms=trial.facts.generator.get("late_p99_ms", float("nan")),
         run_delay=trial.facts.run_delay_share,
     )
+
+
+def equal_to_own(trials: list[Trial], references: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Return `equivalence` of each arm with its own reference: the baseline where none is named."""
+    found = equivalence(trials, "baseline")
+    for reference in set(references.values()) - {"baseline"}:
+        own = equivalence(trials, reference)
+        found |= {arm: own[arm] for arm, named in references.items() if named == reference and arm in own}
+    return found
 
 
 def equivalence(trials: list[Trial], reference: str) -> dict[str, tuple[int, int]]:

@@ -9,8 +9,9 @@ from perflab.experiments.blocks import BlockResult
 from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, NULL, P95_MARGIN, null_checks, voided
 from perflab.experiments.screen import FlagEffect
 from perflab.findings.finding import TrustCheck
-from perflab.stats.selection import Confirmed
-from perflab.stats.selection import confirm as judge
+from perflab.stats.compare import compare_paired
+from perflab.stats.selection import Confirmed, confirm_family
+from perflab.system.variant import BASELINE
 
 FRESH_WORK = 500  # added to the seeds of order and work: no block of the comparison or the screening comes again
 FIGURES = (  # nothing is adopted on one figure: the tail and the memory stand beside the CPU
@@ -47,9 +48,9 @@ class Confirmation:
         """The null arm of the fresh blocks."""
         return null_checks(self.blocks.column, "confirmation") if self.blocks.has_null else ()
 
-    def of(self, flag: str, figure: str = "CPU") -> FlagConfirmed | None:
-        """Return one confirmed figure of a flag, None when the flag was not confirmed."""
-        return next((f for f in self.figures if f.effect.flag == flag and f.figure == figure), None)
+    def of(self, arm: str, figure: str = "CPU") -> FlagConfirmed | None:
+        """Return one confirmed figure of a flag's arm, None when it was not confirmed."""
+        return next((f for f in self.figures if f.effect.arm == arm and f.figure == figure), None)
 
 
 def confirmed_figures(chosen: tuple[FlagEffect, ...], blocks: BlockResult) -> Confirmation:
@@ -65,17 +66,26 @@ def confirmed_figures(chosen: tuple[FlagEffect, ...], blocks: BlockResult) -> Co
             found += _figure(chosen, blocks, figure, column, margin)
         except StatisticError as error:
             problems.append(f"{figure} cannot be computed, because {error}")
-    order = {effect.flag: i for i, effect in enumerate(chosen)}
-    return Confirmation(tuple(sorted(found, key=lambda f: order[f.effect.flag])), blocks, tuple(problems))
+    order = {effect.arm: i for i, effect in enumerate(chosen)}
+    return Confirmation(tuple(sorted(found, key=lambda f: order[f.effect.arm])), blocks, tuple(problems))
 
 
 def _figure(
     chosen: tuple[FlagEffect, ...], blocks: BlockResult, figure: str, column: str, margin: float
 ) -> list[FlagConfirmed]:
-    arms = {effect.arm: blocks.column(effect.arm, column) for effect in chosen}
     null = blocks.column(NULL, column) if blocks.has_null else None
-    base = blocks.column("baseline", column)
-    judged = judge(base, arms, lower_is_better=True, margin=margin, null_arm=null)
+    judged = confirm_family(
+        {
+            effect.arm: compare_paired(
+                blocks.column(effect.base, column),
+                blocks.column(effect.arm, column),
+                lower_is_better=True,
+                margin=margin,
+                null_arm=null if effect.base == BASELINE else None,
+            )
+            for effect in chosen
+        }
+    )
     said = [replace(item, comparison=voided(item.comparison, blocks.failed_null)) for item in judged]
     return [
         FlagConfirmed(effect, figure, column, item, blocks.equivalence.get(effect.arm, (0, 0)))

@@ -31,6 +31,8 @@ class Effort:
     screen_users: int
     screen_windows: int
     screen_window_s: float
+    screen_every_value: bool  # all values of every flag, else the optimised one
+    screen_together: int  # flags side by side at most; 0 = all of them
     confirm_flags: int  # how many of the screened flags are confirmed on fresh blocks at most
     block_half_width: float = 0.0  # blocks go on until CPU's interval is this narrow; 0 = `blocks`, no more
     blocks_cap_s: float = 0.0  # seconds after which they end in any case
@@ -61,6 +63,8 @@ QUICK = Effort(
     screen_users=5,
     screen_windows=9,  # fewer could show nothing among a handful of flags: m * 2^(1 - n) must stay below 0.10
     screen_window_s=2.0,
+    screen_every_value=False,
+    screen_together=0,
     confirm_flags=0,
     budget_s={
         "setup": 90,
@@ -98,8 +102,10 @@ FULL = Effort(
     block_users=25,
     units_per_user=4,
     screen_users=5,
-    screen_windows=10,
+    screen_windows=12,  # a single one among 200 values can still pass: m * 2^(1 - n) must stay below 0.10
     screen_window_s=6.0,
+    screen_every_value=True,
+    screen_together=12,
     confirm_flags=12,
     block_half_width=0.02,
     blocks_cap_s=2700.0,

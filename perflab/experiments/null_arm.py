@@ -57,11 +57,11 @@ def null_checks(column: Column, blocks: str = "", figures: Sequence[Judged] = FI
             compared[name] = _compared(column, figure)
         except StatisticError:
             steps += _constant(column, figure, name)
-    chance = _chance_alone(list(compared.values()))
+    chance = chance_alone(list(compared.values()))
     return (*(null_check(c, name, chance=chance[i]) for i, (name, c) in enumerate(compared.items())), *steps)
 
 
-def _chance_alone(compared: Sequence[Comparison]) -> list[bool]:
+def chance_alone(compared: Sequence[Comparison]) -> list[bool]:
     """Return for each figure of one set of blocks whether its difference is what so many figures show by chance."""
     from perflab.stats.multiple import holm
 

@@ -15,7 +15,7 @@ from perflab.experiments.effort import Effort
 from perflab.experiments.matrix import MatrixResult, run_matrix
 from perflab.experiments.null_arm import CPU_MARGIN, NULL
 from perflab.experiments.readings import Reading, read_measure
-from perflab.experiments.screen import Screening, screen_flags
+from perflab.experiments.screen import Screening, ScreenPlan, arms_of, screen_flags
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
 from perflab.stats.stopping import StopRule
@@ -44,7 +44,7 @@ class Judged:
 def compare_variants(study: Study, sizes: Effort) -> BlockResult:
     """Run the blocks {baseline, null arm, judged variant}: eight at quick, as many as the interval asks for at full."""
     arms = {"baseline": "baseline", NULL: "baseline", study.system.judge: study.system.judge}
-    return run_blocks(study, arms, _plan(study, sizes, sizes.blocks_cap_s), "compare")
+    return run_blocks(study, arms, block_plan(study, sizes, sizes.blocks_cap_s), "compare")
 
 
 def confirm_flags(study: Study, sizes: Effort, screening: Screening | None) -> Confirmation | None:
@@ -52,9 +52,11 @@ def confirm_flags(study: Study, sizes: Effort, screening: Screening | None) -> C
     chosen = screening.chosen(sizes.confirm_flags) if screening else ()
     if not chosen:
         return None
-    arms = {"baseline": "baseline", NULL: "baseline"} | {e.arm: f"baseline+{e.arm}" for e in chosen}
-    plan = replace(_plan(study, sizes, sizes.confirm_cap_s), work=FRESH_WORK)
-    return confirmed_figures(chosen, run_blocks(study, arms, plan, "confirm"))
+    plan = replace(block_plan(study, sizes, sizes.confirm_cap_s), work=FRESH_WORK)
+    own = {e.arm: e.base for e in chosen}
+    return confirmed_figures(
+        chosen, run_blocks(study, arms_of([e.pair for e in chosen]), plan, "confirm", references=own)
+    )
 
 
 def confirmation_sentence(study: Study, screening: Screening | None, confirmation: Confirmation | None) -> str:
@@ -65,12 +67,13 @@ def confirmation_sentence(study: Study, screening: Screening | None, confirmatio
     told = f"{passed} of {len(screening.effects)} flags passed the screening"
     if confirmation is None:
         return f"{told}; none was confirmed in this run: every estimate here is screened, not confirmed."
-    flags = {f.effect.flag for f in confirmation.figures}
+    flags = {f.effect.arm for f in confirmation.figures}
     stop = confirmation.blocks.stop
     return f"{told}, {len(flags)} were confirmed on fresh blocks{f' ({stop.sentence})' if stop else ''}."
 
 
-def _plan(study: Study, sizes: Effort, cap_s: float) -> BlockPlan:
+def block_plan(study: Study, sizes: Effort, cap_s: float) -> BlockPlan:
+    """Return the plan of a set of blocks of this effort, which may take `cap_s` seconds where its number is open."""
     stop = StopRule(sizes.block_half_width, first=sizes.blocks) if sizes.block_half_width else None
     return BlockPlan(
         sizes.blocks,
@@ -116,7 +119,15 @@ def screen(study: Study, sizes: Effort) -> Screening | None:
     if not study.system.flag:
         return None
     return screen_flags(
-        study, users=sizes.screen_users, windows=sizes.screen_windows, window_s=sizes.screen_window_s, margin=CPU_MARGIN
+        study,
+        ScreenPlan(
+            sizes.screen_users,
+            sizes.screen_windows,
+            sizes.screen_window_s,
+            CPU_MARGIN,
+            sizes.screen_every_value,
+            sizes.screen_together,
+        ),
     )
 
 

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from perflab.errors import StatisticError
-from perflab.experiments.blocks import equivalence
-from perflab.experiments.null_arm import NULL, failed_null, null_check
+from perflab.experiments.blocks import equal_to_own
+from perflab.experiments.null_arm import NULL, chance_alone, failed_null, null_check, voided
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, facts_path, run_trial
 from perflab.experiments.units_of_work import Window, system_cpu_in_window, units_done
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_paired
-from perflab.stats.selection import Screened
-from perflab.stats.selection import screen as select
-from perflab.system.variant import single_flag_variants
+from perflab.stats.selection import Screened, screen_family
+from perflab.system.variant import BASELINE, FlagPair, every_value_pairs, flag_pair, single_flag_pairs
 
 
 @dataclass(frozen=True)
 class FlagEffect:
-    """What one flag seems to do to the CPU of a unit of work, on top of the baseline: a screening, not an effect."""
+    """What one value of a flag seems to do to the CPU of a unit of work: a screening, not an effect."""
 
-    flag: str
-    value: str
+    pair: FlagPair
     strategy: str
     screened: Screened
     equal_answers: tuple[int, int]
+
+    @property
+    def flag(self) -> str:
+        """The flag's name."""
+        return self.pair.flag
+
+    @property
+    def value(self) -> str:
+        """The flag's value."""
+        return self.pair.value
 
     @property
     def comparison(self) -> Comparison:
@@ -37,24 +46,33 @@ class FlagEffect:
 
     @property
     def arm(self) -> str:
-        """The flag's arm in blocks and windows: ``flag=value``."""
-        return f"{self.flag}={self.value}"
+        """The arm in blocks and windows: ``flag=value``, after what it needs."""
+        return self.pair.changed.arm
+
+    @property
+    def base(self) -> str:
+        """The arm that it is compared with: the baseline, or the baseline with what the value needs."""
+        return self.pair.base.arm
 
 
 @dataclass(frozen=True)
 class Screening:
-    """The effects of all flags, the largest saving first, and the null arm's."""
+    """The effects of all flags, the largest saving first, and the null arm's; `more_nulls`: those of further groups."""
 
     effects: tuple[FlagEffect, ...]
     null: Comparison
     windows: int
     users: int
     trials: tuple[str, ...]
+    more_nulls: tuple[Comparison, ...] = ()
 
     @property
     def null_checks(self) -> tuple[TrustCheck, ...]:
-        """The null arm of the windows."""
-        return (null_check(self.null, "CPU, screening"),)
+        """The null arm of each group's windows: several groups are several chances to fail, and corrected for it."""
+        nulls = (self.null, *self.more_nulls)
+        names = ["CPU, screening", *(f"CPU, screening, group {i}" for i in range(2, len(nulls) + 1))]
+        chance = chance_alone(nulls) if self.more_nulls else [False]
+        return tuple(null_check(c, name, chance=by) for c, name, by in zip(nulls, names, chance, strict=True))
 
     @property
     def failed_null(self) -> str:
@@ -66,57 +84,105 @@ class Screening:
         return tuple(effect for effect in self.effects if effect.screened.chosen)[:most]
 
 
-def screen_flags(study: Study, *, users: int, windows: int, window_s: float, margin: float) -> Screening:
+@dataclass(frozen=True)
+class ScreenPlan:
+    """How flags are screened: windows of `window_s` seconds under `users`, at most `together` flags at a time."""
+
+    users: int
+    windows: int
+    window_s: float
+    margin: float
+    every_value: bool = False  # all values of every flag, not only the optimised one
+    together: int = 0  # 0 = all of them side by side
+
+
+def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     """Run baseline, a second baseline, and baseline plus each flag side by side, and compare window by window.
 
     Why side by side: CPU time is charged to the process that used it whoever else ran, so that all arms can share
     the same seconds, and whatever slows a core slows all of them; it costs one start instead of one for each arm.
+    Where there are more flags than can run `together`, groups of them do, each with its own baseline and null arm.
     Weakness: one process for each arm, so the spread from process to process is not in the interval, and latency
     cannot be compared here. Good for finding what to confirm in fresh blocks, not for publishing an effect.
     """
-    flags = single_flag_variants(study.system)
-    arms = {"baseline": "baseline", NULL: "baseline", **{v.name.partition("+")[2]: v.name for v in flags}}
+    pairs = every_value_pairs(study.system) if plan.every_value else single_flag_pairs(study.system)
+    size = plan.together or max(len(pairs), 1)
+    groups = [
+        _screen_group(study, plan, pairs[at : at + size], at // size) for at in range(0, max(len(pairs), 1), size)
+    ]
+    compared = {name: c for group in groups for name, c in group.compared.items()}
+    found = screen_family(
+        compared,
+        lower_is_better=True,
+        most=len(pairs),  # every flag that passes and gains is worth its confirmation
+    )
+    equal = {name: counts for group in groups for name, counts in group.equal.items()}
+    nulls = [group.null for group in groups]
+    effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
+    trials = tuple(name for group in groups for name in group.trials)
+    return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What one group of flags showed beside its own baseline: by arm, and the null arm."""
+
+    compared: dict[str, Comparison]
+    equal: dict[str, tuple[int, int]]
+    null: Comparison
+    trials: tuple[str, ...]
+
+
+def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], number: int) -> _Group:
+    arms = arms_of(pairs)
     settle = 3.0
-    length = settle + windows * window_s
+    length = settle + plan.windows * plan.window_s
+    label = "screen" if number == 0 else f"screen{number + 1}"
     base = TrialSpec(
         name="",
         variant="",
-        steps=((0.0, users), (length, 0)),
+        steps=((0.0, plan.users), (length, 0)),
         duration_s=length,
-        segments=(Segment("screen", 0.0, length, users, settle),),
+        segments=(Segment("screen", 0.0, length, plan.users, settle),),
         seed=study.seed * 1000 + 999,
         drain_s=4.0,
     )
     specs = [
-        replace(base, name=f"screen-{arm.replace('=', '-')}", variant=variant, arm=arm) for arm, variant in arms.items()
+        replace(base, name=f"{label}-{arm.replace('=', '-')}", variant=name, arm=arm) for arm, name in arms.items()
     ]
-    study.progress("flags", 0, 1, f"{len(arms)} variants side by side", length + 4 * len(arms))
+    study.progress("flags", number, number + 1, f"{len(arms)} variants side by side", length + 4 * len(arms))
     # Side by side or not at all: a resumed run that lacks one arm measures all of them again.
     again = not all(facts_path(study, spec.name).exists() for spec in specs)
     # One thread for each arm lives until its trial is over, which keeps the death signal of its processes valid.
     with ThreadPoolExecutor(len(specs)) as pool:
         trials = list(pool.map(lambda spec: run_trial(study, spec, again=again), specs))
-    spans = [_spans(trial, settle, windows, window_s) for trial in trials]
+    spans = [_spans(trial, settle, plan.windows, plan.window_s) for trial in trials]
     cost = {t.spec.arm: _cpu_per_unit(study, t, s) for t, s in zip(trials, spans, strict=True)}
-    equal = equivalence(trials, "baseline")
-    found = select(
-        cost["baseline"],
-        {v.name.partition("+")[2]: cost[v.name.partition("+")[2]] for v in flags},
-        lower_is_better=True,
-        margin=margin,
-        null_arm=cost[NULL],
-        most=len(flags),  # every flag that passes and gains is worth its confirmation
-    )
-    effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
-    null = compare_paired(cost["baseline"], cost[NULL], lower_is_better=True, margin=margin)
-    return Screening(effects, null, windows, users, tuple(t.spec.name for t in trials))
+    null = compare_paired(cost[BASELINE], cost[NULL], lower_is_better=True, margin=plan.margin)
+    failed = failed_null((null_check(null, "CPU"),))  # what any flag's base is, the machine in these seconds is one
+    compared = {
+        p.changed.arm: voided(
+            compare_paired(cost[p.base.arm], cost[p.changed.arm], lower_is_better=True, margin=plan.margin), failed
+        )
+        for p in pairs
+    }
+    equal = equal_to_own(trials, {p.changed.arm: p.base.arm for p in pairs})
+    return _Group(compared, equal, null, tuple(t.spec.name for t in trials))
+
+
+def arms_of(pairs: Sequence[FlagPair]) -> dict[str, str]:
+    """Return arm name to variant: the baseline twice, what the flags need, and the flags; no variant more than that."""
+    arms = {BASELINE: BASELINE, NULL: BASELINE}
+    for pair in pairs:
+        arms |= {v.arm: v.name for v in (pair.base, pair.changed)}
+    return arms
 
 
 def flag_effect(study: Study, screened: Screened, equal_answers: tuple[int, int]) -> FlagEffect:
-    """Return a screened arm ``flag=value`` with the strategy that its value realises."""
-    name, _, value = screened.name.partition("=")
+    """Return a screened arm, whose name ends in ``flag=value``, with the strategy that its value realises."""
+    name, _, value = screened.name.rpartition("+")[2].partition("=")
     flag = next(f for f in study.system.flag if f.name == name)
-    return FlagEffect(name, value, flag.value_of(value).strategy, screened, equal_answers)
+    return FlagEffect(flag_pair(study.system, name, value), flag.value_of(value).strategy, screened, equal_answers)
 
 
 def _spans(trial: Trial, settle: float, windows: int, window_s: float) -> list[Window]:

@@ -60,6 +60,13 @@ def screen(
         name: compare_paired(baseline, x, lower_is_better=lower_is_better, margin=margin, null_arm=null_arm)
         for name, x in _some(candidates).items()
     }
+    return screen_family(compared, lower_is_better=lower_is_better, q=q, most=most)
+
+
+def screen_family(
+    compared: Mapping[str, Comparison], *, lower_is_better: bool, q: float = SCREEN_Q, most: int = MOST_CONFIRMED
+) -> tuple[Screened, ...]:
+    """Screen comparisons that each have a baseline of their own as one family: as `screen` otherwise."""
     adjusted = benjamini_hochberg([c.p_value for c in compared.values()], q)
     found = [
         Screened(name, _unless_passed(c, passed), p, passed, False)

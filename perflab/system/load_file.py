@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from perflab.errors import SystemFileError
+from perflab.system.needs import need_faults
 from perflab.system.spec import Measure, System
 
 SCHEMA = 1
@@ -40,7 +41,8 @@ def check_system(path: Path) -> tuple[System | None, list[str]]:
         system = System.model_validate({**body, "path": path.resolve(), "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
         return None, [_fault_line(item) for item in error.errors()]
-    return system, [*_file_faults(system), *_name_faults(system), *_server_faults(system), *_text_faults(system)]
+    faults = [*_file_faults(system), *_name_faults(system), *_server_faults(system), *_text_faults(system)]
+    return system, [*faults, *need_faults(system)]
 
 
 def _fault_line(item: object) -> str:

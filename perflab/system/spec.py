@@ -17,11 +17,16 @@ class _Table(BaseModel):
 
 
 class FlagValue(_Table):
-    """One setting of a flag: which strategy it realises, and how its answers may differ from the baseline's."""
+    """One setting of a flag: which strategy it realises, and how its answers may differ from the baseline's.
+
+    `needs` names the settings without which it does nothing (flag to values, any one of them): whoever measures it
+    lays them under both arms.
+    """
 
     value: str
     strategy: str = ""
     equivalence: Equivalence = "exact"
+    needs: dict[str, tuple[str, ...]] = {}
 
 
 class Flag(_Table):

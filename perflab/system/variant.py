@@ -6,7 +6,10 @@ import difflib
 from dataclasses import dataclass
 
 from perflab.errors import UsageError
+from perflab.system.needs import needed_settings
 from perflab.system.spec import Equivalence, System
+
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -16,26 +19,56 @@ class Variant:
     name: str
     flags: dict[str, str]
 
+    @property
+    def arm(self) -> str:
+        """What it changes of its base, as arms of blocks are called: ``flag=value``, several joined by ``+``."""
+        return self.name.partition("+")[2] or self.name
+
+
+@dataclass(frozen=True)
+class FlagPair:
+    """Two variants that differ in one flag alone; both have what that flag's value needs to do anything."""
+
+    flag: str
+    value: str
+    base: Variant
+    changed: Variant
+
+    @property
+    def label(self) -> str:
+        """The change in words: ``flag=value``, and what stands on both sides."""
+        own = f"{self.flag}={self.value}"
+        return own if self.base.name == BASELINE else f"{own} (both with {self.base.arm.replace('+', ', ')})"
+
 
 def variant(system: System, name: str) -> Variant:
     """Return the variant of that name: a base, then `+flag=value` for each change; raises UsageError."""
     base, *changes = name.split("+")
-    if base not in ("baseline", "optimised"):
+    if base not in (BASELINE, "optimised"):
         raise UsageError(f"Unknown variant {name!r}", "a variant starts with baseline or optimised, then +flag=value")
-    flags = {flag.name: flag.baseline if base == "baseline" else flag.optimised for flag in system.flag}
+    flags = {flag.name: flag.baseline if base == BASELINE else flag.optimised for flag in system.flag}
     for change in changes:
         flag, _, value = change.partition("=")
         flags[flag] = _checked(system, flag, value)
     return Variant(name, flags)
 
 
-def single_flag_variants(system: System) -> list[Variant]:
-    """Return baseline plus one changed flag, for each flag's optimised value."""
-    return [
-        variant(system, f"baseline+{flag.name}={flag.optimised}")
-        for flag in system.flag
-        if flag.optimised != flag.baseline
-    ]
+def flag_pair(system: System, flag: str, value: str) -> FlagPair:
+    """Return the baseline, with what the value needs, against the same with the value; raises UsageError."""
+    _checked(system, flag, value)
+    needs = [f"{name}={needed}" for name, needed in needed_settings(system, flag, value).items()]
+    base = "+".join([BASELINE, *needs])
+    return FlagPair(flag, value, variant(system, base), variant(system, f"{base}+{flag}={value}"))
+
+
+def single_flag_pairs(system: System) -> list[FlagPair]:
+    """Return a pair for the optimised value of each flag that has one."""
+    return [flag_pair(system, f.name, f.optimised) for f in system.flag if f.optimised != f.baseline]
+
+
+def every_value_pairs(system: System) -> list[FlagPair]:
+    """Return a pair for every value of every flag but the baseline's, the optimised one or not."""
+    return [flag_pair(system, f.name, value) for f in system.flag for value in f.names[1:]]
 
 
 def equivalence(system: System, flags: dict[str, str]) -> Equivalence:

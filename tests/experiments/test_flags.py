@@ -168,8 +168,8 @@ def _flat(figures):
 def test_full_effort_confirms_the_chosen_on_fresh_adaptive_blocks(study, monkeypatch):
     made, asked = case(study), {}
 
-    def blocks(study, arms, plan, label):
-        asked.update(arms=arms, plan=plan, label=label)
+    def blocks(study, arms, plan, label, references):
+        asked.update(arms=arms, plan=plan, label=label, references=references)
         rng = np.random.default_rng(8)
         return block_set(rng, {arm: 0.8 for arm in arms if arm not in ("baseline", NULL)}, None)
 
@@ -178,6 +178,7 @@ def test_full_effort_confirms_the_chosen_on_fresh_adaptive_blocks(study, monkeyp
     chosen = [e.arm for e in made.screening.effects if e.screened.chosen][:5]
     assert chosen and list(asked["arms"]) == ["baseline", NULL, *chosen] and asked["label"] == "confirm"
     assert asked["arms"][chosen[0]] == f"baseline+{chosen[0]}" and asked["arms"][NULL] == "baseline"
+    assert set(asked["references"].values()) == {"baseline"}
     assert asked["plan"].work and asked["plan"].stop.first == 15 and asked["plan"].cap_s > 0
     assert {f.confirmed.comparison.verdict for f in found.figures} == {"better"}
     assert prototype.confirm_flags(study, EFFORT["quick"], made.screening) is None

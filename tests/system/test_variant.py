@@ -6,7 +6,7 @@ import pytest
 
 from perflab.errors import UsageError
 from perflab.system.load_file import load_system
-from perflab.system.variant import equivalence, single_flag_variants, variant
+from perflab.system.variant import equivalence, every_value_pairs, single_flag_pairs, variant
 
 
 def test_baseline_optimised_and_one_change(write_system):
@@ -14,7 +14,9 @@ def test_baseline_optimised_and_one_change(write_system):
     assert variant(system, "baseline").flags == {"speed": "slow"}
     assert variant(system, "optimised").flags == {"speed": "fast"}
     assert variant(system, "optimised+speed=slow").flags == {"speed": "slow"}
-    assert [v.name for v in single_flag_variants(system)] == ["baseline+speed=fast"]
+    assert [p.changed.name for p in single_flag_pairs(system)] == ["baseline+speed=fast"]
+    assert [p.changed.name for p in every_value_pairs(system)] == ["baseline+speed=fast", "baseline+speed=lossy"]
+    assert {p.base.name for p in every_value_pairs(system)} == {"baseline"}
 
 
 @pytest.mark.parametrize("name", ["best", "baseline+sped=fast", "baseline+speed=warp", "baseline+speed"])

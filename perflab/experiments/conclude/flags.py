@@ -29,7 +29,7 @@ def conclude_flags(
     """
     found: list[Finding] = []
     for rank, effect in enumerate(screening.effects, 1):
-        mine = [f for f in confirmation.figures if f.effect.flag == effect.flag] if confirmation else []
+        mine = [f for f in confirmation.figures if f.effect.arm == effect.arm] if confirmation else []
         if not mine:
             found.append(_screened(study, screening, effect, screened_trust, figure))
         found += [_confirmed(study, confirmation, item, confirmed_trust, figure, rank) for item in mine if confirmation]
@@ -46,15 +46,15 @@ def _screened(
     points = f"to {direction}" if direction else "in no direction that stands"
     return finding(
         study,
-        f"flag.{effect.flag}",
-        question=f"Does {effect.arm} pay?",
+        ordinal(study, effect),
+        question=f"Does {effect.pair.label} pay?",
         kind="comparison",
         stage="screened",
         verdict="untrusted" if vetoed(checks) else "reported",
         strategy=effect.strategy,
-        variant=f"baseline+{effect.arm}",
-        claim=f"{SCREENED.capitalize()}: of {metric} the screening of {effect.arm} alone points {points}, number "
-        f"{rank} of {len(screening.effects)} flags ({percent_change(effect.comparison)} in {screening.windows} "
+        variant=effect.pair.changed.name,
+        claim=f"{SCREENED.capitalize()}: of {metric} the screening of {effect.pair.label} alone points {points}, "
+        f"number {rank} of {len(screening.effects)} flags ({percent_change(effect.comparison)} in {screening.windows} "
         f"windows of {screening.users} users, an estimate to choose by and not to publish).",
         trust=checks,
         evidence=evidence(figure),
@@ -75,21 +75,25 @@ def _confirmed(
     rank: int,
 ) -> Finding:
     effect, said = item.effect, item.confirmed.comparison
-    checks = (*trust, fresh.blocks.failing_alike(effect.arm), equal_answers(study, effect, item.equal_answers))
+    checks = (
+        *trust,
+        fresh.blocks.failing_alike(effect.arm, effect.base),
+        equal_answers(study, effect, item.equal_answers),
+    )
     metric = f"CPU per {study.system.unit}" if item.figure == "CPU" else item.figure
     family = f"Holm over {item.confirmed.family} flags, for this figure by itself"
     why = fresh.blocks.stop
     return finding(
         study,
-        f"flag.{effect.flag}" + ("" if item.figure == "CPU" else f".{item.column}"),
-        question=f"Does {effect.arm} pay?" if item.figure == "CPU" else f"Does {effect.arm} change {metric}?",
+        ordinal(study, effect) + ("" if item.figure == "CPU" else f".{item.column}"),
+        question=f"Does {effect.pair.label} {'pay' if item.figure == 'CPU' else f'change {metric}'}?",
         kind="comparison",
         stage="confirmed",
         verdict="untrusted" if vetoed(checks) else said.verdict,
         strategy=effect.strategy,
-        variant=f"baseline+{effect.arm}",
-        claim=f"Confirmed on fresh blocks: {effect.arm} alone changes {metric} by {percent_change(said)} in {said.n} "
-        f"paired blocks ({family}).",
+        variant=effect.pair.changed.name,
+        claim=f"Confirmed on fresh blocks: {effect.pair.label} alone changes {metric} by {percent_change(said)} in "
+        f"{said.n} paired blocks ({family}).",
         effect=effect_of_comparison(metric, said),
         trust=checks,
         evidence=evidence(figure),
@@ -98,6 +102,12 @@ def _confirmed(
         details={"flag": effect.flag, "explanation": _told(checks, said.explanation), "rank": rank}
         | {"adjusted_p": item.confirmed.adjusted_p, "pairs": said.n},
     )
+
+
+def ordinal(study: Study, effect: FlagEffect) -> str:
+    """Return what a flag's finding is numbered by: the flag, and the value where it is not the optimised one."""
+    optimised = next(f for f in study.system.flag if f.name == effect.flag).optimised
+    return f"flag.{effect.flag}" + ("" if effect.value == optimised else f".{effect.value}")
 
 
 def next_step(item: FlagConfirmed, pairs_needed: int) -> str:
@@ -144,12 +154,12 @@ def forest_rows(
 
 def _forest_row(effect: FlagEffect, confirmation: Confirmation | None) -> dict[str, Any]:
     """Return one row; the word of a screened flag is that nothing confirmed it."""
-    fresh = confirmation.of(effect.flag) if confirmation else None
+    fresh = confirmation.of(effect.arm) if confirmation else None
     said, word = effect.comparison, "not confirmed"
     if confirmation and fresh:
         said = fresh.confirmed.comparison
-        word = said.verdict if confirmation.blocks.failing_alike(effect.arm).passed else "untrusted"
-    label = f"{effect.arm} ({'confirmed' if fresh else 'screened'})"
+        word = said.verdict if confirmation.blocks.failing_alike(effect.arm, effect.base).passed else "untrusted"
+    label = f"{effect.flag}={effect.value} ({'confirmed' if fresh else 'screened'})"
     return {"label": label, "value": said.effect, "low": said.low, "high": said.high, "verdict": word}
 
 

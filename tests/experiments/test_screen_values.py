@@ -1,0 +1,113 @@
+"""Every value of every flag can be screened, in groups, each against the baseline with what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from perflab.experiments import screen as screening_module
+from perflab.experiments.blocks import BlockResult
+from perflab.experiments.conclude.flags import conclude_flags, forest_rows
+from perflab.experiments.confirm import confirmed_figures
+from perflab.experiments.effort import EFFORT
+from perflab.experiments.null_arm import NULL
+from perflab.experiments.screen import ScreenPlan, arms_of, screen_flags
+from perflab.experiments.trial import facts_path
+from perflab.system.variant import every_value_pairs, flag_pair
+
+PLAN = ScreenPlan(users=5, windows=12, window_s=1.0, margin=0.05, every_value=True, together=6)
+DEAR = {  # alone it costs; of the ways to compute it the batched one saves
+    "voice_activity=energy": 1.5,
+    "voice_activity=energy+pipeline=per_frame_numba": 1.5,
+    "voice_activity=energy+pipeline=batched": 0.9,
+}
+
+
+@pytest.fixture
+def side_by_side(study, monkeypatch):
+    """Return screen_flags over planted windows: what each group started, and by how much its null arm is off."""
+    groups: list[dict[str, str]] = []
+    state = SimpleNamespace(failing=-1)
+
+    def trial(study, spec, again):
+        if spec.arm == "baseline":
+            groups.append({})
+        groups[-1][spec.arm] = spec.variant
+        return SimpleNamespace(spec=spec, group=len(groups) - 1)
+
+    def cost(study, trial, spans):
+        rng = np.random.default_rng([trial.group, sum(map(ord, trial.spec.arm))])
+        off = 1.2 if trial.spec.arm == NULL and trial.group == state.failing else DEAR.get(trial.spec.arm, 1.0)
+        return 12 * off * np.exp(rng.normal(0, 0.004, PLAN.windows))
+
+    class InOrder:
+        def __init__(self, workers): ...
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error): ...
+        def map(self, work, specs):
+            return map(work, specs)
+
+    monkeypatch.setattr(screening_module, "run_trial", trial)
+    monkeypatch.setattr(screening_module, "_spans", lambda *_: [])
+    monkeypatch.setattr(screening_module, "_cpu_per_unit", cost)
+    monkeypatch.setattr(screening_module, "equal_to_own", lambda *_: {})
+    monkeypatch.setattr(screening_module, "ThreadPoolExecutor", InOrder)
+    return SimpleNamespace(run=lambda plan=PLAN: screen_flags(study, plan), groups=groups, state=state)
+
+
+def test_groups_hold_every_value_once_each_beside_its_own_base(study, side_by_side):
+    found = side_by_side.run()
+    pairs = every_value_pairs(study.system)
+    assert {e.arm for e in found.effects} == {p.changed.arm for p in pairs} and len(found.effects) == len(pairs)
+    assert len(side_by_side.groups) == -(-len(pairs) // PLAN.together) == 1 + len(found.more_nulls)
+    for group in side_by_side.groups:
+        assert group["baseline"] == group[NULL] == "baseline" and len(set(group.values())) == len(group) - 1
+    batched = next(e for e in found.effects if e.value == "batched")
+    assert batched.base == "voice_activity=energy" and batched.comparison.effect == pytest.approx(0.6, rel=0.02)
+    assert not found.failed_null and facts_path(study, "x").parent.exists()
+
+
+def test_quick_screens_the_optimised_values_in_one_group(study, side_by_side):
+    quick = EFFORT["quick"]
+    assert not quick.screen_every_value and not quick.screen_together
+    found = side_by_side.run(replace(PLAN, every_value=False, together=0))
+    assert len(side_by_side.groups) == 1 and found.more_nulls == ()
+    assert {e.value for e in found.effects} == {f.optimised for f in study.system.flag if f.optimised != f.baseline}
+
+
+def test_the_null_arm_of_any_group_speaks_against_the_screening(side_by_side):
+    side_by_side.state.failing = 2
+    found = side_by_side.run()
+    assert "group 3" in found.failed_null and found.chosen(99)  # the other groups' own nulls hold
+    names = [check.name for check in found.null_checks]
+    assert len(set(names)) == len(names) == len(side_by_side.groups)
+
+
+def test_a_value_is_confirmed_against_what_it_needs_and_numbered_by_its_value(study, side_by_side):
+    chosen = side_by_side.run().chosen(9)
+    assert [e.pair.label for e in chosen] == ["pipeline=batched (both with voice_activity=energy)"]
+    arms = arms_of([e.pair for e in chosen])
+    rng = np.random.default_rng(2)
+    from perflab.benches.stats.injected import block_set
+
+    blocks = block_set(rng, {arm: DEAR.get(arm, 1.0) for arm in arms if arm not in ("baseline", NULL)}, None)
+    confirmation = confirmed_figures(chosen, BlockResult(blocks.figures, (), {chosen[0].arm: (40, 40)}))
+    assert confirmation.of(chosen[0].arm).confirmed.comparison.effect == pytest.approx(0.6, rel=0.01)
+    found = conclude_flags(study, side_by_side.run(), confirmation, (), (), None)
+    mine = [f for f in found if f.stage == "confirmed"]
+    assert {f.id for f in mine} == {f"F30-flag.pipeline.batched{c}" for c in ("", ".p95-ms", ".memory-mb")}
+    assert {f.variant for f in mine} == {"baseline+voice_activity=energy+pipeline=batched"}
+    assert len({f.id for f in found}) == len(found)
+    assert sum("(confirmed)" in row["label"] for row in forest_rows(side_by_side.run(), confirmation, ())) == 1
+
+
+def test_both_arms_of_a_pair_start_once(study):
+    pairs = [flag_pair(study.system, "pipeline", "batched"), flag_pair(study.system, "tick", "ms5")]
+    arms = arms_of(pairs)
+    assert list(arms) == ["baseline", NULL, "voice_activity=energy", "voice_activity=energy+pipeline=batched",
+                          "voice_activity=energy+pipeline=batched+tick=ms5"]  # fmt: skip
