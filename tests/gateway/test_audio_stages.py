@@ -189,6 +189,35 @@ def test_silero_hears_the_same_sessions_alone_and_at_once() -> None:
     assert heard["plain"][1].voiced < 6
 
 
+def test_a_noise_floor_hears_speech_in_a_room_that_a_fixed_level_takes_for_speech() -> None:
+    words = np.concatenate([phrase.pcm for phrase in phrases(load_corpus())[:2]])[: 320 * 120]
+    room = np.rint(np.random.default_rng(3).standard_normal(320 * 300) * 250).astype("<i2")
+    room[320 * 100 : 320 * 100 + words.size] += words // 2
+    frames = [room[at : at + 320].tobytes() for at in range(0, room.size, 320)]
+    voiced = {}
+    for way in WAYS:
+        floor = Floor(way, AudioPlan(activity="noise_floor"), [DEFAULT] * 2)
+        floor.pipeline.warm_up(lambda line: None)
+        before = []
+        for at, frame in enumerate(frames):
+            if at == 100:
+                before = [lane.summary().voiced for lane in floor.lanes]
+            floor.hear(0, frame)
+            floor.hear(1, frames[0])  # a room that never changes
+            floor.tick()
+        assert before[0] <= 2
+        voiced[way] = [lane.summary().voiced for lane in floor.lanes]
+        assert voiced[way][1] == 0
+    assert voiced["compiled"] == voiced["batched"]
+    assert abs(voiced["plain"][0] - voiced["batched"][0]) <= 2  # float32 beside decibels: a frame at the very edge
+    assert 20 < voiced["batched"][0] < 130
+    fixed = Floor("batched", AudioPlan(activity="energy"), [DEFAULT])
+    for frame in frames:
+        fixed.hear(0, frame)
+        fixed.tick()
+    assert fixed.lanes[0].summary().voiced == len(frames)  # hears speech without end
+
+
 @EACH
 def test_denoised_audio_is_the_oracles(way: str) -> None:
     floor = Floor(way, AudioPlan(denoise=True), [DEFAULT] * 3)

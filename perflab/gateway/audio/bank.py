@@ -22,6 +22,7 @@ from perflab.wire.marks import now_ns
 if TYPE_CHECKING:
     from perflab.audio.kernels.denoiser import Denoiser
     from perflab.gateway.audio.batched import BatchedLane
+    from perflab.gateway.audio.noise_floor import FloorJudges
     from perflab.gateway.audio.silero import SileroJudges
 
 ROWS = 128  # sessions of a bank: a hundred in one call; more sessions make more banks, and no state ever moves
@@ -52,7 +53,7 @@ class UpBank:
         self._entered = np.zeros((ROWS, UP_SAMPLES), np.int16) if entry else self.rows.pcm
         self._pcm = np.zeros((ROWS, UP_SAMPLES), np.int16) if self._denoiser else self._entered
         self._found = np.zeros((ROWS, 2), np.float32)
-        self._judges = _silero() if plan.activity == "silero" else None  # None: by their level
+        self._judges = _judges(plan.activity)  # None: by a fixed level
         self._ends, self._events = turn_ends(ROWS), np.zeros(ROWS, np.int8)
 
     def work(self) -> None:
@@ -165,10 +166,16 @@ def turn_ends(sessions: int) -> EndOfTurn:
     return EndOfTurn(sessions, start=0.5, stop=0.5, onset=ONSET_FRAMES, silence=END_FRAMES)
 
 
-def _silero() -> SileroJudges:
-    from perflab.gateway.audio.silero import SileroJudges
+def _judges(activity: str) -> SileroJudges | FloorJudges | None:
+    if activity == "silero":
+        from perflab.gateway.audio.silero import SileroJudges
 
-    return SileroJudges(ROWS)
+        return SileroJudges(ROWS)
+    if activity == "noise_floor":
+        from perflab.gateway.audio.noise_floor import FloorJudges
+
+        return FloorJudges(ROWS)
+    return None
 
 
 def _denoiser() -> Denoiser:

@@ -42,10 +42,16 @@ class CompiledStages(PlainStages):
     def _denoiser(self) -> Converter:
         return CompiledDenoiser()
 
-    def _silero(self) -> Judge:
-        from perflab.gateway.audio.silero import CompiledSilero
+    def _judge_named(self, activity: str) -> Judge | None:
+        if activity == "silero":
+            from perflab.gateway.audio.silero import CompiledSilero
 
-        return CompiledSilero()
+            return CompiledSilero()
+        if activity == "noise_floor":
+            from perflab.gateway.audio.noise_floor import CompiledFloor
+
+            return CompiledFloor()
+        return None
 
     def _opus_heard(self) -> OpusHeard:
         from perflab.audio.codecs.opus import CODEC

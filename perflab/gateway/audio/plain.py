@@ -6,14 +6,13 @@ import math
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from perflab.gateway.audio.frame_level import INT16, measure
 from perflab.gateway.audio.opus_streams import OpusHeard, OpusSaid
 from perflab.gateway.audio.plan import AudioPlan
 from perflab.gateway.audio.stages import SPEECH_RMS, Measured
 from perflab.wire.audio_format import LIVE_DOWN_HZ, LIVE_UP_HZ, AudioFormat
 
-INT16 = np.dtype("<i2")
 HOP = 160  # samples at 16 kHz, 10 ms
 
 
@@ -86,19 +85,12 @@ class PlainDenoiser:
         """A client's audio has one beginning only."""
 
 
-def measure(pcm: bytes) -> tuple[float, float]:
-    """Return RMS (rounded to float32, as the kernel gives it) and peak of a frame; squares are summed exactly."""
-    samples: NDArray[np.int64] = np.frombuffer(pcm, INT16).astype(np.int64)
-    rms = np.float32(math.sqrt(int(samples @ samples) / samples.size))
-    return float(rms), float(max(int(samples.max()), -int(samples.min())))
-
-
 class PlainStages:
     """One session's stages."""
 
     def __init__(self, plan: AudioPlan, form: AudioFormat) -> None:
         self._listens = plan.listens
-        self._judge = self._silero() if plan.activity == "silero" else None  # None: by its level
+        self._judge = self._judge_named(plan.activity)  # None: by a fixed level
         self._rise: list[Converter] = []
         self._fall: list[Converter] = []
         self._opus = self._opus_heard() if form.codec == "opus" else None
@@ -145,10 +137,16 @@ class PlainStages:
     def _denoiser(self) -> Converter:
         return PlainDenoiser()
 
-    def _silero(self) -> Judge:
-        from perflab.gateway.audio.silero import PlainSilero
+    def _judge_named(self, activity: str) -> Judge | None:
+        if activity == "silero":
+            from perflab.gateway.audio.silero import PlainSilero
 
-        return PlainSilero()
+            return PlainSilero()
+        if activity == "noise_floor":
+            from perflab.gateway.audio.noise_floor import PlainFloor
+
+            return PlainFloor()
+        return None
 
     def _opus_heard(self) -> OpusHeard:
         from perflab.audio.codecs.opus_pyav import CODEC

@@ -13,7 +13,7 @@ from perflab.wire.frame import FrameError
 
 @dataclass(frozen=True)
 class AudioPlan:
-    """The stages: `activity` names how speech is found (energy, silero; empty = it is not looked for)."""
+    """The stages: `activity` names how speech is found (energy, noise_floor, silero; empty = it is not looked for)."""
 
     activity: str = ""
     suppress: bool = False  # silence after a turn does not go up

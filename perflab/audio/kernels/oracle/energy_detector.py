@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+
+LOWEST_RMS = 30
 
 
-def voiced(rms: Sequence[float], above_db: float, rise_db: float) -> list[bool]:
-    """Return for frames of these RMS whether each is voiced; the floor rises by `rise_db` a frame at most."""
-    floor, found = math.inf, []
-    for value in rms:
-        level = 20 * math.log10(max(value, 1.0))
-        floor = level if level < floor else min(level, floor + rise_db)
-        found.append(value >= 30 and level >= floor + above_db)
-    return found
+class NoiseFloor:
+    """Feeds on the RMS of frame after frame; the floor rises by `rise_db` a frame at most, and falls at once."""
+
+    def __init__(self, above_db: float, rise_db: float) -> None:
+        self._above_db, self._rise_db, self._floor_db = above_db, rise_db, math.inf
+
+    def __call__(self, rms: float) -> bool:
+        """Return whether the next frame is voiced."""
+        level = 20 * math.log10(max(rms, 1.0))
+        self._floor_db = level if level < self._floor_db else min(level, self._floor_db + self._rise_db)
+        return rms >= LOWEST_RMS and level >= self._floor_db + self._above_db
