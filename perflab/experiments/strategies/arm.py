@@ -37,11 +37,12 @@ class Arm:
     running: RunningSystem
     loop: LoopThread
     client: Any
+    endpoints: dict[str, str]
 
     def measure(self, block: int, seconds: float, *, prepare: bool = False) -> dict[str, Any]:
         """Run the work of one block and return its row; `prepare` runs the preparation instead and returns {}."""
         target = Target(
-            self.running.endpoints,
+            self.endpoints,
             self.running,
             self.client,
             np.random.default_rng(block_seed(self.study.seed, block)),
@@ -107,7 +108,8 @@ def started(study: Study, experiment: StrategyExperiment, name: str, variant: st
     ):
         client = loop.run(_client())
         try:
-            arm = Arm(name, study, experiment, running, loop, client)
+            other = experiment.beside(name, running) if experiment.beside else {}
+            arm = Arm(name, study, experiment, running, loop, client, {**running.endpoints, **other})
             arm.measure(0, 0.0, prepare=True)
             yield arm
         finally:

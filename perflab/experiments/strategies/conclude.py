@@ -177,7 +177,7 @@ def trust_of(study: Study, item: ArmJudged) -> tuple[TrustCheck, ...]:
     checks = [
         *result.null_checks,
         _answers(study, item),
-        trust.generator_late(late, sum(int(row["requests"]) for row in rows)),
+        trust.generator_late(late, sum(int(row["requests"]) for row in rows), "requests"),
         trust.cpu_wait(waited),
         trust.undisturbed(steal, 0.0, None),
     ]

@@ -105,6 +105,7 @@ class StrategyExperiment:
     figures: tuple[FigureSpec, ...] = ()
     strategies: Mapping[str, str] = field(default_factory=dict)
     fewer_failures: bool = False
+    beside: Callable[[str, RunningSystem], dict[str, str]] | None = None
     price: str = ""
     turns: str = ""
 
@@ -125,4 +126,4 @@ class StrategyExperiment:
 
     def variant_of(self, arm: str) -> str:
         """Return the name of an arm's variant."""
-        return self.base if arm == BASE else f"{self.base}+{arm}"
+        return self.base if arm == BASE or self.beside else f"{self.base}+{arm}"

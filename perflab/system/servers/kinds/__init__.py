@@ -29,7 +29,8 @@ class Kind(Protocol):
     """What a module of this package offers."""
 
     TITLE: str
-    WHEEL: str  # the package whose wheel carries the programs
+    WHEEL: str  # the package whose wheel carries the programs; empty where none does
+    REMEDY: str  # the command that brings the programs
     SCHEMES: tuple[str, ...]  # of the URLs that name a server of this kind
 
     @staticmethod

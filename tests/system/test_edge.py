@@ -1,0 +1,72 @@
+"""nginx as an edge cache: what it is told, what it serves again, and what it refuses to be told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from perflab.errors import UsageError
+from perflab.system.servers.kinds.nginx import configuration
+from perflab.system.servers.server import embedded, required
+
+
+class Counting(ThreadingHTTPServer):
+    asked = 0
+
+
+@pytest.fixture
+def origin() -> Iterator[Counting]:
+    class Origin(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.server.asked += 1
+            body = f"answer {self.server.asked}".encode()
+            self.send_response(200 if "broken" not in self.path else 503)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = Counting(("127.0.0.1", 0), Origin)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.mark.skipif(bool(required("nginx")), reason=required("nginx"))
+def test_good_answers_are_served_again_and_bad_ones_are_not(origin: Counting, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{origin.server_address[1]}"
+    with embedded("nginx", tmp_path / "edge.log", settings={"origin": url, "valid_s": 30}) as edge:
+        seen = []
+        for path in ("/a", "/a", "/b", "/a"):
+            with urlopen(edge.url + path) as answer:
+                seen.append((answer.headers["X-Cache"], answer.read()))
+        assert [kind for kind, _ in seen] == ["MISS", "HIT", "MISS", "HIT"]
+        assert seen[0][1] == seen[1][1] == seen[3][1] and origin.asked == 2
+        for _ in range(2):
+            with pytest.raises(OSError, match="503"):
+                urlopen(edge.url + "/broken")
+        assert origin.asked == 4
+        folder = edge.folder.path
+        assert folder.exists()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"origin": "https://127.0.0.1:1"},
+        {"origin": "http://127.0.0.1:1; } evil"},
+        {"origin": "http://h:1", "color": "red"},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_one_clear_line(settings: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="origin"):
+        configuration(Path("/nowhere"), 1, settings)
