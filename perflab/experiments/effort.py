@@ -37,6 +37,8 @@ class Effort:
     block_half_width: float = 0.0  # blocks go on until CPU's interval is this narrow; 0 = `blocks`, no more
     blocks_cap_s: float = 0.0  # seconds after which they end in any case
     confirm_cap_s: float = 0.0
+    adopt_flags: int = 0  # confirmed flags that are measured together at most, three arms each; 0 = none
+    adopt_cap_s: float = 0.0
     growth_window_s: float = 0.0  # memray attached for this long, then for twice as long; 0 = growth is not looked for
     why_pairs: int = 3  # pairs of profiled stretches behind a better or worse: about 15 s for each three
     budget_s: dict[str, float] = field(default_factory=dict)
@@ -110,6 +112,8 @@ FULL = Effort(
     block_half_width=0.02,
     blocks_cap_s=2700.0,
     confirm_cap_s=5400.0,
+    adopt_flags=5,
+    adopt_cap_s=3600.0,
     growth_window_s=4.0,
     why_pairs=12,
     budget_s={
@@ -140,6 +144,7 @@ SHORTEST_S = {
     "screen_window_s": 1.0,
     "blocks_cap_s": 120.0,
     "confirm_cap_s": 240.0,
+    "adopt_cap_s": 240.0,
 }
 
 
@@ -168,7 +173,9 @@ def estimate_s(system: System, effort: str) -> dict[str, float]:
         return {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
     matrix = sum(s.duration_s for s in system.scenario) + START_S
     judged = max((len(c.judged) for c in system.condition), default=1) or 1
-    arms = 3 + (2 + min(len(system.flag), sizes.confirm_flags) if system.flag else 0)
+    flags = len([flag for flag in system.flag if flag.optimised != flag.baseline])
+    arms = 3 + (2 + min(flags, sizes.confirm_flags) if system.flag else 0)
+    arms += 3 * min(flags, sizes.adopt_flags) if flags > 1 else 0
     blocks = arms * sizes.blocks * 2 * BLOCK_TRIAL_S
     estimate = {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
     return {**estimate, "30_prototype": matrix * (1 + judged) + blocks + 5 * sizes.why_pairs}

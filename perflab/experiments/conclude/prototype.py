@@ -7,6 +7,7 @@ from typing import Any
 
 from perflab.errors import StatisticError
 from perflab.experiments.blocks import BlockResult
+from perflab.experiments.conclude.adoption import conclude_adoption
 from perflab.experiments.conclude.flags import conclude_flags
 from perflab.experiments.conclude.load import level_row
 from perflab.experiments.conclude.parts import (
@@ -20,6 +21,7 @@ from perflab.experiments.conclude.parts import (
 )
 from perflab.experiments.conclude.tail import conclude_tail
 from perflab.experiments.confirm import Confirmation
+from perflab.experiments.interactions import Adoption
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import ADDED_MARGIN_MS, CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN, machine_null
 from perflab.experiments.prototype import Judged, block_trials, confirmed_trials, screened_trials
@@ -270,13 +272,17 @@ def conclude_targets(
 
 
 def null_checks(
-    blocks: BlockResult, screening: Screening | None, confirmation: Confirmation | None, run: Run | None = None
+    blocks: BlockResult,
+    screening: Screening | None,
+    confirmation: Confirmation | None,
+    run: Run | None = None,
+    adoption: Adoption | None = None,
 ) -> tuple[TrustCheck, ...]:
     """Return the null arms of every block set of the notebook: one that fails leaves no better and no worse in it.
 
     With `run` also what its 00_machine got wrong: there known work was timed against itself.
     """
-    sets = (blocks, screening, confirmation)
+    sets = (blocks, screening, confirmation, adoption)
     made = tuple(check for one in sets if one is not None for check in one.null_checks)
     return (*made, *(machine_null(run) if run else ()))
 
@@ -289,10 +295,11 @@ def conclude(
     judged: Sequence[Judged],
     figures: dict[str, Evidence],
     confirmation: Confirmation | None = None,
+    adoption: Adoption | None = None,
 ) -> list[Finding]:
     """Return everything that 30_prototype claims."""
     matrix = {r.trial: read_trial(study, r.trial) for r in results}
-    null = null_checks(blocks, screening, confirmation, study.run)
+    null = null_checks(blocks, screening, confirmation, study.run, adoption)
     trials = block_trials(study, blocks)
     trust = (*trust_of(trials), *null)
     found = conclude_blocks(study, blocks, trust, figures.get("ecdf")) + conclude_tail(study, trials, trust)
@@ -300,5 +307,8 @@ def conclude(
         screened = (*trust_of(screened_trials(study, screening), side_by_side=True), *null)
         fresh = (*trust_of(confirmed_trials(study, confirmation)), *null)
         found += conclude_flags(study, screening, confirmation, screened, fresh, figures.get("forest"))
+    if adoption:
+        together = (*trust_of([read_trial(study, name) for name in adoption.blocks.trials]), *null)
+        found += conclude_adoption(study, adoption, together, figures.get("adoption"))
     found += conclude_matrix(study, results, list(matrix.values()), figures, null)
     return found + conclude_targets(study, judged, matrix, null)
