@@ -12,7 +12,7 @@ from perflab.experiments.strategies.payloads.listeners import POLL_S, Board, lis
 from perflab.instrument.cpu_clock import process_cpu_s
 
 EACH = 2  # listeners of a session
-PER_S = 12.0
+PER_S = 25.0
 IDLE_SHARE = 0.4
 LOST_S = 5.0  # an event that has not reached every listener by then is lost
 BOARDS: WeakKeyDictionary[object, Board] = WeakKeyDictionary()  # by the client of a started system

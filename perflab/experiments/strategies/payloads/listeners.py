@@ -45,11 +45,17 @@ class Board:
 
 
 async def listen(target: Target, session: int, board: Board) -> None:
-    """Listen until cancelled; an error of the connection ends this listener, whose events are then missed and seen."""
+    """Listen until the client is closed; whatever else ends a listener is raised, and told at the next block."""
+    import aiohttp
+
     way = {"poll": _poll, "long_poll": _long_poll, "sse": _events_of_stream, "websocket": _socket}
     mine: set[int] = set()
-    async for artefact in way[target.variant.flags["events"]](target, session, board):
-        board.saw(artefact, mine)
+    try:
+        async for artefact in way[target.variant.flags["events"]](target, session, board):
+            board.saw(artefact, mine)
+    except (aiohttp.ClientError, asyncio.IncompleteReadError, RuntimeError):
+        if not target.client.closed:
+            raise
 
 
 async def _get(target: Target, path: str, board: Board) -> Any:

@@ -1,0 +1,34 @@
+"""What a choice gains over a rate, and where the gain turns into a loss: one line each, the crossings printed."""
+
+from __future__ import annotations
+
+from perflab.report.figures.figure import Figure, Table, finish, legend_above, listing, number, table
+from perflab.report.style import INK, canvas, series_style
+
+
+def break_even(
+    points: Table, title: str, x_label: str, y_label: str, unit: str = "", linear_within: float = 0.1
+) -> Figure:
+    """Draw one line per series over the logarithm of x, and mark where it crosses zero.
+
+    `points` has columns series, x (above 0), gain and crossing (the x of gain zero; 0 or less: it never gains). `unit`
+    stands behind the crossings; gains are drawn on a symmetric logarithmic axis, linear within +-`linear_within`.
+    """
+    frame = table(points, "series", "x", "gain", "crossing")
+    said = []
+    with canvas(3.6) as (drawn, axes):
+        axes.axhline(0, color=INK, linewidth=0.9)
+        low, high = frame["x"].min(), frame["x"].max()
+        for position, (name, group) in enumerate(frame.groupby("series", sort=False)):
+            group, style = group.sort_values("x"), series_style(position)
+            style = {key: value for key, value in style.items() if key not in ("marker", "markersize")}
+            axes.plot(group["x"], group["gain"], label=str(name), **style)
+            crossing = float(group["crossing"].iloc[0])
+            if low <= crossing <= high:
+                axes.plot(crossing, 0, marker="o", markersize=6, color=style["color"], linestyle="none")
+            said.append(f"{name} gains below {number(crossing)} {unit}".rstrip() if crossing > 0 else f"{name} never")
+        axes.set_xscale("log")
+        axes.set_yscale("symlog", linthresh=linear_within)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        legend_above(axes)
+        return finish(drawn, title, f"{y_label} over {x_label}, zero crossed once: {listing(said)}.")
