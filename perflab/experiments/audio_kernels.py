@@ -253,3 +253,14 @@ def conclude(study: Study, raced: Race, checks: list[TrustCheck], ceiling: str, 
                 claim=thread_sentence(study, threads),
                 effect=effect_of("speed of two threads over one", threads.speed, "x", "pairs")),
     ]  # fmt: skip
+
+
+def conclude_rooms(study: Study, detectors: str, gpu: str) -> list[Finding]:
+    """Return what a reader takes away of the detectors of voice, and of the kernels for CUDA."""
+    shown = "not-measurable-here" if "were not run" in gpu else "reported"
+    return [
+        finding(study, "6", question="Which detector hears speech in which room?", kind="observation",
+                verdict="reported", claim=detectors),
+        finding(study, "7", question="What does a GPU gain?", kind="observation", verdict=shown, claim=gpu,
+                strategy="ST-COMPUTE-01"),
+    ]  # fmt: skip

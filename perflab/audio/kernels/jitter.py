@@ -14,11 +14,15 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Played:
-    """Per session: packets `lost` by the link, packets too `late` to be played, mean delay of those played in ms."""
+    """Per session: packets `lost` by the link, packets too `late` to be played, mean delay of those played in ms.
+
+    `missed` bool [sessions, packets]: what has to be concealed, lost or late.
+    """
 
     lost: Counts
     late: Counts
     delay_ms: NDArray[np.float64]
+    missed: NDArray[np.bool_]
 
 
 def simulate(delays_ms: NDArray[np.float64], *, memory: float = 0.998, spread: float = 4.0, spurt: int = 50) -> Played:
@@ -42,6 +46,6 @@ def simulate(delays_ms: NDArray[np.float64], *, memory: float = 0.998, spread: f
         )
     sessions = delays_ms.shape[0]
     late, lost = np.zeros((2, sessions), dtype=np.int64)
-    held = np.empty(sessions)
-    play(np.ascontiguousarray(delays_ms), memory, spread, spurt, late, lost, held)
-    return Played(lost, late, held)
+    held, missed = np.empty(sessions), np.zeros(delays_ms.shape, np.bool_)
+    play(np.ascontiguousarray(delays_ms), memory, spread, spurt, late, lost, held, missed)
+    return Played(lost, late, held, missed)

@@ -112,16 +112,19 @@ def load_speech(seconds: float) -> Speech:
     return Speech(chosen, ClosedVocabulary(one.text for one in known), corpus.source)
 
 
-def judge(treatment: Treatment, speech: Speech, *, quality: bool = True, seed: int = 7) -> Judged:
+def judge(
+    treatment: Treatment, speech: Speech, *, quality: bool = True, seed: int = 7, lost: NDArray[np.bool_] | None = None
+) -> Judged:
     """Send all of the speech through the treatment and judge what is heard.
 
     `quality` False leaves PESQ and STOI out (they are NaN), which is most of the time that is not the recogniser's.
+    `lost` bool [utterances, packets]: what is missing, instead of what the treatment's loss draws.
     """
     codec, heard, spent = codec_named(treatment.codec), [], np.zeros((len(speech.utterances), 3))
     chance = (treatment.loss, treatment.burst or 1 / (1 - treatment.loss))
-    lost = lost_packets(len(speech.utterances), LONGEST_PACKETS, *chance, seed=seed)
+    drawn = lost if lost is not None else lost_packets(len(speech.utterances), LONGEST_PACKETS, *chance, seed=seed)
     for k, one in enumerate(speech.utterances):
-        sound, spent[k] = through(codec, treatment, np.asarray(one.pcm), lost[k])
+        sound, spent[k] = through(codec, treatment, np.asarray(one.pcm), drawn[k])
         heard.append(sound)
     kbit_s, encode_us, decode_us = (spent * _weights(speech)[:, None]).sum(axis=0)
     both = zip((np.asarray(one.pcm) for one in speech.utterances), heard, strict=True)

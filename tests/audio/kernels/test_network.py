@@ -41,6 +41,7 @@ def test_playout_is_that_of_the_oracle() -> None:
     assert made.late.tolist() == [row[1] for row in wanted]
     assert made.delay_ms == pytest.approx([row[2] for row in wanted], nan_ok=True)
     assert math.isnan(made.delay_ms[5])
+    assert [np.flatnonzero(row).tolist() for row in made.missed] == [row[3] for row in wanted]
 
 
 def test_more_spread_means_fewer_late_packets_and_more_delay() -> None:

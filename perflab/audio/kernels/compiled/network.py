@@ -19,7 +19,7 @@ def walk(drawn: Any, enter: float, leave: float, start_bad: float, lost: Any) ->
 
 
 @njit(cache=True, nogil=True)
-def play(delays: Any, memory: float, spread: float, spurt: int, late: Any, lost: Any, held: Any) -> None:
+def play(delays: Any, memory: float, spread: float, spurt: int, late: Any, lost: Any, held: Any, missed: Any) -> None:
     """Play packets with `delays` [sessions, packets] in ms, NaN where lost; one row of results per session."""
     for session in range(delays.shape[0]):
         mean, deviation, wait, total, played = 0.0, 0.0, 0.0, 0.0, 0
@@ -30,6 +30,7 @@ def play(delays: Any, memory: float, spread: float, spurt: int, late: Any, lost:
                 wait = mean + spread * deviation if seen else np.inf
             if np.isnan(delay):
                 lost[session] += 1
+                missed[session, packet] = True
                 continue
             if not seen:
                 mean, deviation, seen = delay, delay / 2, True
@@ -37,6 +38,7 @@ def play(delays: Any, memory: float, spread: float, spurt: int, late: Any, lost:
                 wait = mean + spread * deviation
             if delay > wait:
                 late[session] += 1
+                missed[session, packet] = True
             else:
                 total += wait
                 played += 1

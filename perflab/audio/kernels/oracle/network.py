@@ -15,13 +15,14 @@ def lost_packets(drawn: Sequence[float], enter: float, leave: float, loss: float
     return lost
 
 
-def playout(delays_ms: Sequence[float], memory: float, spread: float, spurt: int) -> tuple[int, int, float]:
-    """Return packets lost, packets late, and the mean delay of those played in ms (NaN when none was)."""
+def playout(delays_ms: Sequence[float], memory: float, spread: float, spurt: int) -> tuple[int, int, float, list[int]]:
+    """Return packets lost, packets late, the mean delay of those played in ms (NaN: none), and which were missed."""
     known = [delay for delay in delays_ms if not math.isnan(delay)]
     if not known:
-        return len(delays_ms), 0, math.nan
+        return len(delays_ms), 0, math.nan, list(range(len(delays_ms)))
     mean, deviation = known[0], known[0] / 2
     wait, late, waits = mean + spread * deviation, 0, []
+    missed = [packet for packet, delay in enumerate(delays_ms) if math.isnan(delay)]
     for packet, delay in enumerate(delays_ms):
         if packet % spurt == 0:
             wait = mean + spread * deviation
@@ -29,8 +30,9 @@ def playout(delays_ms: Sequence[float], memory: float, spread: float, spurt: int
             continue
         if delay > wait:
             late += 1
+            missed.append(packet)
         else:
             waits.append(wait)
         deviation = memory * deviation + (1 - memory) * abs(delay - mean)
         mean = memory * mean + (1 - memory) * delay
-    return len(delays_ms) - len(known), late, sum(waits) / len(waits) if waits else math.nan
+    return len(delays_ms) - len(known), late, sum(waits) / len(waits) if waits else math.nan, sorted(missed)

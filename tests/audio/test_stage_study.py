@@ -1,0 +1,144 @@
+"""The stages in the gateway on planted blocks, the detectors in real rooms, the jitter buffer, the words on a GPU."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.audio.codecs.codec import Settings
+from perflab.audio.corpus import load_corpus
+from perflab.benches.audio import gpu
+from perflab.benches.audio.codecs_judged import Speech, Treatment, judge
+from perflab.experiments import audio_detectors, audio_stages, codecs_jitter
+from perflab.experiments.audio_kernels import conclude_rooms
+from perflab.experiments.blocks import ArmFigures, BlockResult
+from perflab.experiments.null_arm import NULL
+from perflab.findings.finding import Evidence, TrustCheck
+from perflab.report.figures.curves import curves
+from perflab.report.figures.forest import forest
+from perflab.system.load_file import load_system
+from perflab.system.variant import equivalence, variant
+
+BLOCKS = 10
+SPEED = dict(zip(("baseline", NULL, *audio_stages.ARMS), (1.0, 1.0, 0.4, 0.2, 0.25), strict=True))
+ADDED = dict(zip(SPEED, (3.0, 3.0, 3.0, 28.0, 9.0), strict=True))
+STUDY: Any = SimpleNamespace(
+    system=SimpleNamespace(judge="optimised"), notebook="20_audio_kernels", level="measured-full", quick=False,
+    time_scale=1.0, seed=7, effort="quick", progress=lambda *told: None,
+)  # fmt: skip
+
+
+def planted(spread: float = 0.01, seed: int = 4) -> BlockResult:
+    rng = np.random.default_rng(seed)
+    figures = [
+        ArmFigures(arm, block, 120 * speed * float(np.exp(rng.normal(0, spread))), 900.0 + rng.normal(0, 3),
+                   1_200.0 + rng.normal(0, 5), ADDED[arm] + rng.normal(0, 0.2), 220 + rng.normal(0, 0.5), 12, 0, 0.5,
+                   0.02)
+        for block in range(BLOCKS) for arm, speed in SPEED.items()
+    ]  # fmt: skip
+    return BlockResult(tuple(figures), (), {})
+
+
+def test_what_the_arms_save_and_add_is_found() -> None:
+    stages = audio_stages.judge_stages(planted(), tuple(audio_stages.ARMS), ())
+    assert stages.problems == ()
+    for arm in audio_stages.ARMS:
+        cpu = stages.of(arm)
+        assert cpu is not None and cpu.said.verdict == "better"
+        assert cpu.said.low < SPEED[arm] < cpu.said.high
+    slow, fast = (stages.of(arm, "added_p50_ms") for arm in tuple(audio_stages.ARMS)[1:])
+    assert slow is not None and slow.said.verdict == "worse" and slow.said.effect == pytest.approx(25, abs=0.5)
+    assert fast is not None and "+6." in fast.shown and "ms [" in fast.shown
+    assert "CPU per turn -80 % [" in stages.sentence and "time added +25." in stages.sentence
+    assert stages.table_sentence.startswith("The gateway adds 3.0 ms") and "28." in stages.table_sentence
+    drawn = forest(stages.forest(), "Stages", 0.05)
+    assert "compiled, all sessions every 5 ms" in drawn.alt
+    rows = stages.rows()
+    assert [row["stages"] for row in rows] == [
+        audio_stages.PLAIN,
+        *(called for _, called in audio_stages.ARMS.values()),
+    ]
+    assert rows[2]["CPU per turn (ms)"] == pytest.approx(24, rel=0.05)
+
+
+def test_a_check_that_vetoes_takes_every_verdict_back() -> None:
+    veto = TrustCheck(name="null arm", passed=False, observed="+9 %", limit="5 %")
+    stages = audio_stages.judge_stages(planted(), tuple(audio_stages.ARMS), (veto,))
+    assert {row["verdict"] for row in stages.forest()} == {"untrusted"}
+    found = audio_stages.conclude_stages(STUDY, stages, Evidence(kind="figure", path="x.svg", title="x", alt="x"))
+    assert {one.verdict for one in found} == {"untrusted"} and "No verdict: null arm: +9 %" in stages.sentence
+    sound = audio_stages.conclude_stages(STUDY, audio_stages.judge_stages(planted(), tuple(audio_stages.ARMS), ()),
+                                         Evidence(kind="figure", path="x.svg", title="x", alt="x"))  # fmt: skip
+    assert len({one.id for one in sound}) == len(sound) == 3 * len(audio_stages.FIGURES)
+    assert {one.strategy for one in sound} == {strategy for strategy, _ in audio_stages.ARMS.values()}
+
+
+def test_the_arms_are_variants_of_the_system() -> None:
+    system = load_system("data/systems/voice_gateway.toml")
+    base = variant(system, f"{system.judge}+{audio_stages.STAGES}").flags
+    assert (base["client_audio"], base["voice_activity"], base["pipeline"]) == ("pcm48k", "silero", "per_frame")
+    for arm in audio_stages.ARMS:
+        flags = variant(system, f"{system.judge}+{audio_stages.STAGES}+{arm}").flags
+        assert {name for name in flags if flags[name] != base[name]} == {part.split("=")[0] for part in arm.split("+")}
+        assert equivalence(system, flags) == "loss"  # answers of two ways of resampling are not compared
+
+
+def test_detectors_hear_what_their_figures_say() -> None:
+    if not load_corpus().real:
+        pytest.skip(load_corpus().source)
+    found = audio_detectors.hearings(STUDY)
+    assert len(found) == len(audio_detectors.ROOMS) * len(audio_detectors.DETECTORS)
+    at = {(one.detector, one.room): one for one in found}
+    loud = audio_detectors.LOUD
+    assert at[audio_detectors.FIXED, loud].false_alarms > 0.95  # louder than the level: speech without end
+    assert at[audio_detectors.FLOOR, loud].false_alarms < 0.05 < at[audio_detectors.FLOOR, loud].heard
+    assert at[audio_detectors.NETWORK, loud].heard > at[audio_detectors.FLOOR, loud].heard + 0.1
+    said = audio_detectors.sentence(found)
+    assert f"In {loud}, the network (Silero) hears most" in said
+    assert len(audio_detectors.rows(found)) == len(found)
+
+
+def test_a_wait_that_follows_costs_less_delay_for_the_same_late_packets() -> None:
+    played = codecs_jitter.playouts(7)
+    assert played.check.passed
+    assert played.delay_at(codecs_jitter.ADAPTIVE) < played.delay_at(codecs_jitter.FIXED)
+    fixed = {row["x"]: row["value"] for row in played.rows if row["series"] == codecs_jitter.FIXED}
+    rough, calm = (100 * np.exp(-(100 - codecs_jitter.ONE_WAY_MS) / mean) for mean in (30.0, 3.0))
+    assert fixed[100.0] == pytest.approx((rough + calm) / 2, rel=0.05)  # half of the time each, exponential
+    assert "ms less" in played.sentence
+    assert codecs_jitter.ADAPTIVE in curves(played.rows, "Late", codecs_jitter.DELAY, log_y=True).alt
+
+
+class Ear:
+    """A recogniser that counts how many of ten pieces of what it hears are silent."""
+
+    def errors(self, texts: list[str], sounds: list[np.ndarray]) -> Any:
+        from perflab.audio.quality.word_error import WordErrors
+
+        return WordErrors(sum(int(not piece.any()) for piece in np.array_split(sounds[0], 10)), 10)
+
+
+def test_packets_that_a_buffer_misses_are_those_that_are_lost_on_the_way_to_the_ear() -> None:
+    one = load_corpus().utterances[0]
+    speech = Speech((one,), Ear(), "planted")
+    lost = np.zeros((1, 1_000), bool)
+    lost[0, 20:400] = True
+    treatment = Treatment("g711-mu", Settings(), conceal=False)
+    whole, gone = (judge(treatment, speech, quality=False, lost=mask).errors[0].wrong for mask in (lost & False, lost))
+    assert whole == 0 and gone >= 6
+
+
+def test_what_is_said_of_a_gpu_that_is_not_here_and_of_one_that_is() -> None:
+    why = "no NVIDIA GPU with its driver and CUDA's libraries was found"
+    assert gpu.sentence([], why).endswith(f"{why}.")
+    column = "CPU's time over the GPU's"
+    found = [{"kernel": "net", "sessions": 64, column: "0.50 [0.40, 0.60]"},
+             {"kernel": "net", "sessions": 1_024, column: "3.00 [2.90, 3.10]"},
+             {"kernel": "small", "sessions": 64, column: "0.10 [0.09, 0.11]"}]  # fmt: skip
+    said = gpu.sentence(found, None)
+    assert "net from 1,024 sessions on" in said and "small at none" in said
+    here, missing = (conclude_rooms(STUDY, "heard", text)[1] for text in (said, gpu.sentence([], why)))
+    assert (here.verdict, missing.verdict) == ("reported", "not-measurable-here")
