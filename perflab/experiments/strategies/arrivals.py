@@ -20,12 +20,14 @@ TURNS_S = 0.001
 class Arrivals:
     """What open arrivals met, in order of when they were due.
 
-    `latency_ms` float64 [answered], from due to answered; `late_ms` float64 [sent], from due to sent.
+    `latency_ms` float64 [answered], from due to answered; `late_ms` float64 [sent], from due to sent; `answered` int
+    [answered], the numbers of the requests that `latency_ms` is of.
     """
 
     latency_ms: np.ndarray
     late_ms: np.ndarray
     failed: int
+    answered: np.ndarray
 
 
 def poisson_times(rng: np.random.Generator, per_s: float, seconds: float) -> np.ndarray:
@@ -70,7 +72,7 @@ async def arrivals_at(times: np.ndarray, send: Callable[[int], Awaitable[bool]])
 
     for i, at in enumerate(times):
         due = start + float(at)
-        # uvloop rounds a sleep to whole milliseconds: the last one is waited turn by turn, so that nothing leaves early.
+        # uvloop rounds a sleep to whole milliseconds: the last is waited turn by turn, so that nothing leaves early.
         await asyncio.sleep(max(due - time.perf_counter() - TURNS_S, 0))
         while time.perf_counter() < due:
             await asyncio.sleep(0)
@@ -86,8 +88,9 @@ async def arrivals_at(times: np.ndarray, send: Callable[[int], Awaitable[bool]])
         for outcome in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
-    answered = latency[np.isfinite(latency)] * 1000
-    return Arrivals(answered, late[np.isfinite(late)] * 1000, len(times) - answered.size)
+    answered = np.flatnonzero(np.isfinite(latency))
+    sent = late[np.isfinite(late)]
+    return Arrivals(latency[answered] * 1000, sent * 1000, len(times) - answered.size, answered)
 
 
 def _client_error() -> type[Exception]:
