@@ -16,11 +16,11 @@ from perflab.experiments.study import Study
 
 LOSSES = {"quick": (0.1, 0.2), "full": (0.02, 0.05, 0.1, 0.2, 0.3)}
 WAYS: dict[str, tuple[Settings, bool, bool]] = {  # settings, concealed, with FEC
-    "Opus 16k, silence in the gaps": (Settings(16_000, 5), False, False),
-    "Opus 16k, concealed": (Settings(16_000, 5), True, False),
-    "Opus 16k, FEC asked for": (Settings(16_000, 5, None, True, 10), True, True),
-    "Opus 24k, concealed": (Settings(24_000, 5), True, False),
-    "Opus 24k with FEC": (Settings(24_000, 5, None, True, 10), True, True),
+    "16k, silence in gaps": (Settings(16_000, 5), False, False),
+    "16k, concealed": (Settings(16_000, 5), True, False),
+    "16k, FEC asked for": (Settings(16_000, 5, None, True, 10), True, True),
+    "24k, concealed": (Settings(24_000, 5), True, False),
+    "24k with FEC": (Settings(24_000, 5, None, True, 10), True, True),
 }
 SPOKEN_SHARE, ROOM = 0.4, 10.0  # share of the time that one side talks; RMS of its room otherwise, in units of int16
 

@@ -105,7 +105,7 @@ def test_losses_are_told_at_a_fifth() -> None:
     assert "At 20% loss 13.3 % of words are wrong with silence in the gaps and 4.0 % concealed" in losses.sentence
     rows = losses.rows()
     assert len(rows) == 5 * 2 * 2 and {point["x"] for point in rows} == {10.0, 20.0}
-    assert "Opus 24k with FEC" in curves(rows, "Loss", "packets lost (%)").alt
+    assert "24k with FEC" in curves(rows, "Loss", "packets lost (%)").alt
 
 
 def test_silence_costs_less_with_dtx() -> None:

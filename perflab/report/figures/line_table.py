@@ -29,13 +29,18 @@ class LineTable:
     def _repr_html_(self) -> str:
         if not self.rows:
             return f"<p>{escape(self.title)}: nothing to show.</p>"
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
+        head = "".join(f'<th scope="col"{self._side(name)}>{escape(name)}</th>' for name in self.columns)
         body = "".join(f"<tr>{''.join(self._cell(row, name) for name in self.columns)}</tr>" for row in self.rows)
         note = f'<p class="cost">{escape(NOTE)}</p>' if any(row.get(FLAG) for row in self.rows) else ""
         return (
             f'<div class="scroll"><table class="lines"><caption>{escape(self.title)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}"
         )
+
+    def _side(self, name: str) -> str:
+        """Return the class of a column's head: numbers stand at the right, and so does what is above them."""
+        held = [row[name] for row in self.rows if row.get(name) is not None]
+        return ' class="n"' if held and all(isinstance(value, int | float) for value in held) else ""
 
     def _cell(self, row: Mapping[str, Any], name: str) -> str:
         value = row.get(name)
