@@ -15,6 +15,7 @@ from perflab.units import canonical
 Operator = Literal["<", "<=", ">", ">="]
 Percentile = Literal["p50", "p90", "p95", "p99", "unspecified", "n/a"]
 Evaluation = Literal["measured", "simulated", "device-only"]
+_STRATEGY_ID = r"^ST-[A-Z0-9]+-\d{2}$"
 
 
 class _Record(BaseModel):
@@ -84,7 +85,7 @@ class Target(_Record):
 class Strategy(_Record):
     """One optimisation that somebody named: hypothesis, the metrics that should move, what it may cost."""
 
-    id: str = Field(pattern=r"^ST-[A-Z0-9]+-\d{2}$")
+    id: str = Field(pattern=_STRATEGY_ID)
     name: str = Field(min_length=1)
     category: str
     refs: tuple[str, ...] = ()
@@ -100,7 +101,30 @@ class Strategy(_Record):
     origin: str = ""
 
 
-_Listed = TypeVar("_Listed", Target, Strategy)
+class StrategyCard(_Record):
+    """What an engineer must know of a strategy before adopting it; figures come from findings, never from here.
+
+    `pays`, `turns`: the conditions under which it gains and under which its sign turns around. The kinds of cost that
+    it does not have stay empty; `parts` (code, configuration, servers that it adds) every strategy has.
+    """
+
+    id: str = Field(pattern=_STRATEGY_ID)
+    mechanism: str = Field(min_length=30)
+    pays: str = Field(min_length=10)
+    turns: str = Field(min_length=10)
+    cpu: str = ""
+    memory: str = ""
+    staleness: str = ""
+    lost_writes: str = ""
+    bytes: str = ""
+    parts: str = Field(min_length=10)
+    code: tuple[str, ...] = ()  # files and folders to look at, beside those of its flags
+    failure: str = Field(min_length=20)
+    rollback: str = Field(min_length=4)
+    monitor: str = Field(min_length=10)
+
+
+_Listed = TypeVar("_Listed", Target, Strategy, StrategyCard)
 
 
 def load_targets(path: Path) -> tuple[Target, ...]:
@@ -114,6 +138,17 @@ def load_targets(path: Path) -> tuple[Target, ...]:
 def load_strategies(path: Path) -> tuple[Strategy, ...]:
     """Return the [[strategy]] records of a TOML file; raises UsageError naming the record that is wrong."""
     return _records(path, "strategy", Strategy)
+
+
+def load_cards(path: Path, strategies: Sequence[Strategy]) -> tuple[StrategyCard, ...]:
+    """Return the [[card]] records of a TOML file; raises UsageError for a wrong one and for an unknown strategy."""
+    cards = _records(path, "card", StrategyCard)
+    for card in cards:
+        try:
+            by_id(strategies, card.id)
+        except UsageError as error:
+            raise UsageError(f"{path.name}, card {card.id}: {error.given}", error.required) from None
+    return cards
 
 
 def by_id(records: Sequence[_Listed], id: str) -> _Listed:

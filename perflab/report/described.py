@@ -1,6 +1,6 @@
 """What a report takes from the system's description: which variant is judged, and every target with where it stands.
 
-The report never imports the seam that starts systems; it reads two keys of the same TOML file. A run may outlive its
+The report never imports the seam that starts systems; it reads a few keys of the same TOML file. A run may outlive its
 system file, so an absent or broken file is not an error here: the findings then speak alone.
 """
 
@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perflab.errors import PerflabError
 from perflab.findings.finding import Finding
 from perflab.runs import Manifest
+
+if TYPE_CHECKING:
+    from perflab.findings.catalogue import Strategy, StrategyCard
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -60,6 +64,56 @@ def _from_findings(manifest: Manifest, findings: Sequence[Finding], judged: str)
     decided = by_target(judged_targets(findings, judged)).values()
     return [{"id": f.target_id or f.id, "quote": f.question, "domain": manifest.domain, "verdict": f.verdict,
              "level": f.level, "finding": f.id, "reason": f.claim} for f in decided]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Described:
+    """What the system's files say of strategies: the catalogue and the cards by id, and which flags realise which.
+
+    `flags`: strategy to ``flag=value``; `code`: strategy to the files of those values below the system's source.
+    `fault`: why there are no cards where the system names some.
+    """
+
+    catalogue: Mapping[str, Strategy]
+    cards: Mapping[str, StrategyCard]
+    flags: Mapping[str, tuple[str, ...]]
+    code: Mapping[str, tuple[str, ...]]
+    fault: str = ""
+
+
+def strategies_described(manifest: Manifest) -> Described:
+    """Return what the system's files say of strategies; empty where they cannot be read any more."""
+    from perflab.findings.catalogue import load_cards, load_strategies
+
+    body, folder = _description(manifest.system), Path(manifest.system).parent
+    flags, code = _realised(body, folder)
+    catalogue, cards, fault = {}, {}, ""
+    try:
+        if body.get("strategies"):
+            catalogue = {s.id: s for s in load_strategies((folder / str(body["strategies"])).resolve())}
+        if body.get("cards"):
+            found = load_cards((folder / str(body["cards"])).resolve(), tuple(catalogue.values()))
+            cards = {card.id: card for card in found}
+    except PerflabError as error:
+        fault = str(error)
+    return Described(catalogue, cards, flags, code, fault)
+
+
+def _realised(body: Mapping[str, Any], folder: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return the settings that realise each strategy, and those of their files that exist."""
+    flags: dict[str, tuple[str, ...]] = {}
+    code: dict[str, tuple[str, ...]] = {}
+    source = str(body.get("source", ""))
+    shown = "/".join(part for part in source.split("/") if part not in ("..", "."))
+    for flag in body.get("flag", []):
+        for value in flag.get("values", []):
+            key, file = str(value.get("strategy", "")), f"flags/{flag.get('name')}/{value.get('value')}.py"
+            if not key:
+                continue
+            flags[key] = (*flags.get(key, ()), f"{flag.get('name')}={value.get('value')}")
+            if source and (folder / source / file).resolve().is_file():
+                code[key] = (*code.get(key, ()), f"{shown}/{file}")
+    return flags, code
 
 
 def strategy_names(manifest: Manifest) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from perflab.errors import SystemFileError
+from perflab.errors import SystemFileError, UsageError
 from perflab.system.needs import need_faults
 from perflab.system.spec import Measure, System
 
@@ -42,7 +42,7 @@ def check_system(path: Path) -> tuple[System | None, list[str]]:
     except ValidationError as error:
         return None, [_fault_line(item) for item in error.errors()]
     faults = [*_file_faults(system), *_name_faults(system), *_server_faults(system), *_text_faults(system)]
-    return system, [*faults, *need_faults(system)]
+    return system, [*faults, *need_faults(system), *_card_faults(system)]
 
 
 def _fault_line(item: object) -> str:
@@ -103,11 +103,27 @@ def _file_faults(system: System) -> list[str]:
         ("load.file", system.load.file),
         ("targets", system.targets),
         ("strategies", system.strategies),
+        ("cards", system.cards),
         ("source", system.source),
     ):
         if name and not system.resolve(name).exists():
             faults.append(f"{key} = {name!r}: no such file (looked for {system.resolve(name)})")
     return faults
+
+
+def _card_faults(system: System) -> list[str]:
+    """A card is of a strategy that the catalogue has."""
+    if not system.cards or not system.resolve(system.cards).exists():
+        return []
+    if not system.strategies:
+        return ["cards: needs strategies, the catalogue that they belong to"]
+    from perflab.findings.catalogue import load_cards, load_strategies
+
+    try:
+        load_cards(system.resolve(system.cards), load_strategies(system.resolve(system.strategies)))
+    except UsageError as error:
+        return [f"cards: {error}".rstrip(".")]
+    return []
 
 
 def _name_faults(system: System) -> list[str]:

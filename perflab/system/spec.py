@@ -247,6 +247,7 @@ class System(_Table):
     domain: str
     targets: str = ""
     strategies: str = ""
+    cards: str = ""  # what an engineer must know of each strategy: the texts of the strategy guide
     judge: str = "optimised"
     unit: str = "request"
     memory_budget_mb: float = Field(default=0.0, ge=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from perflab.findings.finding import Evidence
@@ -20,19 +20,41 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A title below a section's own; `anchor` is what a link on the same page names."""
+
+    text: str
+    anchor: str
+    kind: str = "heading"
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Terms with what is said of each."""
+
+    items: tuple[tuple[str, str], ...]
+    kind: str = "pairs"
+
+
+@dataclass(frozen=True)
 class Bullets:
-    """A list of short lines."""
+    """A list of short lines; with `folded` it is opened by a click on that text."""
 
     items: tuple[str, ...]
+    folded: str = ""
     kind: str = "bullets"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table: flat dictionaries, columns in order of first appearance; a `verdict` column is shown as a badge."""
+    """A table: flat dictionaries, columns in order of first appearance; a `verdict` column is shown as a badge.
+
+    `anchors`: text of a first cell to the anchor of the heading that tells more of it.
+    """
 
     rows: tuple[Row, ...]
     caption: str = ""
+    anchors: Mapping[str, str] = field(default_factory=dict)
     kind: str = "rows"
 
 
@@ -52,7 +74,7 @@ class Code:
     kind: str = "code"
 
 
-Block = Text | Bullets | Rows | Picture | Code
+Block = Text | Heading | Pairs | Bullets | Rows | Picture | Code
 
 
 @dataclass(frozen=True)

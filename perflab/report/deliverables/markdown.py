@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from perflab.report.deliverables.document import Block, Bullets, Code, Document, Picture, Row, Rows
+from perflab.report.deliverables.document import Block, Bullets, Code, Document, Heading, Pairs, Picture, Row, Rows
 from perflab.report.pages import cell, columns_of, link, numeric
 
 
@@ -27,10 +26,15 @@ def plain(text: str) -> str:
 
 def _block(block: Block) -> str:
     """Return one block as Markdown."""
+    if isinstance(block, Heading):
+        return f'<a id="{block.anchor}"></a>\n\n### {plain(block.text)}'
+    if isinstance(block, Pairs):
+        return "\n".join(f"- **{plain(term)}**: {plain(text)}" for term, text in block.items)
     if isinstance(block, Bullets):
-        return "\n".join(f"- {plain(item)}" for item in block.items)
+        lines = "\n".join(f"- {plain(item)}" for item in block.items)
+        return f"{plain(block.folded)}:\n\n{lines}" if block.folded else lines
     if isinstance(block, Rows):
-        return _table(block.rows, block.caption)
+        return _table(block)
     if isinstance(block, Picture):
         return f"![{plain(block.evidence.alt or block.evidence.title)}](../{link(block.evidence.path)})"
     if isinstance(block, Code):
@@ -38,10 +42,17 @@ def _block(block: Block) -> str:
     return plain(block.text)
 
 
-def _table(rows: Sequence[Row], caption: str) -> str:
-    """Return a table, numbers flush right."""
+def _table(block: Rows) -> str:
+    """Return a table, numbers flush right, first cells linked to what tells more of them."""
+    rows, caption = block.rows, block.caption
     columns = columns_of(rows)
     head = "| " + " | ".join(plain(c.replace("_", " ")) for c in columns) + " |"
     rule = "| " + " | ".join("--:" if numeric(rows, c) else "---" for c in columns) + " |"
-    body = ["| " + " | ".join(plain(cell(row.get(c))) for c in columns) + " |" for row in rows]
+    body = ["| " + " | ".join(_cell(block, row, c, c == columns[0]) for c in columns) + " |" for row in rows]
     return "\n".join([*([f"{plain(caption)}:", ""] if caption else []), head, rule, *body])
+
+
+def _cell(block: Rows, row: Row, column: str, first: bool) -> str:
+    text = cell(row.get(column))
+    anchor = block.anchors.get(text, "") if first else ""
+    return f"[{plain(text)}](#{anchor})" if anchor else plain(text)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from perflab.findings.catalogue import Strategy, StrategyCard
 from perflab.findings.finding import Evidence, Finding
 from perflab.report.deliverables.document import Block, Bullets, Picture, Row, Rows, Text
 from perflab.report.run_page import flat, tables_of
@@ -22,6 +23,12 @@ class Material:
     verdict: Verdict
     targets: tuple[Row, ...]
     strategies: dict[str, str]
+    catalogue: Mapping[str, Strategy] = field(default_factory=dict)  # by id; empty where the system names none
+    cards: Mapping[str, StrategyCard] = field(default_factory=dict)
+    card_fault: str = ""  # why there are no cards, where the system names some
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to "flag=value" of the system
+
+    code: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to the files of those values
 
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:
         """Return the findings of some notebooks, the weightiest first."""
@@ -109,6 +116,12 @@ def caveats(findings: Iterable[Finding]) -> list[Block]:
         if not t.passed
     )
     return [Bullets((*failed, *lines))] if lines or failed else []
+
+
+def folded_caveats(findings: Iterable[Finding]) -> list[Block]:
+    """Return `caveats` behind a click, where they stand below the findings of one strategy among many."""
+    return [Bullets(b.items, folded=f"Caveats and failed checks ({len(b.items)})")
+            for b in caveats(findings) if isinstance(b, Bullets)]  # fmt: skip
 
 
 def target_table(material: Material, findings: Sequence[Finding], caption: str) -> list[Block]:

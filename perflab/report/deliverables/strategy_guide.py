@@ -2,106 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from perflab.findings.finding import Finding
-from perflab.report.deliverables.document import Block, Document, Row, Rows, Section, Text, section
-from perflab.report.deliverables.material import Material, caveats, claims, details, effects, pictures
-from perflab.report.wording import SCREENED
+from perflab.report.deliverables.document import Block, Document, Rows, Section, Text, section
+from perflab.report.deliverables.guide.card import strategy_card
+from perflab.report.deliverables.guide.cases import by_strategy
+from perflab.report.deliverables.guide.decision import HOW_TO_READ, decide
+from perflab.report.deliverables.guide.outlook import interactions, negative_results, not_run
+from perflab.report.deliverables.guide.table import decision_table
+from perflab.report.deliverables.material import Material, claims, details, pictures
 
-METRICS_TO_ADOPT = 3  # CPU, memory and tail latency: nothing is adopted on one figure
+CHAPTERS = (("20", "Audio kernels"), ("21", "Codecs"), ("22", "Caching"), ("23", "API and streaming"),
+            ("24", "State and database"), ("25", "Start-up and idle"), ("26", "Client"))  # fmt: skip
 
 
 def strategy_guide(material: Material) -> Document:
-    """Assemble the guide from the comparisons of single flags and of variants."""
+    """Assemble the guide: decisions first, then a card for each strategy, then what did not pay and what is open."""
     compared = material.of("2", "3", kind="comparison")
-    cards = by_strategy(compared)
-    negative = [f for f in compared if f.verdict in ("worse", "equivalent", "trivial") and f.stage != "screened"]
+    groups = measured_strategies(material)
     sections = (
+        section("Decision table", decision_table(material, groups), material.ran("30")),
+        section("How effects were measured", [*_methods(compared), *pictures(compared, 2)], material.ran("30")),
         section(
-            "Decision table",
-            [Rows(tuple(_decision(material, key, own) for key, own in cards.items()))] if cards else [],
+            "Strategy cards",
+            [*_card_fault(material), *(b for key, own in groups.items() for b in strategy_card(material, key, own))],
             material.ran("30"),
         ),
-        section("How effects were measured", [*_methods(compared), *pictures(compared, 2)], material.ran("30")),
-        *(_card(material, key, own) for key, own in cards.items()),
         section(
             "Interactions and order of adoption",
-            details(material.of("30"), "ablation", "interaction", "flag"),
-            "Not yet judged: each flag was measured against the baseline alone; pairs of flags were not.",
+            interactions(material),
+            "Not yet judged: each flag was measured against the baseline alone. Full effort measures the confirmed "
+            "flags together, where there are two or more.",
         ),
-        section("Negative results", claims(negative), "No comparison has shown that a strategy does not pay."),
-        *(
-            section(title, [*claims(material.of(nn)), *details(material.of(nn))], material.ran(nn))
-            for nn, title in (
-                ("21", "Codecs"),
-                ("22", "Caching"),
-                ("23", "API and streaming"),
-                ("24", "State and database"),
-                ("25", "Start-up and idle"),
-                ("26", "Client"),
-            )
+        section(
+            "Negative results",
+            negative_results(material, groups),
+            "No comparison has shown that a strategy does not pay.",
+        ),
+        *(_chapter(material, nn, title) for nn, title in CHAPTERS),
+        section(
+            "Strategies not yet run",
+            not_run(material, groups),
+            "Every strategy of the catalogue has a finding."
+            if material.catalogue
+            else "The system names no catalogue of strategies.",
         ),
     )
     return Document("strategy-guide", "Optimisation strategy guide", "Development team and system architects", sections)
 
 
-def by_strategy(compared: Sequence[Finding]) -> dict[str, list[Finding]]:
-    """Return comparisons by strategy id, or by variant where no single strategy is meant."""
-    groups: dict[str, list[Finding]] = {}
-    for finding in compared:
-        groups.setdefault(finding.strategy or finding.variant or finding.id, []).append(finding)
-    return groups
+def measured_strategies(material: Material) -> dict[str, list[Finding]]:
+    """Return all that was compared or observed of each strategy, and of each variant as a whole."""
+    told = [f for f in material.of("2", "3") if (f.kind == "comparison" and (f.strategy or f.variant)) or f.strategy]
+    return by_strategy(told)
 
 
-def decide(own: Sequence[Finding]) -> str:
-    """Return adopt, adopt if, reject or needs more data, from every measured figure of one strategy."""
-    if own and all(f.stage == "screened" for f in own):
-        return _of_screening(own)
-    verdicts = {f.verdict for f in own}
-    metrics = {f.effect.metric for f in own if f.effect}
-    if "better" in verdicts and "worse" in verdicts:
-        return "adopt if the price is acceptable"
-    if "worse" in verdicts:
-        return "reject"
-    if "better" in verdicts:
-        enough = len(metrics) >= METRICS_TO_ADOPT and not verdicts & {"inconclusive", "untrusted"}
-        return "adopt" if enough else "adopt if the other figures hold"
-    return "reject: no gain" if verdicts <= {"equivalent", "trivial"} else "needs more data"
+def _chapter(material: Material, prefix: str, title: str) -> Section:
+    """Return what a laboratory found beside its strategies, which stand on their cards."""
+    found = [f for f in material.of(prefix) if not f.strategy]
+    return section(title, [*claims(found), *details(found)], material.ran(prefix))
 
 
-def _of_screening(own: Sequence[Finding]) -> str:
-    """Return what a screening alone allows: to confirm, or to look elsewhere; never to adopt."""
-    directions = {f.details.get("direction", "") for f in own}
-    if "less" in directions:
-        return "confirm first: screened only"
-    return "do not confirm: it costs CPU in the screening" if "more" in directions else "needs more data"
-
-
-def _decision(material: Material, key: str, own: list[Finding]) -> Row:
-    """Return one row of the decision table."""
-    told = "; ".join(_on_what(f) for f in own if f.effect or f.stage == "screened")
-    name = material.strategies.get(key, "")
-    return {"strategy": f"{key} {name}".strip(), "decision": decide(own), "on what": told}
-
-
-def _on_what(finding: Finding) -> str:
-    """Return a published figure with its verdict, or a screening's place in its order."""
-    if finding.effect and finding.stage != "screened":
-        return f"{finding.effect.metric.replace('_', ' ')} {finding.verdict}"
-    return f"{SCREENED}, number {finding.details.get('rank', '?')} of the screening"
-
-
-def _card(material: Material, key: str, own: list[Finding]) -> Section:
-    """Return everything known of one strategy."""
-    blocks: list[Block] = [Text(f"Decision: {decide(own)}."), *effects(own), *claims(own), *details(own), *caveats(own)]
-    name = material.strategies.get(key, "")
-    return Section(f"{key} {name}".strip(), tuple(blocks))
+def _card_fault(material: Material) -> list[Block]:
+    return [Text(f"The texts of the cards cannot be read: {material.card_fault}")] if material.card_fault else []
 
 
 def _methods(compared: Sequence[Finding]) -> list[Block]:
     """Say how many pairs, and by which method intervals were made."""
-    rows = {(f.effect.method, f.effect.n_unit): f.effect.n for f in compared if f.effect}
+    rows: Mapping[tuple[str, str], int] = {(f.effect.method, f.effect.n_unit): f.effect.n for f in compared if f.effect}
     if not rows:
         return []
     return [
@@ -113,4 +82,8 @@ def _methods(compared: Sequence[Finding]) -> list[Block]:
             "baseline with their interval. What is marked as screened, not confirmed, only says what to "
             "confirm: the best of many looks larger than it is, and its estimate is no effect to rely on."
         ),
+        Text(f"How the decisions are made. {HOW_TO_READ}"),
     ]
+
+
+__all__ = ["by_strategy", "decide", "measured_strategies", "strategy_guide"]

@@ -1,0 +1,1 @@
+"""The parts of the strategy guide: one file each."""

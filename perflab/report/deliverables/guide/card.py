@@ -1,0 +1,91 @@
+"""One card for each strategy: how it works, what it did under which condition, what it costs, what to watch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perflab.findings.catalogue import Strategy, StrategyCard
+from perflab.findings.finding import Finding
+from perflab.report.deliverables.document import Block, Bullets, Heading, Pairs, Row, Rows, Text
+from perflab.report.deliverables.guide.cases import Case, Role, cases_of, role
+from perflab.report.deliverables.guide.decision import decide
+from perflab.report.deliverables.guide.table import anchor_of, price_of, title_of
+from perflab.report.deliverables.material import Material, details, folded_caveats
+from perflab.report.wording import effect_text, look
+
+CONTEXTS = {"S0": "whatsapp_clone", "S1": "voice_app", "S2": "whispo", "S3": "edtech_in", "S4": "gemini_codegen"}
+
+
+def strategy_card(material: Material, key: str, own: Sequence[Finding]) -> list[Block]:
+    """Return everything known of one strategy: its decision, its texts, its figures by condition, its caveats."""
+    cases = cases_of(f for f in own if f.kind == "comparison")
+    screened = [f for case in cases if case.screened for f in case.findings]
+    observed = [f for f in own if f.kind != "comparison"]
+    rows = tuple(_row(case) for case in cases if not case.screened)
+    return [
+        Heading(title_of(material, key), anchor_of(key)),
+        Text(f"Decision: {decide(own)}."),
+        *_texts(material, key, own),
+        *([Rows(_filled(rows), "Measured effect by condition, with its interval")] if rows else []),
+        *([Bullets(tuple(f"{f.id}: {f.claim}" for f in (*screened, *observed)))] if screened or observed else []),
+        *details(own),
+        *folded_caveats(own),
+    ]
+
+
+def _texts(material: Material, key: str, own: Sequence[Finding]) -> list[Block]:
+    """Return the card's texts; of a strategy without a card, what the catalogue says of it."""
+    card, strategy = material.cards.get(key), material.catalogue.get(key)
+    turns = dict.fromkeys(str(f.details["turns"]) for f in own if f.details.get("turns"))
+    pairs = [
+        ("How it works", card.mechanism if card else ""),
+        ("Pays where", card.pays if card else ""),
+        ("Turns around where", "; ".join([*([card.turns] if card else []), *turns])),
+        ("Trade-off", strategy.tradeoff if strategy else ""),
+        *(_costs(card) if card else []),
+        ("Price measured", price_of(material, key, own)),
+        ("Flag", ", ".join(material.flags.get(key, ()))),
+        ("Code", ", ".join([*material.code.get(key, ()), *(card.code if card else ())])),
+        ("Failure mode", card.failure if card else ""),
+        ("Roll back", card.rollback if card else ""),
+        ("Watch", card.monitor if card else ""),
+        ("Asked for by", _contexts(strategy)),
+    ]
+    known = tuple((term, text) for term, text in pairs if text)
+    return [Pairs(known)] if known else []
+
+
+def _costs(card: StrategyCard) -> list[tuple[str, str]]:
+    """Return what a strategy costs, as its card says: only the kinds of cost that it has."""
+    kinds = (("CPU", card.cpu), ("memory", card.memory), ("staleness", card.staleness),
+             ("lost writes", card.lost_writes), ("bytes", card.bytes), ("code and parts", card.parts))  # fmt: skip
+    return [(f"Cost: {name}", text) for name, text in kinds if text]
+
+
+def _contexts(strategy: Strategy | None) -> str:
+    return ", ".join(CONTEXTS.get(seed, seed) for seed in strategy.seeds) if strategy else ""
+
+
+def _row(case: Case) -> Row:
+    """Return one case: its setting, its condition, and its figures by what they stand for."""
+    told: dict[Role, list[str]] = {"CPU": [], "tail": [], "memory": [], "other": []}
+    for finding in case.findings:
+        said = f"{effect_text(finding) or 'not computed'} {look(finding.verdict).shape} {look(finding.verdict).word}"
+        own = role(finding)
+        metric = finding.effect.metric.replace("_", " ") if finding.effect else finding.question
+        told[own].append(said if own in ("CPU", "memory") else f"{metric}: {said}")
+    return {
+        "setting": case.setting,
+        "condition": case.condition or case.notebook,
+        "CPU": "; ".join(told["CPU"]),
+        "tail latency": "; ".join(told["tail"]),
+        "memory": "; ".join(told["memory"]),
+        "other figures": "; ".join(told["other"]),
+        "findings": ", ".join(f.id for f in case.findings[:1]) + (" ..." if len(case.findings) > 1 else ""),
+    }
+
+
+def _filled(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Drop the columns that no row fills."""
+    used = [name for name in rows[0] if any(row[name] for row in rows)]
+    return tuple({name: row[name] for name in used} for row in rows)

@@ -1,0 +1,105 @@
+"""Findings on strategies by case: one setting of the flags under one condition, with every figure that was measured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from perflab.findings.finding import Finding
+
+Role = Literal["CPU", "tail", "memory", "other"]
+Outcome = Literal["gain", "gain at a price", "gain, not all shown", "no gain", "loss", "open"]
+ROLES: tuple[Role, ...] = ("CPU", "tail", "memory")  # nothing is adopted unless all three are shown
+GAINS: tuple[Outcome, ...] = ("gain", "gain at a price", "gain, not all shown")
+LOSSES: tuple[Outcome, ...] = ("no gain", "loss")
+OPEN = ("inconclusive", "untrusted")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One setting under one condition; `findings` are its figures, those of a screening only where nothing else is."""
+
+    setting: str
+    condition: str
+    notebook: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def screened(self) -> bool:
+        """Whether nothing but a screening has seen it."""
+        return all(f.stage == "screened" for f in self.findings)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What its figures say together; a gain is one only where CPU, tail and memory are all shown and decided."""
+        verdicts = {f.verdict for f in self.findings}
+        shown = {role(f) for f in self.findings if f.effect}
+        undecided = any(f.verdict in OPEN and role(f) in ROLES for f in self.findings)
+        if "better" in verdicts and "worse" in verdicts:
+            return "gain at a price"
+        if "better" in verdicts:
+            return "gain" if shown.issuperset(ROLES) and not undecided else "gain, not all shown"
+        if "worse" in verdicts:
+            return "loss"
+        return "no gain" if verdicts and verdicts <= {"equivalent", "trivial"} else "open"
+
+    def with_verdict(self, *verdicts: str) -> list[Finding]:
+        """Return its figures of some verdicts: CPU first, then tail, memory and the rest."""
+        return sorted((f for f in self.findings if f.verdict in verdicts and f.effect), key=_place)
+
+
+def role(finding: Finding) -> Role:
+    """Return what a figure stands for: CPU, the tail of the latency, memory, or something of its own."""
+    metric = (finding.effect.metric if finding.effect else "").lower()
+    if "cpu" in metric:
+        return "CPU"
+    if "memory" in metric:
+        return "memory"
+    return "tail" if re.search(r"p9\d|tail", metric) else "other"
+
+
+def by_strategy(compared: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """Return comparisons by strategy id, or by variant where no single strategy is meant."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in compared:
+        groups.setdefault(finding.strategy or finding.variant or finding.id, []).append(finding)
+    return groups
+
+
+def cases_of(own: Iterable[Finding]) -> list[Case]:
+    """Return the cases of one strategy; what was confirmed takes the place of its screening."""
+    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in own:
+        key = (setting_of(finding), finding.condition, finding.notebook)
+        groups.setdefault(key, []).append(finding)
+    found = []
+    for (setting, condition, notebook), findings in groups.items():
+        published = [f for f in findings if f.stage != "screened"]
+        found.append(Case(setting, condition, notebook, tuple(published or findings)))
+    return found
+
+
+def setting_of(finding: Finding) -> str:
+    """Return what a variant changes: ``flag=value``, or its name where it changes nothing."""
+    return finding.variant.partition("+")[2] or finding.variant
+
+
+def labels(cases: Sequence[Case], among: Sequence[Case], most: int = 2) -> str:
+    """Return what tells some cases from the others: their settings, their conditions, or both."""
+    by_setting = len({c.setting for c in among}) > 1
+    by_condition = len({(c.condition, c.notebook) for c in among}) > 1
+    told = list(dict.fromkeys(_label(c, by_setting, by_condition or not by_setting) for c in cases))
+    more = f" and {len(told) - most} more" if len(told) > most else ""
+    return "; ".join(told[:most]) + more
+
+
+def _label(case: Case, by_setting: bool, by_condition: bool) -> str:
+    where = case.condition or f"alone, in {case.notebook}"
+    return " under ".join([*([case.setting] if by_setting else []), *([where] if by_condition else [])])
+
+
+def _place(finding: Finding) -> int:
+    own = role(finding)
+    return ROLES.index(own) if own in ROLES else len(ROLES)

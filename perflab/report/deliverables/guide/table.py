@@ -1,0 +1,93 @@
+"""The decision table: one line for each strategy, its gain with the interval, its price, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from perflab.findings.finding import Finding
+from perflab.report.deliverables.document import Block, Row, Rows
+from perflab.report.deliverables.guide.cases import GAINS, Case, cases_of
+from perflab.report.deliverables.guide.decision import decide
+from perflab.report.deliverables.material import Material
+from perflab.report.wording import SCREENED, effect_text, look
+
+ORDER = ("adopt", "confirm first", "needs more data", "do not confirm", "reject")  # "adopt" stands before "adopt if"
+
+
+def decision_table(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
+    """Return the table of all strategies measured, what to adopt first, each row linked to its card."""
+    if not groups:
+        return []
+    rows = [decision_row(material, key, own) for key, own in groups.items()]
+    rows.sort(key=lambda row: (_rank(str(row["decision"])), len(str(row["decision"])) > len("adopt")))
+    anchors = {title_of(material, key): anchor_of(key) for key in groups}
+    return [Rows(tuple(rows), anchors=anchors)]
+
+
+def decision_row(material: Material, key: str, own: Sequence[Finding]) -> Row:
+    """Return one line of the table."""
+    cases = cases_of(f for f in own if f.kind == "comparison")
+    return {
+        "strategy": title_of(material, key),
+        "decision": decide(own),
+        "gain": _gain(cases),
+        "price": price_of(material, key, own),
+        "evidence": _evidence(own),
+    }
+
+
+def title_of(material: Material, key: str) -> str:
+    """Return a strategy's id and name."""
+    return f"{key} {material.strategies.get(key, '')}".strip()
+
+
+def anchor_of(key: str) -> str:
+    """Return the id of a strategy's card on the page."""
+    return f"card-{key.lower()}"
+
+
+def change_of(finding: Finding) -> str:
+    """Return a published figure: its name, its change with the interval, its verdict."""
+    metric = finding.effect.metric.replace("_", " ") if finding.effect else ""
+    return f"{metric} {effect_text(finding)} {look(finding.verdict).word}"
+
+
+def price_of(material: Material, key: str, own: Sequence[Finding]) -> str:
+    """Return what a strategy costs: figures that it hurts, then what its experiment or its card says of it."""
+    hurt = [change_of(f) for case in cases_of(own) if not case.screened for f in case.with_verdict("worse")]
+    said = [str(f.details["price"]) for f in own if f.details.get("price")]
+    if not said and key in material.catalogue:
+        said = [material.catalogue[key].tradeoff]
+    return "; ".join([*dict.fromkeys(hurt[:2]), *dict.fromkeys(said[:1])])
+
+
+def _gain(cases: Sequence[Case]) -> str:
+    """Return the first figure that gains; of what gains nothing, what was seen; of a screening, its place in it."""
+    published = [case for case in cases if not case.screened]
+    if not published:
+        return "; ".join(_screened(f) for case in cases for f in case.findings[:1])
+    gaining = [case for case in published if case.outcome in GAINS]
+    if not gaining:
+        seen = published[0].with_verdict(*{f.verdict for f in published[0].findings})
+        return "; ".join(change_of(f) for f in seen[:2]) or "not computed"
+    more = f", and in {len(gaining) - 1} more cases" if len(gaining) > 2 else ""
+    more = ", and in one more case" if len(gaining) == 2 else more
+    return change_of(gaining[0].with_verdict("better")[0]) + more if gaining[0].with_verdict("better") else ""
+
+
+def _screened(finding: Finding) -> str:
+    rank = finding.details.get("rank")
+    return f"{SCREENED}, number {rank} of the screening" if rank else SCREENED
+
+
+def _evidence(own: Sequence[Finding]) -> str:
+    """Return level, stage and the fewest pairs behind a decision."""
+    published = [f for f in own if f.stage != "screened"] or list(own)
+    levels = ", ".join(dict.fromkeys(f.level for f in published))
+    stages = ", ".join(dict.fromkeys(f.stage for f in published if f.stage))
+    pairs = [f.effect.n for f in published if f.effect and f.effect.n_unit == "pairs"]
+    return ", ".join(filter(None, (levels, stages, f"{min(pairs)} pairs" if pairs else "")))
+
+
+def _rank(decision: str) -> int:
+    return next((i for i, word in enumerate(ORDER) if decision.startswith(word)), len(ORDER))

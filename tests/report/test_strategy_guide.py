@@ -1,0 +1,142 @@
+"""The guide decides from every figure and condition, and says what it has not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perflab.report.audit import audit_page
+from perflab.report.deliverables import build_deliverables
+from perflab.report.deliverables.guide.cases import cases_of
+from perflab.report.deliverables.guide.decision import decide
+from tests.report.guide_material import ALL_GOOD, compared, make_guide_run
+from tests.report.page_facts import PageFacts
+
+GOOD = ALL_GOOD
+FLAT = {"cpu": "equivalent", "p95": "trivial", "memory": "equivalent"}
+LOSS = {"cpu": "worse", "p95": "equivalent", "memory": "equivalent"}
+
+
+def decided(*cases: tuple[str, str, dict[str, str]]) -> str:
+    return decide([f for setting, condition, verdicts in cases
+                   for f in compared("ST-CACHE-02", setting, condition, **verdicts)])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cases", "decision"),
+    [
+        ([("a=1", "hot", GOOD)], "adopt"),
+        ([("a=1", "hot", GOOD), ("a=1", "cold", GOOD)], "adopt"),
+        ([("a=1", "hot", {"cpu": "better"})], "adopt if the other figures hold"),
+        ([("a=1", "hot", {"cpu": "better", "p95": "better", "stale": "better"})], "adopt if the other figures hold"),
+        ([("a=1", "hot", GOOD | {"memory": "inconclusive"})], "adopt if the other figures hold"),
+        ([("a=1", "hot", GOOD | {"stale": "inconclusive"})], "adopt"),
+        ([("a=1", "hot", GOOD | {"memory": "worse"})], "adopt if the price is acceptable"),
+        ([("a=1", "hot", GOOD), ("a=1", "cold", GOOD | {"p95": "worse"})], "adopt if the price is acceptable (cold)"),
+        ([("a=1", "hot", GOOD), ("a=1", "cold", LOSS)], "adopt if hot; not if cold"),
+        ([("a=1", "hot", GOOD), ("a=1", "cold", FLAT)], "adopt if hot; not if cold"),
+        ([("a=1", "hot", GOOD | {"memory": "worse"}), ("a=1", "cold", LOSS)],
+         "adopt if hot and the price is acceptable; not if cold"),
+        ([("a=1", "hot", {"cpu": "better"}), ("a=1", "cold", LOSS)],
+         "adopt if hot and the other figures hold; not if cold"),
+        ([("a=1", "hot", GOOD), ("a=2", "hot", LOSS)], "adopt if a=1; not if a=2"),
+        ([("a=1", "hot", GOOD), ("a=2", "cold", LOSS)], "adopt if a=1 under hot; not if a=2 under cold"),
+        ([("a=1", "hot", GOOD), ("a=1", "cold", {"cpu": "inconclusive"})], "adopt if hot; open: cold"),
+        ([("a=1", "", GOOD), ("a=1", "on top", FLAT)], "adopt if alone, in 22_caching; not if on top"),
+        ([("a=1", "hot", LOSS)], "reject"),
+        ([("a=1", "hot", LOSS), ("a=1", "cold", {"cpu": "inconclusive"})], "reject"),
+        ([("a=1", "hot", FLAT)], "reject: no gain"),
+        ([("a=1", "hot", FLAT), ("a=1", "cold", {"cpu": "inconclusive"})], "needs more data"),
+        ([("a=1", "hot", dict.fromkeys(GOOD, "untrusted"))], "needs more data"),
+        ([("a=1", "hot", {"cpu": "inconclusive"})], "needs more data"),
+    ],
+)  # fmt: skip
+def test_each_path_to_a_decision(cases, decision) -> None:
+    assert decided(*cases) == decision
+
+
+def test_conditions_beyond_the_second_are_counted() -> None:
+    cases = [("a=1", f"load {'x' * i}", GOOD) for i in range(1, 5)]
+    assert decided(*cases, ("a=1", "idle", LOSS)) == "adopt if load x; load xx and 2 more; not if idle"
+
+
+def test_a_screening_decides_nothing_and_gives_way_to_what_confirms_it() -> None:
+    screened = compared("ST-X-01", "a=1", "hot", stage="screened", details={"direction": "less"}, cpu="better")
+    assert decide(screened) == "confirm first: screened only"
+    assert decide([*screened, *compared("ST-X-01", "a=1", "hot", **GOOD)]) == "adopt"
+    elsewhere = compared("ST-X-01", "a=1", "cold", stage="screened", details={"direction": "more"}, cpu="worse")
+    assert decide([*elsewhere, *compared("ST-X-01", "a=1", "hot", **GOOD)]) == "adopt"
+    assert decide(elsewhere) == "do not confirm: it costs CPU in the screening"
+    assert len(cases_of([*screened, *elsewhere])) == 2
+    assert decide([f.model_copy(update={"kind": "observation"}) for f in screened]).startswith("needs more data")
+
+
+@pytest.fixture(scope="module")
+def guide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = make_guide_run(tmp_path_factory.mktemp("reports"))
+    return next(p for p in build_deliverables(run) if p.name == "strategy-guide.html")
+
+
+def test_the_decision_table_comes_first_and_links_to_the_cards(guide: Path) -> None:
+    assert audit_page(guide) == []
+    facts, text = PageFacts(guide), guide.read_text(encoding="utf-8")
+    rows = {row[0].split()[0]: row for row in facts.rows if row and row[0].startswith("ST-")}
+    assert rows["ST-API-02"][1] == "adopt" and "CPU per request -30 % (-34 % to -26 %)" in rows["ST-API-02"][2]
+    assert "Zipf 1.0" in rows["ST-CACHE-06"][1].split("not if")[0] and "uniform keys" in rows["ST-CACHE-06"][1]
+    assert "age of answers +30 %" in rows["ST-CACHE-06"][3] and "a Redis server" in rows["ST-CACHE-06"][3]
+    assert rows["ST-STATE-03"][1] == "reject" and rows["ST-NET-03"][1] == "reject: no gain"
+    assert rows["ST-API-03"][1] == "needs more data" and rows["ST-STACK-03"][1].startswith("confirm first")
+    assert "12 pairs" in rows["ST-API-02"][4] and "measured-full, confirmed" in rows["ST-API-02"][4]
+    order = [row[1] for row in facts.rows if row and row[0].startswith("ST-")][: len(rows)]
+    assert order[0] == "adopt" and order[-1].startswith("reject")
+    assert 'href="#card-st-api-02"' in text and 'id="card-st-api-02"' in text
+    assert text.index("Decision table") < text.index("Strategy cards") < text.index("Interactions and order")
+
+
+def test_a_card_holds_texts_flag_code_and_figures_by_condition(guide: Path) -> None:
+    facts = PageFacts(guide)
+    assert sum("ST-CACHE-06" in heading for heading in facts.headings) == 1
+    for told in (
+        "A small L1 in the process",
+        "Failure mode",
+        "Watch",
+        "Roll back",
+        "Asked for by",
+        "gemini_codegen",
+        "perflab/gateway/flags/http_client/pooled.py",
+        "http_client=pooled_httpx2",
+        "perflab/cache/levels.py",
+    ):
+        assert told in facts.text, told
+    rows = [row for row in facts.rows if row and row[0] == "cache=l1_l2"]
+    assert len(rows) == 2 and "-30 %" in rows[0][2] and "+30 %" in rows[1][2]
+    assert any("1.2 ms after the change" in text for text in [facts.text])
+
+
+def test_what_did_not_pay_what_interacts_and_what_was_not_run_is_told(guide: Path) -> None:
+    text = guide.with_suffix(".md").read_text(encoding="utf-8")
+    parts = {part.split("\n")[0].strip(): part for part in text.split("\n## ")}
+    negative = parts["Negative results"]
+    assert "store=postgres" in negative and "compression=gzip" in negative and "http\\_client=pooled" not in negative
+    adoption = parts["Interactions and order of adoption"]
+    assert "no longer pays" in adoption and "1.405 [1.350, 1.460]".replace("[", "\\[").replace("]", "\\]") in adoption
+    missing = parts["Strategies not yet run"]
+    assert "ST-SCALING-01 Horizontal scaling" in missing and "ST-API-02" not in missing
+    assert "ST-API-04 Streaming model responses (23\\_api\\_streaming; flag reply=streamed)" in missing
+    assert "caching:" in missing and "of 26 not yet run" in missing
+
+
+def test_cards_that_cannot_be_read_are_told_and_the_rest_stands(tmp_path: Path) -> None:
+    run = make_guide_run(tmp_path)
+    folder = tmp_path / "system"
+    folder.mkdir()
+    (folder / "mine.toml").write_text('strategies = "s.toml"\ncards = "absent.toml"\n', encoding="utf-8")
+    (folder / "s.toml").write_text(
+        (Path(run.manifest.system).parent / "../catalogue/strategies.toml").read_text(encoding="utf-8"),
+        encoding="utf-8",
+    )
+    run.update(system=str(folder / "mine.toml"))
+    text = next(p for p in build_deliverables(run) if p.name == "strategy-guide.md").read_text(encoding="utf-8")
+    assert "The texts of the cards cannot be read" in text and "absent.toml" in text
+    assert "ST-API-02 HTTP connection pooling" in text and "| adopt |" in text
