@@ -1,0 +1,87 @@
+"""What 23_api_streaming concludes: every figure of every strategy, the rates at which codings pay, knee and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perflab.experiments.api_streaming.knee import JUDGED_PER_MIN, LIMIT_MS, Rung, knee_sentence
+from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, evidence, finding, vetoed
+from perflab.experiments.ladder import quantile
+from perflab.experiments.strategies.conclude import ArmJudged, findings
+from perflab.experiments.strategies.payloads import break_even
+from perflab.experiments.strategies.payloads.codings import Coded
+from perflab.experiments.strategies.payloads.link import link_sentence
+from perflab.experiments.strategies.run import ExperimentResult
+from perflab.experiments.study import Study
+from perflab.findings.catalogue import by_id, load_targets
+from perflab.findings.finding import Evidence, Finding, TrustCheck
+from perflab.findings.judge import judge_target, target_finding
+from perflab.stats.interval import Interval
+
+SHOWN = ("zlib 6", "zlib-ng 6", "ISA-L 2", "brotli 4", "zstd 3", "brotli 11")  # codings in figure and sentence
+CHOSEN = "zstd 3"
+TARGETS = (("S4-LAT-2a", "simple"), ("S4-LAT-2b", "complex"), ("S4-THR-2", "rate"))
+
+
+def conclude(
+    study: Study, judged: Sequence[ArmJudged], table: Sequence[Coded], checks: Sequence[TrustCheck],
+    link: ExperimentResult | None, rungs: Sequence[Rung], figures: dict[str, Evidence],
+) -> list[Finding]:  # fmt: skip
+    """Return the notebook's findings; `figures` by name: forest, break-even."""
+    found = findings(study, judged, figures.get("forest"))
+    found.append(_break_even(study, table, checks, figures.get("break-even")))
+    if link is not None:
+        found.append(
+            finding(study, "2", question="Does the break-even model hold on a link?", kind="observation",
+                    verdict="reported", strategy="ST-NET-03", claim=link_sentence(link), trust=link.null_checks)
+        )  # fmt: skip
+    return [*found, _knee(study, rungs), *_targets(study, rungs)]
+
+
+def _break_even(study: Study, table: Sequence[Coded], checks: Sequence[TrustCheck], figure: Evidence | None) -> Finding:
+    coded = next(one for one in table if one.content == "history" and one.coding.label == CHOSEN)
+    low, high = break_even.crossing_bounds(coded)
+    times = coded.encode_us
+    crossing = Interval(break_even.crossing_mbit(coded), low, high, times.confidence, times.n, times.method)
+    return finding(
+        study, "1", question="Below which link rate does a coding pay?", kind="observation", verdict="reported",
+        strategy="ST-NET-03", claim=break_even.sentence(table, SHOWN), trust=tuple(checks),
+        effect=effect_of(f"link rate below which {CHOSEN} pays", crossing, "Mbit/s", "rounds"),
+        evidence=evidence(figure), details={"codings": [one.row() for one in table]},
+        caveats=("coding, sending and decoding one after the other; slow start and round trips are left out",),
+    )  # fmt: skip
+
+
+def _knee(study: Study, rungs: Sequence[Rung]) -> Finding:
+    first = rungs[0]
+    checks = first.checks
+    p95 = effect_of("p95 of simple requests at the bar's rate", first.p95, "ms", "requests") if first.p95 else None
+    bar = f"The bar of {JUDGED_PER_MIN:,}/min under {LIMIT_MS:g} ms {'holds' if first.held else 'is missed'}"
+    return finding(
+        study, "3", question="How many requests a minute does the API take?", kind="observation",
+        verdict="untrusted" if vetoed(checks) else "reported", variant=first.variant, trust=checks,
+        claim=f"{bar}. {knee_sentence(rungs)}",
+        effect=p95, caveats=(STAND_IN_CAVEAT,), details={"rungs": [rung.row() for rung in rungs]}, headline=2,
+    )  # fmt: skip
+
+
+def _targets(study: Study, rungs: Sequence[Rung]) -> list[Finding]:
+    """Judge the catalogue's API targets on the rung of 6,000 a minute, six times the load that they ask for."""
+    catalogue = load_targets(study.system.resolve(study.system.targets))
+    rung, found = rungs[0], []
+    for number, (name, what) in enumerate(TARGETS, 1):
+        target = by_id(catalogue, name)
+        seen = rung.rate() if what == "rate" else quantile(rung.latency_ms[what], 0.95)
+        unit = "requests/min" if what == "rate" else "ms"
+        few = f"{rung.latency_ms[what].size} requests are too few for p95 with an interval" if what != "rate" else ""
+        judgement = judge_target(
+            target, seen, unit=unit, level=study.level, trust=rung.checks, domain=study.system.domain, reason=few
+        )
+        found.append(
+            target_finding(
+                target, judgement, id=f"F23-target.{number}", notebook=study.notebook, n_unit="requests",
+                question=f"Does the API meet {name}?", variant=rung.variant, trust=rung.checks,
+                condition=f"open arrivals, {rung.per_min:,} requests/min", caveats=(STAND_IN_CAVEAT,),
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,74 @@
+"""Which experiments the notebook runs at which effort, and what of their catalogue it leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
+from perflab.experiments.strategies.experiment import StrategyExperiment
+from perflab.experiments.strategies.payloads import EXPERIMENTS, link
+from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment, sizes_for
+from perflab.experiments.study import Study
+from perflab.findings.catalogue import load_strategies
+
+NOTEBOOK = "23_api_streaming"
+QUICK_S = 0.6  # of work in a block: the arms' starts take most of a quick run
+QUICK_ARMS: Mapping[str, tuple[str, ...]] = {  # the others are measured at full; the table of codings has them all
+    "compression": ("compression=gzip", "compression=zstd", "compression=by_class"),
+    "serialiser": ("serialiser=orjson", "serialiser=msgpack"),
+    "voice-path": ("reply=streamed",),
+}
+
+
+def experiments(study: Study) -> tuple[StrategyExperiment, ...]:
+    """Return the notebook's experiments, with fewer arms at quick."""
+    if not study.quick:
+        return EXPERIMENTS
+    return tuple(replace(one, arms=QUICK_ARMS.get(one.key, one.arms)) for one in EXPERIMENTS)
+
+
+def measure(study: Study) -> tuple[ExperimentResult, ...]:
+    """Run every experiment, or read back what the run has."""
+    sizes = sizes_for(study)
+    if study.quick:
+        sizes = Sizes(sizes.blocks, min(QUICK_S, sizes.seconds), sizes.fresh)
+    return tuple(run_experiment(study, one, sizes) for one in experiments(study))
+
+
+def measure_link(study: Study) -> ExperimentResult:
+    """Run the test of the break-even model; it belongs to no family of effects."""
+    sizes = sizes_for(study)
+    return run_experiment(study, link.EXPERIMENT, Sizes(8, min(QUICK_S, sizes.seconds), fresh=False))
+
+
+def judged(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
+    """Return every figure of every arm, judged over the whole notebook."""
+    return judge_arms(results)
+
+
+def median_rows(result: ExperimentResult) -> list[dict[str, Any]]:
+    """Return one row for each arm with the medians of its blocks: what the changes are changes of."""
+    import numpy as np
+
+    from perflab.experiments.null_arm import NULL
+    from perflab.experiments.strategies.experiment import BASE
+
+    rows = []
+    for arm in (BASE, NULL, *result.experiment.arms):
+        name = {BASE: result.experiment.base, NULL: f"{result.experiment.base}, again"}.get(arm, arm)
+        row: dict[str, Any] = {"setting": name}
+        for figure in result.experiment.all_figures:
+            value = float(np.median(result.column(arm, figure.column)))
+            row[f"{figure.name} ({figure.unit})"] = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+        rows.append(row)
+    return rows
+
+
+def still_open(study: Study, extra: Sequence[str] = ()) -> str:
+    """Name the strategies that the catalogue plans for this notebook and nothing here measures."""
+    measured = {one.strategy_of(arm) for one in EXPERIMENTS for arm in one.arms} | set(extra)
+    planned = [s for s in load_strategies(study.system.resolve(study.system.strategies)) if s.notebook == NOTEBOOK]
+    left = [f"{s.id} {s.name}" for s in planned if s.id not in measured]
+    return f"Open, planned for this notebook and not measured in it: {'; '.join(left) or 'nothing'}."
