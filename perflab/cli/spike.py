@@ -34,6 +34,7 @@ NOTEBOOKS = (
     "20_audio_kernels",
     "21_codecs",
     "22_caching",
+    "23_api_streaming",
     "24_state_database",
     "30_prototype",
     "40_scalability",
@@ -41,7 +42,7 @@ NOTEBOOKS = (
     "90_verdict",
 )
 ONLY_FULL = ("01_how_numbers_lie",)  # teaches, decides nothing: at quick only when it is named
-LABORATORIES = NOTEBOOKS[4:8]  # need no running system: at full those that the system's file lists, or when named
+LABORATORIES = NOTEBOOKS[4:9]  # need no running system: at full those that the system's file lists, or when named
 TIMEOUT_FACTOR = 4.0  # a notebook may take this many times its budget before it is stopped
 EXIT_INTERRUPTED = 130
 
