@@ -49,12 +49,14 @@ class Bullets:
 class Rows:
     """A table: flat dictionaries, columns in order of first appearance; a `verdict` column is shown as a badge.
 
-    `anchors`: text of a first cell to the anchor of the heading that tells more of it.
+    `anchors`: text of a first cell to the anchor of the heading that tells more of it. `stacked`: on a narrow screen
+    each row is shown as a block, its cells below each other with their columns' names.
     """
 
     rows: tuple[Row, ...]
     caption: str = ""
     anchors: Mapping[str, str] = field(default_factory=dict)
+    stacked: bool = False
     kind: str = "rows"
 
 

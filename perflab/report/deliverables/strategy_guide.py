@@ -10,7 +10,7 @@ from perflab.report.deliverables.guide.card import strategy_card
 from perflab.report.deliverables.guide.cases import by_strategy
 from perflab.report.deliverables.guide.decision import HOW_TO_READ, decide
 from perflab.report.deliverables.guide.outlook import interactions, negative_results, not_run
-from perflab.report.deliverables.guide.table import decision_table
+from perflab.report.deliverables.guide.table import decision_table, in_order
 from perflab.report.deliverables.material import Material, claims, details, pictures
 
 CHAPTERS = (("20", "Audio kernels"), ("21", "Codecs"), ("22", "Caching"), ("23", "API and streaming"),
@@ -20,13 +20,13 @@ CHAPTERS = (("20", "Audio kernels"), ("21", "Codecs"), ("22", "Caching"), ("23",
 def strategy_guide(material: Material) -> Document:
     """Assemble the guide: decisions first, then a card for each strategy, then what did not pay and what is open."""
     compared = material.of("2", "3", kind="comparison")
-    groups = measured_strategies(material)
+    groups = in_order(measured_strategies(material))
     sections = (
         section("Decision table", decision_table(material, groups), material.ran("30")),
         section("How effects were measured", [*_methods(compared), *pictures(compared, 2)], material.ran("30")),
         section(
             "Strategy cards",
-            [*_card_fault(material), *(b for key, own in groups.items() for b in strategy_card(material, key, own))],
+            _cards(material, groups),
             material.ran("30"),
         ),
         section(
@@ -64,8 +64,13 @@ def _chapter(material: Material, prefix: str, title: str) -> Section:
     return section(title, [*claims(found), *details(found)], material.ran(prefix))
 
 
-def _card_fault(material: Material) -> list[Block]:
-    return [Text(f"The texts of the cards cannot be read: {material.card_fault}")] if material.card_fault else []
+def _cards(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
+    """Return all cards, with the difference between what was measured and what was written."""
+    told = "Figures and prices measured come from this run; how it works, costs, failure modes and what to watch are"
+    head: list[Block] = [Text(f"{told} the texts of the catalogue, written beforehand.")] if material.cards else []
+    fault = f"The texts of the cards cannot be read: {material.card_fault}"
+    head += [Text(fault)] if material.card_fault else []
+    return [*head, *(b for key, own in groups.items() for b in strategy_card(material, key, own))] if groups else []
 
 
 def _methods(compared: Sequence[Finding]) -> list[Block]:

@@ -9,7 +9,7 @@ from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Block, Bullets, Heading, Pairs, Row, Rows, Text
 from perflab.report.deliverables.guide.cases import Case, Role, cases_of, role
 from perflab.report.deliverables.guide.decision import decide
-from perflab.report.deliverables.guide.table import anchor_of, price_of, title_of
+from perflab.report.deliverables.guide.table import anchor_of, measured_price, title_of
 from perflab.report.deliverables.material import Material, details, folded_caveats
 from perflab.report.wording import effect_text, look
 
@@ -26,7 +26,7 @@ def strategy_card(material: Material, key: str, own: Sequence[Finding]) -> list[
         Heading(title_of(material, key), anchor_of(key)),
         Text(f"Decision: {decide(own)}."),
         *_texts(material, key, own),
-        *([Rows(_filled(rows), "Measured effect by condition, with its interval")] if rows else []),
+        *([Rows(_filled(rows), "Measured effect by condition, with its interval", stacked=True)] if rows else []),
         *([Bullets(tuple(f"{f.id}: {f.claim}" for f in (*screened, *observed)))] if screened or observed else []),
         *details(own),
         *folded_caveats(own),
@@ -43,7 +43,7 @@ def _texts(material: Material, key: str, own: Sequence[Finding]) -> list[Block]:
         ("Turns around where", "; ".join([*([card.turns] if card else []), *turns])),
         ("Trade-off", strategy.tradeoff if strategy else ""),
         *(_costs(card) if card else []),
-        ("Price measured", price_of(material, key, own)),
+        ("Price measured", measured_price(own)),
         ("Flag", ", ".join(material.flags.get(key, ()))),
         ("Code", ", ".join([*material.code.get(key, ()), *(card.code if card else ())])),
         ("Failure mode", card.failure if card else ""),
@@ -81,7 +81,7 @@ def _row(case: Case) -> Row:
         "tail latency": "; ".join(told["tail"]),
         "memory": "; ".join(told["memory"]),
         "other figures": "; ".join(told["other"]),
-        "findings": ", ".join(f.id for f in case.findings[:1]) + (" ..." if len(case.findings) > 1 else ""),
+        "findings": case.findings[0].id + (f" and {more} more" if (more := len(case.findings) - 1) else ""),
     }
 
 

@@ -11,17 +11,21 @@ from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.material import Material
 from perflab.report.wording import SCREENED, effect_text, look
 
-ORDER = ("adopt", "confirm first", "needs more data", "do not confirm", "reject")  # "adopt" stands before "adopt if"
+ORDER = ("adopt", "confirm first", "needs more data", "do not confirm", "reject")
 
 
 def decision_table(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
-    """Return the table of all strategies measured, what to adopt first, each row linked to its card."""
+    """Return the table of all strategies measured, each row linked to its card."""
     if not groups:
         return []
-    rows = [decision_row(material, key, own) for key, own in groups.items()]
-    rows.sort(key=lambda row: (_rank(str(row["decision"])), len(str(row["decision"])) > len("adopt")))
-    anchors = {title_of(material, key): anchor_of(key) for key in groups}
-    return [Rows(tuple(rows), anchors=anchors)]
+    rows = tuple(decision_row(material, key, own) for key, own in groups.items())
+    return [Rows(rows, anchors={title_of(material, key): anchor_of(key) for key in groups}, stacked=True)]
+
+
+def in_order(groups: Mapping[str, list[Finding]]) -> dict[str, list[Finding]]:
+    """Return strategies by their decisions: what to adopt first, then what to confirm or measure, then the rejected."""
+    ranked = {key: _rank(decide(own)) for key, own in groups.items()}
+    return {key: groups[key] for key in sorted(groups, key=lambda key: ranked[key])}
 
 
 def decision_row(material: Material, key: str, own: Sequence[Finding]) -> Row:
@@ -38,7 +42,7 @@ def decision_row(material: Material, key: str, own: Sequence[Finding]) -> Row:
 
 def title_of(material: Material, key: str) -> str:
     """Return a strategy's id and name."""
-    return f"{key} {material.strategies.get(key, '')}".strip()
+    return f"{key} {material.strategies.get(key, '' if key.startswith('ST-') else '(the whole variant)')}".strip()
 
 
 def anchor_of(key: str) -> str:
@@ -53,11 +57,16 @@ def change_of(finding: Finding) -> str:
 
 
 def price_of(material: Material, key: str, own: Sequence[Finding]) -> str:
-    """Return what a strategy costs: figures that it hurts, then what its experiment or its card says of it."""
-    hurt = [change_of(f) for case in cases_of(own) if not case.screened for f in case.with_verdict("worse")]
+    """Return what a strategy costs: what was measured of it, else what the catalogue says."""
+    said = measured_price(own)
+    return said if said or key not in material.catalogue else material.catalogue[key].tradeoff
+
+
+def measured_price(own: Sequence[Finding]) -> str:
+    """Return the figures that a strategy hurts where it gains, and what its experiment says of its price."""
+    gaining = [case for case in cases_of(f for f in own if f.kind == "comparison") if case.outcome in GAINS]
+    hurt = [change_of(f) for case in gaining if not case.screened for f in case.with_verdict("worse")]
     said = [str(f.details["price"]) for f in own if f.details.get("price")]
-    if not said and key in material.catalogue:
-        said = [material.catalogue[key].tradeoff]
     return "; ".join([*dict.fromkeys(hurt[:2]), *dict.fromkeys(said[:1])])
 
 
@@ -89,5 +98,7 @@ def _evidence(own: Sequence[Finding]) -> str:
     return ", ".join(filter(None, (levels, stages, f"{min(pairs)} pairs" if pairs else "")))
 
 
-def _rank(decision: str) -> int:
-    return next((i for i, word in enumerate(ORDER) if decision.startswith(word)), len(ORDER))
+def _rank(decision: str) -> float:
+    """Return a decision's place; what is adopted without an "if" stands first."""
+    place = next((i for i, word in enumerate(ORDER) if decision.startswith(word)), len(ORDER))
+    return place - 0.5 if decision == "adopt" else place
