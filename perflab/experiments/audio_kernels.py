@@ -19,7 +19,7 @@ from perflab.audio.kernels.ceiling import Ceiling, measure_ceiling
 from perflab.audio.kernels.level import level
 from perflab.audio.kernels.warm_up import warm_up
 from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling, voice_activity
-from perflab.benches.audio.contest import Contest, Outcome, hold
+from perflab.benches.audio.contest import Contest, Outcome, circumstances_line, hold
 from perflab.benches.audio.material import speech_like
 from perflab.benches.audio.peers import audioop
 from perflab.benches.audio.speexdsp import WHY as NO_SPEEXDSP
@@ -65,7 +65,7 @@ class Race:
         missing = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""
         return (
             f"The compiled kernels take {ratios[0]:.1f} to {ratios[-1]:.0f} times less CPU than their native peers on "
-            f"the same work ({self.outcomes[0].ratio.n} paired trials each); {bars}.{missing}"
+            f"the same work ({self.outcomes[0].ratio.n} paired trials each); {bars}.{missing} ({circumstances_line()}.)"
         )
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from perflab.benches.audio.contest import Contest, Outcome, hold
+from perflab.benches.audio.material import speech_like
 from perflab.experiments import audio_kernels
 from perflab.report.figures.kernel_ratios import kernel_ratios
 from perflab.stats.interval import Interval
@@ -83,9 +85,29 @@ def test_a_peer_that_is_missing_leaves_a_bar_that_does_not_hold() -> None:
     assert bar.value is None
 
 
-@pytest.mark.parametrize("part", ["ceiling", "resampling", "companding", "fourier", "mixing"])
+@pytest.mark.parametrize("part", ["ceiling", "resampling", "companding", "fourier", "mixing", "tones", "gpu"])
 def test_part_is_found_by_the_family(part: str) -> None:
     from importlib import import_module
 
     module = import_module(f"perflab.benches.audio.{part}")
     assert callable(module.bars) and module.ORDER > 0
+
+
+def test_the_compiled_filter_of_the_race_finds_the_amplitudes_of_the_detector() -> None:
+    from perflab.benches.audio import tones
+
+    assert tones.exactness().holds
+    race = tones.contest()
+    theirs, ours = np.zeros((tones.SESSIONS, 8), np.float32), race.ours()
+    tones.goertzel(speech_like(tones.SESSIONS, tones.SAMPLES), tones._factors(), theirs)
+    assert np.abs(ours - theirs).max() <= 1e-3 * np.abs(ours).max()  # the recursion loses a few digits in float32
+
+
+def test_the_bench_says_what_its_ratios_depend_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from perflab.benches import audio
+    from perflab.benches.audio import tones
+
+    monkeypatch.setattr(tones, "bars", lambda say: [tones.exactness()])
+    said: list[str] = []
+    assert [bar.id for bar in audio.run({"tones"}, said.append)] == ["dtmf-exact"]
+    assert said[-1].startswith("CPU features") and "numba" in said[-1] and "lanes of float32" in said[-1]

