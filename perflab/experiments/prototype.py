@@ -65,6 +65,7 @@ def confirmation_sentence(study: Study, screening: Screening | None, confirmatio
         return "This system has no flags."
     passed = sum(effect.screened.passed for effect in screening.effects)
     told = f"{passed} of {len(screening.effects)} flags passed the screening"
+    told += f" (not screened: {', '.join(screening.left_out)})" if screening.left_out else ""
     if confirmation is None:
         return f"{told}; none was confirmed in this run: every estimate here is screened, not confirmed."
     flags = {f.effect.arm for f in confirmation.figures}

@@ -17,6 +17,7 @@ from perflab.experiments.units_of_work import Window, system_cpu_in_window, unit
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_paired
 from perflab.stats.selection import Screened, screen_family
+from perflab.system.spec import System
 from perflab.system.variant import BASELINE, FlagPair, every_value_pairs, flag_pair, single_flag_pairs
 
 
@@ -65,6 +66,7 @@ class Screening:
     users: int
     trials: tuple[str, ...]
     more_nulls: tuple[Comparison, ...] = ()
+    left_out: tuple[str, ...] = ()  # values that a screening of the system's own CPU would flatter
 
     @property
     def null_checks(self) -> tuple[TrustCheck, ...]:
@@ -105,7 +107,7 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     Weakness: one process for each arm, so the spread from process to process is not in the interval, and latency
     cannot be compared here. Good for finding what to confirm in fresh blocks, not for publishing an effect.
     """
-    pairs = every_value_pairs(study.system) if plan.every_value else single_flag_pairs(study.system)
+    pairs, left = _own_work(study.system) if plan.every_value else (single_flag_pairs(study.system), ())
     size = plan.together or max(len(pairs), 1)
     groups = [
         _screen_group(study, plan, pairs[at : at + size], at // size) for at in range(0, max(len(pairs), 1), size)
@@ -120,7 +122,23 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     nulls = [group.null for group in groups]
     effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
     trials = tuple(name for group in groups for name in group.trials)
-    return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]))
+    return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left)
+
+
+def _own_work(system: System) -> tuple[list[FlagPair], tuple[str, ...]]:
+    """Return every value but those that move work into a server beside the system, and the latter by name.
+
+    Such a server's CPU is not the system's: the screening would see the work vanish. A laboratory weighs it.
+    """
+    pairs, left = [], []
+    for pair in every_value_pairs(system):
+        moved = [s.name for s in system.server if s.role == "standin"
+                 and s.needed_by(pair.changed.flags) and not s.needed_by(pair.base.flags)]  # fmt: skip
+        if moved:
+            left.append(f"{pair.flag}={pair.value} moves work into {' and '.join(moved)}")
+        else:
+            pairs.append(pair)
+    return pairs, tuple(left)
 
 
 @dataclass(frozen=True)
