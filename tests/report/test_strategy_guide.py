@@ -61,6 +61,12 @@ def test_conditions_beyond_the_second_are_counted() -> None:
     assert decided(*cases, ("a=1", "idle", LOSS)) == "adopt if load x; load xx and 2 more; not if idle"
 
 
+def test_the_arm_that_a_finding_names_is_its_setting() -> None:
+    named = compared("ST-X-01", "a=1+b=2+c=3", "hot", details={"flag": "c=3"}, cpu="better")
+    bare = compared("ST-X-01", "a=1+b=2", "hot", details={"flag": "b"}, cpu="better")
+    assert [case.setting for case in cases_of([*named, *bare])] == ["c=3", "a=1+b=2"]
+
+
 def test_a_screening_decides_nothing_and_gives_way_to_what_confirms_it() -> None:
     screened = compared("ST-X-01", "a=1", "hot", stage="screened", details={"direction": "less"}, cpu="better")
     assert decide(screened) == "confirm first: screened only"

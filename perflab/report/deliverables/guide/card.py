@@ -69,11 +69,12 @@ def _contexts(strategy: Strategy | None) -> str:
 def _row(case: Case) -> Row:
     """Return one case: its setting, its condition, and its figures by what they stand for."""
     told: dict[Role, list[str]] = {"CPU": [], "tail": [], "memory": [], "other": []}
-    for finding in case.findings:
+    roles = [role(finding) for finding in case.findings]
+    for own, finding in zip(roles, case.findings, strict=True):
         said = f"{effect_text(finding) or 'not computed'} {look(finding.verdict).shape} {look(finding.verdict).word}"
-        own = role(finding)
         metric = finding.effect.metric.replace("_", " ") if finding.effect else finding.question
-        told[own].append(said if own in ("CPU", "memory") else f"{metric}: {said}")
+        alone = own in ("CPU", "memory") and roles.count(own) == 1
+        told[own].append(said if alone else f"{metric}: {said}")
     return {
         "setting": case.setting,
         "condition": case.condition or case.notebook,

@@ -82,8 +82,9 @@ def cases_of(own: Iterable[Finding]) -> list[Case]:
 
 
 def setting_of(finding: Finding) -> str:
-    """Return what a variant changes: ``flag=value``, or its name where it changes nothing."""
-    return finding.variant.partition("+")[2] or finding.variant
+    """Return what a comparison changes: the arm that the finding names, else what its variant lays over its base."""
+    arm = str(finding.details.get("flag", ""))
+    return arm if "=" in arm else finding.variant.partition("+")[2] or finding.variant
 
 
 def labels(cases: Sequence[Case], among: Sequence[Case], most: int = 2) -> str:
