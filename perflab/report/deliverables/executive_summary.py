@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from perflab.report.deliverables.criteria import criteria_rows, risk_rows
 from perflab.report.deliverables.document import Bullets, Document, Rows, Section, Text, section
-from perflab.report.deliverables.material import Material, caveats, target_table
 from perflab.report.deliverables.guide.table import in_order
+from perflab.report.deliverables.material import Material, caveats, target_table
 from perflab.report.deliverables.strategy_guide import decide, measured_strategies
 from perflab.report.run_page import what_would_change_it
 from perflab.report.verdict import by_target, judged_targets
