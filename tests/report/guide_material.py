@@ -27,11 +27,7 @@ def compared(
         value, metric = RATIO.get(verdict, 1.0), FIGURES[figure]
         effect = Effect(metric=metric, value=value, low=value * 0.95, high=value * 1.05, unit="ratio", n=12,
                         n_unit="pairs", method="paired Hodges-Lehmann")  # fmt: skip
-        key = (
-            f"{strategy}-{setting}-{len(condition)}-{figure}-{notebook[:2]}".replace("=", "-")
-            .replace("_", "-")
-            .replace("+", "-")
-        )
+        key = re.sub(r"[=_+]", "-", f"{strategy}-{setting}-{len(condition)}-{figure}-{notebook[:2]}")
         found.append(
             Finding(
                 id=f"F{notebook[:2]}-{key}",
