@@ -53,8 +53,12 @@ class Gateway:
         store = implementation("store", flags["store"]).build(
             settings.store, (lambda sql: history_query(sql, extra_s)) if extra_s else lambda sql: sql
         )
-        self.state: State = store
-        self.history: History = implementation("history", flags["history"]).build(self.state, store)
+        below = implementation("loader", flags["loader"]).build(store)
+        below = implementation("single_flight", flags["single_flight"]).build(below)
+        self.state: State = implementation("cache", flags["cache"]).build(below, settings.cache)
+        if flags["cache"] != "off":
+            self.metrics.register_cache(self.state)
+        self.history: History = implementation("history", flags["history"]).build(self.state, self.state)
         self.metrics.state_reachable.set_function(lambda: float(self.state.reachable))
         self.news: News | None = implementation("events", flags["events"]).build()
         self.stopping = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from perflab.gateway.session.turn import Turn
@@ -47,6 +49,12 @@ class Metrics:
             duration = turn.between_s(earlier, later)
             if duration is not None:
                 self._stages.labels(stage).observe(duration)
+
+    def register_cache(self, state: Any) -> None:
+        """Expose what a cached state counts."""
+        from perflab.gateway.state.cached.collector import CacheCollector
+
+        self.registry.register(CacheCollector(state.counts))
 
     def exposition(self) -> bytes:
         """Return the text exposition."""

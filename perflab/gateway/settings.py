@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 from perflab.errors import UsageError
 from perflab.gateway.flags import BASELINE, FLAGS, parse_flags
 from perflab.gateway.flags.store import StoreSettings
+from perflab.gateway.state.cached.settings import CacheSettings
 
 TEMPLATES = Path(__file__).with_name("templates")
 DEFAULT_MODEL = "gemini-2.5-flash-native-audio-latest"
 POSTGRES_URL, REDIS_URL = "GATEWAY_POSTGRES_URL", "GATEWAY_REDIS_URL"
 REPLICA_URL = "GATEWAY_POSTGRES_REPLICA_URL"
+CACHE_URL = "GATEWAY_CACHE_URL"
 DURABILITIES = ("full", "normal", "off")  # SQLite's synchronous levels
 # Upper edges in seconds. They contain every latency target, so that a share "within target" is exact, not interpolated.
 DEFAULT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.8, 1, 1.5, 2, 3, 4.5, 10)
@@ -64,6 +66,9 @@ class Settings:
     postgres_url: str = field(default="", repr=False)  # URLs of servers hold passwords: environment only, never shown
     redis_url: str = field(default="", repr=False)
     replica_url: str = field(default="", repr=False)
+    cache_url: str = field(default="", repr=False)
+    cache_ttl_s: float = CacheSettings.ttl_s
+    cache_entries: int = CacheSettings.entries
     state_pool: int = StoreSettings.pool
     state_wait_s: float = StoreSettings.wait_s
     flags: Mapping[str, str] = field(default_factory=lambda: dict(BASELINE))
@@ -75,6 +80,14 @@ class Settings:
         return StoreSettings(
             self.database, self.durability, self.limits.pending_writes, self.postgres_url, self.redis_url,
             self.state_pool, self.state_wait_s, replica_url=self.replica_url,
+        )  # fmt: skip
+
+    @property
+    def cache(self) -> CacheSettings:
+        """What a cache before the session state may hold."""
+        return CacheSettings(
+            self.cache_url, self.cache_ttl_s, self.cache_entries, pending=self.limits.pending_writes,
+            wait_s=self.state_wait_s, write=self.flags["cache_write"], invalidation=self.flags["invalidation"],
         )  # fmt: skip
 
 
@@ -122,6 +135,9 @@ def read_settings(arguments: list[str]) -> Settings:
         postgres_url=os.environ.get(POSTGRES_URL, ""),
         redis_url=os.environ.get(REDIS_URL, ""),
         replica_url=os.environ.get(REPLICA_URL, ""),
+        cache_url=os.environ.get(CACHE_URL, ""),
+        cache_ttl_s=given.cache_ttl_s,
+        cache_entries=given.cache_entries,
         state_pool=given.state_pool,
         state_wait_s=given.state_wait_s,
         flags=parse_flags(given.flag),
@@ -152,6 +168,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state-pool", type=int, default=StoreSettings.pool, help="connections to a state server")
     parser.add_argument("--state-wait-s", type=float, default=StoreSettings.wait_s,
                         help="how long an access waits for one, also while the server is away")  # fmt: skip
+    parser.add_argument("--cache-ttl-s", type=float, default=CacheSettings.ttl_s, help="how long a cached read lives")
+    parser.add_argument("--cache-entries", type=int, default=CacheSettings.entries, help="reads cached in process")
     parser.add_argument("--metrics-buckets", default="", help="histogram edges in seconds, with commas between")
     parser.add_argument(
         "--resume", choices=("stream", "handle"), default="",
@@ -190,6 +208,7 @@ def _check(settings: Settings) -> None:
     if settings.plant and not is_loopback(settings.host):
         raise UsageError(f"PERFLAB_PLANT is set and --host is {settings.host}", "planted defects are for loopback only")
     _check_store(settings)
+    _check_cache(settings)
     api_key()
 
 
@@ -202,3 +221,13 @@ def _check_store(settings: Settings) -> None:
     if settings.state_pool < 1 or settings.state_wait_s <= 0:
         raise UsageError(f"--state-pool {settings.state_pool}, --state-wait-s {settings.state_wait_s:g}",
                          "at least one connection, and a wait above 0 s")  # fmt: skip
+
+
+def _check_cache(settings: Settings) -> None:
+    cache, invalidation = settings.flags["cache"], settings.flags["invalidation"]
+    if not settings.cache_url and (cache in ("l2", "l1_l2") or (invalidation == "event" and cache != "off")):
+        raise UsageError(f"--flag cache={cache}, invalidation={invalidation}",
+                         f"{CACHE_URL} must hold the URL of a Redis server")  # fmt: skip
+    if not 0 < settings.cache_ttl_s <= 86_400 or not 1 <= settings.cache_entries <= 10_000_000:
+        raise UsageError(f"--cache-ttl-s {settings.cache_ttl_s:g}, --cache-entries {settings.cache_entries}",
+                         "above 0 s up to a day, and 1 to 10,000,000 entries")  # fmt: skip

@@ -16,3 +16,10 @@ def make(policy: str, capacity: int) -> Any:
     from cachebox import FIFOCache, LFUCache, LRUCache
 
     return {"LRU": LRUCache, "LFU": LFUCache, "FIFO": FIFOCache}[policy](capacity)
+
+
+def make_sized(most: int, size: Any) -> Any:
+    """Return an empty LRU cache whose entries count as `size(key, value)` and together as `most` at most."""
+    from cachebox import LRUCache
+
+    return LRUCache(most, getsizeof=size)

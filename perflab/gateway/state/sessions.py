@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from perflab.gateway.flags.store import Statement, Store, Widen
+from perflab.gateway.state.changes import Change, Closed, Opened, TurnEnded
 from perflab.gateway.state.records import Artefact, HistoryHead, HistoryRow, SessionRow
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ DROP_HISTORY = """DELETE FROM history WHERE session = ? AND id < (SELECT min(id)
 OPEN_SESSION = """INSERT INTO sessions VALUES (?, ?, ?, 'open', 0, ?, ?) ON CONFLICT (id) DO UPDATE SET
                   "user" = excluded."user", template = excluded.template, status = 'open',
                   updated_ms = excluded.updated_ms"""
+CLOSE_SESSION = "UPDATE sessions SET status = 'closed', updated_ms = ? WHERE id = ?"
+INSERT_HISTORY = (
+    "INSERT INTO history (session, turn, role, text, audio_bytes, outcome, created_ms) VALUES (?,?,?,?,?,?,?)"
+)
 ARTEFACTS = "SELECT id, session, turn, prompt, language, code, explanation, created_ms FROM artefacts"
 
 
@@ -56,8 +62,7 @@ class SessionState:
 
     async def open_session(self, session: int, user: str, template: str) -> None:
         """Create the session's row, or open it again."""
-        now = now_ms()
-        await self.store.write([(OPEN_SESSION, (session, user, template, now, now))])
+        await self.apply([Opened(session, user, template, now_ms())])
 
     async def create_session(self, user: str, template: str) -> SessionRow:
         """Create a session under the next free id and return its row."""
@@ -70,9 +75,7 @@ class SessionState:
 
     async def close_session(self, session: int) -> None:
         """Mark a session closed."""
-        await self.store.write([
-            ("UPDATE sessions SET status = 'closed', updated_ms = ? WHERE id = ?", (now_ms(), session))
-        ])  # fmt: skip
+        await self.apply([Closed(session, now_ms())])
 
     async def close_all(self) -> None:
         """Mark every session closed: the gateway stops, or an earlier one stopped without doing so."""
@@ -80,17 +83,11 @@ class SessionState:
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn: the session's row, what both sides said, and the code that it produced."""
-        now = now_ms()
-        insert = (
-            "INSERT INTO history (session, turn, role, text, audio_bytes, outcome, created_ms) VALUES (?,?,?,?,?,?,?)"
-        )
-        statements: list[Statement] = [
-            ("UPDATE sessions SET turns = turns + 1, updated_ms = ? WHERE id = ?", (now, session)),
-            (insert, (session, turn.id, "user", "".join(turn.heard), turn.speech_bytes, turn.outcome, now)),
-            (insert, (session, turn.id, "model", "".join(turn.said), turn.reply_bytes, turn.outcome, now)),
-        ]
-        statements += [_insert_artefact(artefact) for artefact in turn.artefacts]
-        await self.store.write(statements)
+        await self.apply([TurnEnded(session, turn, now_ms())])
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Store changes in their order as one transaction."""
+        await self.store.write([statement for change in changes for statement in _statements(change)])
 
     async def add_artefact(self, artefact: Artefact) -> int:
         """Store an artefact and return its id."""
@@ -113,6 +110,16 @@ class SessionState:
         """Remove all but the newest `keep` rows of a session's history."""
         await self.store.write([(DROP_HISTORY, (session, session, keep))])
 
+    async def sessions(self, keys: Sequence[int]) -> dict[int, SessionRow]:
+        """Return the sessions of these ids that there are, by id, in one query."""
+        rows = await self.store.read(f"SELECT * FROM sessions WHERE id IN ({_places(keys)})", tuple(keys))
+        return {int(row[0]): SessionRow(*row) for row in rows}
+
+    async def artefacts_by_id(self, keys: Sequence[int]) -> dict[int, Artefact]:
+        """Return the artefacts of these ids that there are, by id, in one query."""
+        rows = await self.store.read(f"{ARTEFACTS} WHERE id IN ({_places(keys)})", tuple(keys))
+        return {int(row[0]): Artefact(*row) for row in rows}
+
     async def artefacts(self, session: int, limit: int) -> list[Artefact]:
         """Return a session's newest artefacts."""
         rows = await self.store.read(f"{ARTEFACTS} WHERE session = ? ORDER BY id DESC LIMIT ?", (session, limit))
@@ -129,3 +136,21 @@ def _insert_artefact(a: Artefact) -> Statement:
         "INSERT INTO artefacts (session, turn, prompt, language, code, explanation, created_ms) VALUES (?,?,?,?,?,?,?)",
         (a.session, a.turn, a.prompt, a.language, a.code, a.explanation, a.created_ms),
     )
+
+
+def _places(keys: Sequence[int]) -> str:
+    return ", ".join("?" for _ in keys)
+
+
+def _statements(change: Change) -> list[Statement]:
+    if isinstance(change, Opened):
+        return [(OPEN_SESSION, (change.session, change.user, change.template, change.at_ms, change.at_ms))]
+    if isinstance(change, Closed):
+        return [(CLOSE_SESSION, (change.at_ms, change.session))]
+    now, session, turn = change.at_ms, change.session, change.turn
+    return [
+        ("UPDATE sessions SET turns = turns + 1, updated_ms = ? WHERE id = ?", (now, session)),
+        (INSERT_HISTORY, (session, turn.id, "user", "".join(turn.heard), turn.speech_bytes, turn.outcome, now)),
+        (INSERT_HISTORY, (session, turn.id, "model", "".join(turn.said), turn.reply_bytes, turn.outcome, now)),
+        *(_insert_artefact(artefact) for artefact in turn.artefacts),
+    ]

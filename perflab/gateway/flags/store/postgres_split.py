@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from perflab.gateway.flags.store import StateUnavailable, StoreSettings, Widen
@@ -11,6 +11,7 @@ from perflab.gateway.flags.store._freshness import EVERYONE, Freshness
 from perflab.gateway.flags.store._postgres import PostgresStore
 from perflab.gateway.flags.store._replica import ReplicaStore
 from perflab.gateway.flags.store.postgres import PostgresState
+from perflab.gateway.state.changes import Change
 from perflab.gateway.state.records import Artefact, HistoryHead, HistoryRow, SessionRow
 
 if TYPE_CHECKING:
@@ -73,6 +74,14 @@ class SplitState(PostgresState):
     async def add_artefact(self, artefact: Artefact) -> int:
         """Store an artefact and return its id."""
         return await self._written(artefact.session, super().add_artefact(artefact))
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Store changes in their order as one transaction."""
+        try:
+            await super().apply(changes)
+        finally:
+            for session in {change.session for change in changes}:
+                self._fresh.wrote(session)
 
     async def session(self, session: int) -> SessionRow | None:
         """Return one session, or None; one that the replica does not know is looked for on the primary."""
