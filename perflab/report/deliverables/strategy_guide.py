@@ -61,7 +61,11 @@ def measured_strategies(material: Material) -> dict[str, list[Finding]]:
 def _chapter(material: Material, prefix: str, title: str) -> Section:
     """Return what a laboratory found beside its strategies, which stand on their cards."""
     found = [f for f in material.of(prefix) if not f.strategy]
-    return section(title, [*claims(found), *details(found)], material.ran(prefix))
+    on_cards = sum(bool(f.strategy) for f in material.of(prefix))
+    told = f"All that it found ({on_cards} findings) stands on the cards." if on_cards else material.ran(prefix)
+    if not found and on_cards:
+        return Section(title, (Text(told),))
+    return section(title, [*claims(found), *details(found)], told)
 
 
 def _cards(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:

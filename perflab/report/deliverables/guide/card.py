@@ -28,7 +28,7 @@ def strategy_card(material: Material, key: str, own: Sequence[Finding]) -> list[
         *_texts(material, key, own),
         *([Rows(_filled(rows), "Measured effect by condition, with its interval", stacked=True)] if rows else []),
         *([Bullets(tuple(f"{f.id}: {f.claim}" for f in (*screened, *observed)))] if screened or observed else []),
-        *details(own),
+        *details(f for f in own if "blocks" not in f.details),  # single blocks are for the notebook
         *folded_caveats(own),
     ]
 

@@ -74,7 +74,7 @@ def _gain(cases: Sequence[Case]) -> str:
     """Return the first figure that gains; of what gains nothing, what was seen; of a screening, its place in it."""
     published = [case for case in cases if not case.screened]
     if not published:
-        return "; ".join(_screened(f) for case in cases for f in case.findings[:1])
+        return "; ".join(_screened(f) for case in cases for f in case.findings[:1]) or "observed: see its card"
     gaining = [case for case in published if case.outcome in GAINS]
     if not gaining:
         seen = published[0].with_verdict(*{f.verdict for f in published[0].findings})
