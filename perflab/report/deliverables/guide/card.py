@@ -25,8 +25,8 @@ def strategy_card(material: Material, key: str, own: Sequence[Finding]) -> list[
     return [
         Heading(title_of(material, key), anchor_of(key)),
         Text(f"Decision: {decide(own)}."),
-        *_texts(material, key, own),
         *([Rows(_filled(rows), "Measured effect by condition, with its interval", stacked=True)] if rows else []),
+        *_texts(material, key, own),
         *([Bullets(tuple(f"{f.id}: {f.claim}" for f in (*screened, *observed)))] if screened or observed else []),
         *details(f for f in own if "blocks" not in f.details),  # single blocks are for the notebook
         *folded_caveats(own),
