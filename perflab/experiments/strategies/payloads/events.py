@@ -22,7 +22,7 @@ BYTES = FigureSpec("bytes_per_event", "bytes per event", "bytes", 0.10)
 
 
 async def prepare(target: Target) -> None:
-    """Fill the sessions and let every listener begin; they listen for as long as the system runs."""
+    """Fill the sessions and let every listener connect; they stay for as long as the system runs."""
     await fill(target)
     board = BOARDS[target.client] = Board(EACH)
     LISTENING[target.client] = [
@@ -36,11 +36,20 @@ def _cpu_s(target: Target) -> float:
 
 
 async def tell(target: Target) -> Work:
+    """Let the listeners listen for one block; between blocks they are silent, for siblings share the core."""
+    board = BOARDS[target.client]
+    board.listening.set()
+    try:
+        return await _tell(target, board)
+    finally:
+        board.listening.clear()
+
+
+async def _tell(target: Target, board: Board) -> Work:
     """Be idle for a while, then store artefacts at open arrivals, each done when both its listeners have it.
 
     `latency_ms` is from when the artefact was due to be asked for until the slower of its listeners knows of it.
     """
-    board = BOARDS[target.client]
     for task in LISTENING[target.client]:
         if task.done():
             task.result()

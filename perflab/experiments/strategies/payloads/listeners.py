@@ -24,6 +24,7 @@ class Board:
     seen: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     doubled: int = 0
     received: int = 0  # bytes of bodies, frames and event lines, headers left out
+    listening: asyncio.Event = field(default_factory=asyncio.Event)  # cleared: polling pauses, as others are measured
     _told: dict[int, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
     def saw(self, artefact: int, mine: set[int]) -> None:
@@ -68,8 +69,11 @@ async def _get(target: Target, path: str, board: Board) -> Any:
 async def _poll(target: Target, session: int, board: Board) -> AsyncIterator[int]:
     """Ask for the newest history and artefacts every half second, from a moment of one's own."""
     newest = max((row["id"] for row in await _get(target, f"/api/sessions/{session}/code?limit=1", board)), default=0)
-    due = time.monotonic() + POLL_S * float(target.rng.random())
+    phase, due = float(target.rng.random()), 0.0
     while True:
+        if not board.listening.is_set():
+            await board.listening.wait()
+            due = time.monotonic() + POLL_S * phase
         await asyncio.sleep(max(due - time.monotonic(), 0))
         due += POLL_S
         await _get(target, f"/api/sessions/{session}/history?limit=4", board)

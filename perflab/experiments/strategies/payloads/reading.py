@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,22 +48,34 @@ class Answers:
 
 def decoded(body: bytes, coding: str, media: str) -> Any:
     """Return the value in a body; raises ValueError for a coding that was not asked for or a body that is too large."""
-    import brotli
     import msgspec
+
+    if coding not in DECODERS:
+        raise ValueError(f"an answer in the coding {coding[:20]!r}; asked for were {HEADERS['Accept-Encoding']}")
+    text = DECODERS[coding](body)
+    if len(text) > LARGEST:
+        raise ValueError(f"an answer of over {LARGEST} bytes; no more is unfolded")
+    return msgspec.msgpack.decode(text) if "msgpack" in media else json.loads(text)
+
+
+def _gunzip(body: bytes) -> bytes:
+    return zlib.decompressobj(wbits=31).decompress(body, LARGEST + 1)
+
+
+def _unbrotli(body: bytes) -> bytes:
+    import brotli
+
+    return bytes(brotli.Decompressor().process(body, output_buffer_limit=LARGEST + 1))
+
+
+def _unzstd(body: bytes) -> bytes:
     import zstandard
 
-    plain: dict[str, Callable[[bytes], bytes]] = {
-        "": bytes,
-        "gzip": gzip.decompress,
-        "br": brotli.decompress,
-        "zstd": lambda data: zstandard.ZstdDecompressor().decompress(data, max_output_size=LARGEST),
-    }
-    if coding not in plain:
-        raise ValueError(f"an answer in the coding {coding[:20]!r}; asked for were {', '.join(filter(None, plain))}")
-    text = plain[coding](body)
-    if len(text) > LARGEST:
-        raise ValueError(f"an answer of {len(text)} bytes; at most {LARGEST} are read")
-    return msgspec.msgpack.decode(text) if "msgpack" in media else json.loads(text)
+    with zstandard.ZstdDecompressor().stream_reader(body) as reader:
+        return bytes(reader.read(LARGEST + 1))
+
+
+DECODERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, "gzip": _gunzip, "br": _unbrotli, "zstd": _unzstd}
 
 
 def draw_path(rng: np.random.Generator) -> str:
