@@ -15,7 +15,10 @@ cuda: Any = _cuda  # numba's simulator puts its own in the place of this global
 THREADS = 128
 MOST = 1_000.0  # beyond, a sample is no PCM of -1..1
 STEEP = 80.0  # beyond, a sigmoid is 0 or 1 in float32, and its exponential would overflow
-ROWS_WITH_PADDING, FIRST_ROWS = FRAMES + 2, FRAMES + 1
+ROWS_WITH_PADDING = FRAMES + 2
+# Sizes of shared arrays: names, because the compiler takes no expression for a constant.
+SPECTRA_SIZE, HEIGHTS_SIZE = FRAMES * SPECTRA, ROWS_WITH_PADDING * BINS
+FIRST_SIZE, SECOND_SIZE, GATES_SIZE = (FRAMES + 1) * HIDDEN, 2 * NARROW, 4 * HIDDEN
 
 
 @cuda.jit(device=True)  # type: ignore[untyped-decorator]
@@ -90,13 +93,13 @@ def detect(
     """Take one chunk of one session, a block of threads, through all layers; `last` ends in its bias."""
     session, thread = cuda.blockIdx.x, cuda.threadIdx.x
     padded = cuda.shared.array(PADDED, float32)  # one a line: the simulator tells shared arrays apart by their lines
-    spectra = cuda.shared.array(FRAMES * SPECTRA, float32)
-    heights = cuda.shared.array(ROWS_WITH_PADDING * BINS, float32)
-    first = cuda.shared.array(FIRST_ROWS * HIDDEN, float32)
-    second = cuda.shared.array(2 * NARROW, float32)
+    spectra = cuda.shared.array(SPECTRA_SIZE, float32)
+    heights = cuda.shared.array(HEIGHTS_SIZE, float32)
+    first = cuda.shared.array(FIRST_SIZE, float32)
+    second = cuda.shared.array(SECOND_SIZE, float32)
     third = cuda.shared.array(NARROW, float32)
     features = cuda.shared.array(FEATURES, float32)
-    gates = cuda.shared.array(4 * HIDDEN, float32)
+    gates = cuda.shared.array(GATES_SIZE, float32)
     if not active[session]:
         if thread == 0:
             out[session] = float32(0)
