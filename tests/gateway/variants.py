@@ -14,7 +14,7 @@ OPTIMISED: dict[str, str] = {flag["name"]: flag["optimised"] for flag in FLAGS}
 # Nothing without another flag, another client, or other answers: test_audio_pipeline and test_audio_stages have them.
 # The API's flags do not touch the voice socket: the tests of the API have them.
 API_ONLY = ("compression", "serialiser", "events", "payload")
-CACHES = ("cache", "cache_write", "invalidation", "single_flight", "loader")  # test_cache_servers has them together
+CACHES = ("cache", "cache_write", "invalidation", "single_flight", "loader")  # test_cache_faults has them together
 NOT_ALONE = ("pipeline", "tick", "client_audio", "denoise", "voice_activity", "history", *API_ONLY, *CACHES)
 SINGLE: list[dict[str, str]] = [
     {f["name"]: v["value"]} for f in FLAGS if f["name"] not in NOT_ALONE for v in f["values"][1:]
