@@ -13,7 +13,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from perflab.experiments.state_database import bulk, journals, place, plans, pools, staleness
+from perflab.experiments.state_database import journals, place, plans, pools, staleness
 from perflab.experiments.state_database.place import Place
 from perflab.report.figures.pool_sweep import pool_sweep
 from perflab.stats.interval import Interval
@@ -48,17 +48,6 @@ def test_a_row_that_is_wrong_in_one_engine_is_seen(small: Place) -> None:
     asyncio.run(change("something else"))
     sqlite_check, postgres_check = place.same_answers(small, asked=80)
     assert sqlite_check.passed and not postgres_check.passed
-
-
-def test_every_way_of_writing_writes_all_its_rows(small: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "SLOW", 15)
-    monkeypatch.setattr(bulk, "FAST", 4000)
-    rates = bulk.bulk_rates(small)
-    assert {(r["engine"], r["way"]) for r in rates} >= {("SQLite", "executemany"), ("PostgreSQL", "COPY")}
-    with closing(sqlite3.connect(small.sqlite)) as connection:
-        written = connection.execute("SELECT count(*) FROM bulk").fetchone()[0]
-    assert written == bulk.REPEATS * (bulk.SLOW + 2 * bulk.FAST)
-    assert all(f"{r['rows/s']:,}" in bulk.bulk_sentence(rates) for r in rates)
 
 
 def test_invalidation_shows_every_write_and_saves_questions(small: Place, monkeypatch: pytest.MonkeyPatch) -> None:

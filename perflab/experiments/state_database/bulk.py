@@ -1,73 +1,63 @@
-"""Rows per second by the way they are written: a commit each, one transaction, many at once, COPY."""
+"""Writing many rows: a commit each, one transaction, many at once, COPY; every commit waits for the disk."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from perflab.experiments.state_database.place import Place, aside
+from perflab.experiments.state_database.contest import Contest, Work, timed, timed_async
+from perflab.experiments.state_database.laboratory import Laboratory
+from perflab.experiments.strategies.run import ExperimentResult
 
-REPEATS = 3
-SLOW, FAST = 150, 20_000  # rows of the ways that sync for each row, and of those that do not
+BATCH, BATCHES = 50, 2  # the way that syncs for each row is slow: more rows would only take longer
 Rows = list[tuple[int, str]]
+PRICE = "a failure takes its whole batch along; the first row of a batch waits for the last"
+TURNS = "rows that come one by one and must be safe at once"
 
 
-def bulk_rates(place: Place) -> list[dict[str, Any]]:
-    """Return rows per second of every way in both engines, the median of three rounds; all sync at each commit."""
-    return [*_sqlite(place), *aside(_postgres(place))]
+def _batches(rng: np.random.Generator) -> list[Rows]:
+    return [
+        [(number, f"row {number}") for number in rng.integers(1 << 30, size=BATCH).tolist()] for _ in range(BATCHES)
+    ]
 
 
-def _row(engine: str, way: str, count: int, seconds: list[float]) -> dict[str, Any]:
-    return {"engine": engine, "way": way, "rows": count, "rows/s": round(count / float(np.median(seconds)))}
-
-
-def _sqlite(place: Place) -> list[dict[str, Any]]:
+def in_sqlite(lab: Laboratory) -> Contest:
+    """Insert batches into SQLite."""
+    connection = sqlite3.connect(lab.place.sqlite.with_name("bulk.sqlite"), isolation_level=None)
+    connection.execute("PRAGMA synchronous = full")
+    connection.execute("CREATE TABLE IF NOT EXISTS bulk (session BIGINT, text TEXT)")
     insert = "INSERT INTO bulk VALUES (?, ?)"
-    with closing(sqlite3.connect(place.sqlite, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = full")
-        connection.execute("CREATE TABLE bulk (session BIGINT, text TEXT)")
 
-        def each(rows: Rows) -> None:
-            for row in rows:
-                connection.execute(insert, row)
+    def each(rows: Rows) -> None:
+        for row in rows:
+            connection.execute(insert, row)
 
-        def together(rows: Rows) -> None:
+    def inside(write: Callable[[Rows], Any]) -> Callable[[Rows], None]:
+        def transaction(rows: Rows) -> None:
             connection.execute("BEGIN")
-            each(rows)
+            write(rows)
             connection.execute("COMMIT")
 
-        def many(rows: Rows) -> None:
-            connection.execute("BEGIN")
-            connection.executemany(insert, rows)
-            connection.execute("COMMIT")
+        return transaction
 
-        ways: tuple[tuple[str, int, Callable[[Rows], None]], ...] = (
-            ("a commit for each row", SLOW, each), ("one transaction", FAST, together), ("executemany", FAST, many),
-        )  # fmt: skip
-        return [_row("SQLite", way, count, [_timed(work, count) for _ in range(REPEATS)]) for way, count, work in ways]
+    def way(write: Callable[[Rows], None]) -> Work:
+        return lambda rng: timed(_batches(rng), write).written
 
-
-def _rows(count: int) -> Rows:
-    return [(number, f"row {number}") for number in range(count)]
+    return Contest(
+        key="bulk-sqlite", strategy="ST-STATE-10", title="bulk writes in SQLite", condition=f"batches of {BATCH} rows",
+        ways={"a commit for each row": way(each), "one transaction": way(inside(each)),
+              "executemany": way(inside(lambda rows: connection.executemany(insert, rows)))},
+        price=PRICE, turns=TURNS,
+    )  # fmt: skip
 
 
-def _timed(work: Callable[[Rows], None], count: int) -> float:
-    rows, began = _rows(count), time.perf_counter()
-    work(rows)
-    return time.perf_counter() - began
-
-
-async def _postgres(place: Place) -> list[dict[str, Any]]:
-    import asyncpg
-
-    connection = await asyncpg.connect(place.postgres.url)
-    await connection.execute("CREATE TABLE bulk (session BIGINT, text TEXT)")
-    insert = "INSERT INTO bulk VALUES ($1, $2)"
+def in_postgres(lab: Laboratory) -> Contest:
+    """Insert batches into PostgreSQL."""
+    lab.execute("DROP TABLE IF EXISTS bulk", "CREATE TABLE bulk (session BIGINT, text TEXT)")
+    connection, insert = lab.connect(), "INSERT INTO bulk VALUES ($1, $2)"
 
     async def each(rows: Rows) -> None:
         for row in rows:
@@ -77,33 +67,33 @@ async def _postgres(place: Place) -> list[dict[str, Any]]:
         async with connection.transaction():
             await each(rows)
 
-    async def many(rows: Rows) -> None:
-        await connection.executemany(insert, rows)
+    async def many_values(rows: Rows) -> None:
+        numbers, texts = zip(*rows, strict=True)
+        await connection.execute("INSERT INTO bulk SELECT * FROM unnest($1::bigint[], $2::text[])", numbers, texts)
 
-    async def copy(rows: Rows) -> None:
+    async def copied(rows: Rows) -> None:
         await connection.copy_records_to_table("bulk", records=rows)
 
-    ways: tuple[tuple[str, int, Callable[[Rows], Awaitable[None]]], ...] = (
-        ("a commit for each row", SLOW, each), ("one transaction", FAST // 10, together),
-        ("executemany", FAST, many), ("COPY", FAST, copy),
+    def way(write: Callable[[Rows], Any]) -> Work:
+        return lambda rng: lab.run(timed_async(_batches(rng), write)).written
+
+    return Contest(
+        key="bulk-postgres", strategy="ST-STATE-10", title="bulk writes in PostgreSQL", pids=lab.postgres,
+        condition=f"batches of {BATCH} rows",
+        ways={"a commit for each row": way(each), "one transaction": way(together),
+              "executemany": way(lambda rows: connection.executemany(insert, rows)),
+              "arrays in one statement": way(many_values), "COPY": way(copied)},
+        price=PRICE, turns=TURNS,
     )  # fmt: skip
-    found = []
-    for way, count, work in ways:
-        seconds = []
-        for _ in range(REPEATS):
-            rows, began = _rows(count), time.perf_counter()
-            await work(rows)
-            seconds.append(time.perf_counter() - began)
-        found.append(_row("PostgreSQL", way, count, seconds))
-    await connection.close()
-    return found
 
 
-def bulk_sentence(rates: list[dict[str, Any]]) -> str:
-    """Say what every way reaches, by engine."""
+def bulk_sentence(results: Sequence[ExperimentResult]) -> str:
+    """Say how many rows a second every way reaches, by engine, slowest first."""
     parts = []
-    for engine in dict.fromkeys(rate["engine"] for rate in rates):
-        own = sorted((r for r in rates if r["engine"] == engine), key=lambda rate: rate["rows/s"])
-        ways = ", ".join(f"{rate['way']} {rate['rows/s']:,}" for rate in own)
-        parts.append(f"{engine}: {ways} ({own[-1]['rows/s'] / own[0]['rows/s']:.0f} times)")
-    return f"Rows per second, slowest way first. {'; '.join(parts)}. The median of {REPEATS} rounds: no interval."
+    for result in (one for one in results if one.experiment.key.startswith("bulk-")):
+        arms = ("base", *result.experiment.arms)
+        rates = {arm: BATCH * 1e3 / float(np.median(result.column(arm, "p50_ms"))) for arm in arms}
+        ways = ", ".join(f"{result.experiment.base if arm == 'base' else arm} {rate:,.0f}"
+                         for arm, rate in sorted(rates.items(), key=lambda pair: pair[1]))  # fmt: skip
+        parts.append(f"{result.experiment.title}: {ways}")
+    return f"Rows per second by the medians of all blocks, slowest way first. {'; '.join(parts)}."

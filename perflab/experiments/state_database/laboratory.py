@@ -1,0 +1,126 @@
+"""Where the comparisons work: the servers of the place, a loop of its own, and connections that are closed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from perflab.experiments.state_database.contest import FULL_BLOCKS, QUICK_BLOCKS, Contest, run_contest
+from perflab.experiments.state_database.place import Place
+from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
+from perflab.experiments.strategies.loop_thread import LoopThread
+from perflab.experiments.strategies.run import ExperimentResult
+from perflab.experiments.study import Study
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Laboratory:
+    """Servers, a loop, and how many rows and blocks the effort allows."""
+
+    place: Place
+    loop: LoopThread
+    _open: list[Any] = field(default_factory=list)
+
+    def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Run a coroutine to its end."""
+        return self.loop.run(work)
+
+    def connect(self, **options: Any) -> Any:
+        """Return a new connection to PostgreSQL; `options` go to asyncpg."""
+        import asyncpg
+
+        connection = self.run(asyncpg.connect(self.place.postgres.url, **options))
+        self._open.append(connection)
+        return connection
+
+    @cached_property
+    def own(self) -> Any:
+        """The laboratory's own connection, for what is not measured: a backend more would be counted as memory."""
+        return self.connect()
+
+    @cached_property
+    def redis(self) -> Any:
+        """A client of Redis with as many connections as are in use at a time."""
+        import redis.asyncio as redis
+
+        client = redis.Redis.from_url(self.place.redis.url, max_connections=64)
+        self._open.append(client)
+        return client
+
+    def pool(self, size: int) -> Any:
+        """Return a new pool of connections to PostgreSQL, all of them open."""
+        import asyncpg
+
+        async def opened() -> Any:  # a pool belongs to the loop that it is made in
+            return await asyncpg.create_pool(self.place.postgres.url, min_size=size, max_size=size)
+
+        self._open.append(pool := self.run(opened()))
+        return pool
+
+    def execute(self, *statements: str) -> None:
+        """Run statements on PostgreSQL, one after the other."""
+        for statement in statements:
+            self.run(self.own.execute(statement))
+
+    def plan(self, sql: str, *values: Any) -> str:
+        """Return the plan of a query, on one line."""
+        told = self.run(self.own.fetch(f"EXPLAIN (COSTS OFF) {sql}", *values))
+        return " ".join(" ".join(row[0].split()) for row in told)
+
+    def megabytes(self, relation: str) -> str:
+        """Return how much disk a table, an index or a view takes."""
+        size = self.run(self.own.fetchval("SELECT pg_total_relation_size($1::text::regclass)", relation))
+        return f"{size / 1e6:.1f} MB"
+
+    @property
+    def postgres(self) -> tuple[int, ...]:
+        """The process whose CPU and memory PostgreSQL costs."""
+        return (self.place.postgres.process.pid,)
+
+    @property
+    def redis_pids(self) -> tuple[int, ...]:
+        """The process whose CPU and memory Redis costs."""
+        return (self.place.redis.process.pid,)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for one in self._open:
+            self.run(one.aclose() if hasattr(one, "aclose") else one.close())
+
+
+@contextmanager
+def laboratory(place: Place) -> Iterator[Laboratory]:
+    """Open a laboratory in the place and close its connections at the end."""
+    with LoopThread() as loop:
+        lab = Laboratory(place, loop)
+        try:
+            yield lab
+        finally:
+            lab.close()
+
+
+@dataclass(frozen=True)
+class Held:
+    """Contests that were held: what was asked, what was measured, and how it was judged as one family."""
+
+    contests: tuple[Contest, ...]
+    results: tuple[ExperimentResult, ...]
+    judged: tuple[ArmJudged, ...]
+
+
+def hold(study: Study, place: Place, makers: tuple[Callable[[Laboratory], Contest], ...]) -> Held:
+    """Prepare and run one contest after the other; Holm over all ways of all of them, figure by figure."""
+    blocks = QUICK_BLOCKS if study.quick else FULL_BLOCKS
+    contests, results = [], []
+    for i, make in enumerate(makers):
+        study.progress("contests", i, len(makers), make.__module__.rpartition(".")[2])
+        with laboratory(place) as lab:
+            contest = make(lab)
+            contests.append(contest)
+            results.append(run_contest(contest, blocks, study.seed))
+    return Held(tuple(contests), tuple(results), judge_arms(results))

@@ -1,0 +1,96 @@
+"""A dashboard's totals: computed when asked for, kept as a materialised view, or counted on with every write."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+import numpy as np
+
+from perflab.experiments.state_database.contest import Contest, Done, Work, timed_async
+from perflab.experiments.state_database.laboratory import Laboratory
+
+READS, WRITES, SHOWN = 8, 40, 10
+LIVE = f"""SELECT session, count(*) AS n, max(id) AS last FROM indexed GROUP BY session
+           ORDER BY n DESC, last DESC, session LIMIT {SHOWN}"""
+KEPT = f"SELECT session, n, last FROM {{table}} ORDER BY n DESC, last DESC, session LIMIT {SHOWN}"
+ALL = "SELECT session, count(*) AS n, max(id) AS last FROM indexed GROUP BY session"
+NAMES = ("computed when asked", "materialised view", "counted on at each write")
+STRATEGIES = {NAMES[1]: "ST-STATE-07", NAMES[2]: "ST-CACHE-20"}
+
+
+def _prepare(lab: Laboratory) -> None:
+    lab.execute(
+        "DROP MATERIALIZED VIEW IF EXISTS totals_view", "DROP TABLE IF EXISTS totals",
+        f"CREATE MATERIALIZED VIEW totals_view AS {ALL}", f"CREATE TABLE totals AS {ALL}",
+        "ALTER TABLE totals ADD PRIMARY KEY (session)", "CREATE UNIQUE INDEX ON totals_view (session)",
+        *(f"CREATE INDEX ON {table} (n DESC, last DESC, session)" for table in ("totals", "totals_view")),
+        "ANALYZE totals", "ANALYZE totals_view",
+    )  # fmt: skip
+
+
+def dashboard_read(lab: Laboratory) -> Contest:
+    """Read the ten sessions with most rows."""
+    _prepare(lab)
+    connection = lab.connect()
+    queries = dict(zip(NAMES, (LIVE, KEPT.format(table="totals_view"), KEPT.format(table="totals")), strict=True))
+
+    def way(sql: str) -> Work:
+        return lambda rng: lab.run(timed_async([sql] * READS, connection.fetch))
+
+    return Contest(
+        key="precompute-read", strategy="ST-STATE-07", title="precomputed totals, to read them", pids=lab.postgres,
+        condition=f"the top ten of {lab.place.sessions:,} sessions in {lab.place.rows:,} rows",
+        ways={name: way(sql) for name, sql in queries.items()}, strategies=STRATEGIES,
+        plans={name: lab.plan(sql) for name, sql in queries.items()},
+        facts={NAMES[1]: f"{lab.megabytes('totals_view')}, old since the last refresh",
+               NAMES[2]: f"{lab.megabytes('totals')}, never old"},
+        price="see the writes; a view is as old as its last refresh", turns="asked more seldom than it is refreshed",
+    )  # fmt: skip
+
+
+def dashboard_write(lab: Laboratory) -> Contest:
+    """Write a row; beside it nothing, a share of a refresh every WRITES rows, or one count more."""
+    lab.execute(
+        "DROP TABLE IF EXISTS dash_totals",
+        "CREATE TABLE dash_totals (session BIGINT PRIMARY KEY, n BIGINT, last BIGINT)",
+    )
+    for kind in ("plain", "view", "counted"):
+        lab.execute(f"DROP TABLE IF EXISTS dash_{kind} CASCADE", f"CREATE TABLE dash_{kind} (LIKE plain)",
+                    f"INSERT INTO dash_{kind} SELECT * FROM plain WHERE id < 20000",
+                    f"ALTER TABLE dash_{kind} ADD PRIMARY KEY (id)")  # fmt: skip
+    lab.execute("CREATE MATERIALIZED VIEW dash_shown AS SELECT session, count(*) AS n, max(id) AS last "
+                "FROM dash_view GROUP BY session", "INSERT INTO dash_totals SELECT session, count(*), max(id) "
+                "FROM dash_counted GROUP BY session")  # fmt: skip
+    connection, numbers = lab.connect(), count(lab.place.rows)
+
+    async def plain(number: int, table: str = "dash_plain") -> None:
+        await connection.execute(f"INSERT INTO {table} VALUES ($1, $2, 'said')", number, number % 400)
+
+    async def refreshed(number: int) -> None:
+        await plain(number, "dash_view")
+        if number % WRITES == 0:
+            await connection.execute("REFRESH MATERIALIZED VIEW dash_shown")
+
+    async def counted(number: int) -> None:
+        async with connection.transaction():
+            await plain(number, "dash_counted")
+            await connection.execute(
+                "INSERT INTO dash_totals VALUES ($1, 1, $2) ON CONFLICT (session) DO UPDATE "
+                "SET n = dash_totals.n + 1, last = excluded.last", number % 400, number,
+            )  # fmt: skip
+
+    def way(one: Callable[[int], Awaitable[None]]) -> Work:
+        def work(rng: np.random.Generator) -> Done:
+            fresh = [next(numbers) for _ in range(WRITES)]
+            return lab.run(timed_async(fresh, one)).written
+
+        return work
+
+    return Contest(
+        key="precompute-write", strategy="ST-STATE-07", title="precomputed totals, to write", pids=lab.postgres,
+        condition=f"a row in each transaction, the view refreshed every {WRITES} rows (of 20,000)",
+        ways=dict(zip(NAMES, map(way, (plain, refreshed, counted)), strict=True)), strategies=STRATEGIES,
+        price="this is the price of precomputing; a row that everybody counts on becomes a queue",
+        turns="a hot session: its total is locked until the writer's commit",
+    )  # fmt: skip

@@ -1,0 +1,35 @@
+"""Prepared statements: the same query planned each time, or parsed and planned once for each connection."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perflab.experiments.state_database.contest import Contest, Done, Work, timed_async
+from perflab.experiments.state_database.laboratory import Laboratory
+from perflab.experiments.state_database.place import PAGE
+
+QUERIES = 120
+
+
+def prepared(lab: Laboratory) -> Contest:
+    """Ask for a page of history of random sessions, with asyncpg's cache of statements and without."""
+    sql = PAGE.format(table="indexed", mark="$1")
+
+    def way(cached: int) -> Work:
+        connection = lab.connect(statement_cache_size=cached)
+
+        def work(rng: np.random.Generator) -> Done:
+            sessions = rng.integers(lab.place.sessions, size=QUERIES).tolist()
+            return lab.run(timed_async(sessions, lambda session: connection.fetch(sql, session)))
+
+        return work
+
+    return Contest(
+        key="statements", strategy="ST-STATE-02", title="prepared statements", pids=lab.postgres,
+        condition=f"a page of history, {QUERIES} queries one after the other on one connection",
+        ways={"planned each time": way(0), "prepared once": way(100)},
+        plans={"planned each time": lab.plan(PAGE.format(table="indexed", mark="1")),
+               "prepared once": "the same; after five runs the server may keep one plan for all values"},
+        price="memory for each connection and statement; a generic plan for skewed values",
+        turns="a pool that lends a connection for each transaction loses them; a long query gains nothing",
+    )  # fmt: skip

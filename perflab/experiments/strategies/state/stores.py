@@ -1,0 +1,28 @@
+"""Where is session state kept best: the ways of SQLite, PostgreSQL alone or with a replica, Redis?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from perflab.experiments.strategies.experiment import StrategyExperiment
+from perflab.experiments.strategies.state.filling import SESSIONS, fill
+from perflab.experiments.strategies.state.using import PER_S, use
+
+TURNS = 40
+EXPERIMENT = StrategyExperiment(
+    key="stores",
+    strategy="ST-STATE-03",
+    title="where session state is kept",
+    arms=("store=pooled", "store=wal_batched", "store=write_behind", "store=postgres", "store=redis"),
+    strategies={
+        "store=wal_batched": "ST-STATE-14",
+        "store=write_behind": "ST-STATE-11",
+        "store=redis": "ST-CACHE-14",
+    },
+    condition=f"{PER_S:g} requests/s on the API, four reads to a write, {SESSIONS} sessions of {TURNS} turns; every "
+    "store but write_behind syncs before it acknowledges",
+    work=use,
+    prepare=partial(fill, turns=TURNS),
+    price="a server's CPU and memory are counted; write_behind loses the last moment in a crash",
+    turns="one gateway needs no server: PostgreSQL and Redis pay when several share the state",
+)

@@ -1,0 +1,234 @@
+"""Ways of doing the same work: a planted step is found, wrong answers void it, and every question can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.experiments.education import fan_out, leaderboard, locks
+from perflab.experiments.state_database import commits, place, replicas, serialisers
+from perflab.experiments.state_database.contest import (
+    Contest,
+    Done,
+    constant_step,
+    contest_findings,
+    contest_sentence,
+    gain_rows,
+    median_rows,
+    plan_rows,
+    price_rows,
+    run_contest,
+    timed,
+)
+from perflab.experiments.state_database.laboratory import Laboratory, laboratory
+from perflab.experiments.state_database.place import Place
+from perflab.experiments.state_database.questions import QUESTIONS
+from perflab.experiments.strategies.conclude import judge_arms
+from perflab.experiments.strategies.state import EXPERIMENTS
+from perflab.experiments.study import Study, create_run
+from perflab.report.deliverables.strategy_guide import decide
+from perflab.system.cores import default_cores
+from perflab.system.load_file import load_system
+from perflab.system.servers.server import embedded, start_server
+from perflab.system.variant import variant
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("contests")
+    servers = {kind: start_server(kind, kind, folder / f"{kind}.log") for kind in ("postgres", "redis")}
+    made = Place(4000, tempfile.TemporaryDirectory(dir=folder), servers["postgres"], servers["redis"])
+    place._fill_sqlite(made)
+    place.aside(place._fill_postgres(made))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lab(small: Place) -> Iterator[Laboratory]:
+    with laboratory(small) as opened:
+        yield opened
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    system = load_system(ROOT / "data/systems/voice_gateway.toml")
+    run = create_run(system, str(system.path), "full", 7, tmp_path)
+    return Study(run, system, "24_state_database", "full", 7, default_cores())
+
+
+def spin(seconds: float, answer: str = "right") -> Any:
+    """Use the CPU for a known time, plus a little that differs from block to block."""
+
+    def work(rng: np.random.Generator) -> Done:
+        def one(extra: float) -> str:
+            until = time.process_time() + seconds * (1 + extra)
+            while time.process_time() < until:
+                pass
+            return answer
+
+        return timed((0.1 * rng.random(6)).tolist(), one)
+
+    return work
+
+
+def planted(**ways: Any) -> Contest:
+    names = {name.replace("_", " "): work for name, work in ways.items()}
+    return Contest(key="planted", strategy="ST-STATE-18", title="a planted step", condition="known work", ways=names,
+                   plans={name: f"plan of {name}" for name in names}, price="nothing", turns="never")  # fmt: skip
+
+
+def test_a_planted_gain_is_found_and_what_is_the_same_is_not(study: Study) -> None:
+    contest = planted(slow=spin(0.002), fast=spin(0.001), alike=spin(0.002))
+    result = run_contest(contest, 14, 7)
+    judged = judge_arms([result])
+    by = {(f.variant, f.effect.metric): f for f in contest_findings(study, [contest], judged) if f.effect}
+    cpu = by["fast", "CPU per request"]
+    assert cpu.verdict == "better" and 0.4 < cpu.effect.value < 0.62 and cpu.effect.n == 14
+    assert (cpu.kind, cpu.strategy, cpu.stage) == ("comparison", "ST-STATE-18", "")
+    assert cpu.details["plan before"] == "plan of slow" and cpu.details["price"] == "nothing"
+    assert by["alike", "CPU per request"].verdict in ("equivalent", "trivial", "inconclusive")
+    fast = [f for (way, _), f in by.items() if way == "fast"]
+    assert {f.effect.metric for f in fast} >= {"CPU per request", "response median", "response p95"}
+    assert decide(fast).startswith("adopt")
+    assert "fast -" in contest_sentence(judged, result)
+    assert [row["way"] for row in gain_rows(judged, [result])] == ["slow", "fast", "alike"]
+    assert len(median_rows(judged)) == 2
+    assert [row["plan"] for row in plan_rows([contest])] == ["plan of slow", "plan of fast", "plan of alike"]
+    assert [row["way"] for row in price_rows([contest])] == ["fast", "alike"]
+
+
+def test_a_way_that_answers_otherwise_has_no_verdict(study: Study) -> None:
+    contest = planted(slow=spin(0.002), wrong=spin(0.001, "wrong"))
+    judged = judge_arms([run_contest(contest, 6, 7)])
+    found = contest_findings(study, [contest], judged)
+    assert found and {f.verdict for f in found} == {"untrusted"}
+    assert all(any(check.name == "the same answers" and not check.passed for check in f.trust) for f in found)
+
+
+def test_a_step_that_is_the_same_in_every_block_is_told_without_an_interval(study: Study) -> None:
+    from perflab.experiments.strategies.experiment import FigureSpec
+
+    def counted(count: float) -> Any:
+        return lambda rng: Done(1 + rng.random(4), "same", {"made": count})
+
+    contest = Contest(key="counts", strategy="ST-CACHE-19", title="counts", condition="eight callers",
+                      ways={"no lock": counted(8.0), "lock": counted(1.0), "idle": counted(8.0)},
+                      figures=(FigureSpec("made", "times made", "", 0.1),))  # fmt: skip
+    judged = judge_arms([run_contest(contest, 8, 7)])
+    steps = {item.arm: constant_step(item) for item in judged if item.figure.column == "made"}
+    assert steps == {"lock": 0.125, "idle": 1.0}
+    found = {f.variant: f for f in contest_findings(study, [contest], judged) if f.effect.metric == "times made"}
+    assert (found["lock"].verdict, found["idle"].verdict) == ("better", "equivalent")
+    assert found["lock"].effect.value == 0.125 and found["lock"].effect.method == "the same in every block"
+
+
+@pytest.mark.parametrize("ask", QUESTIONS, ids=lambda ask: ask.__name__)
+def test_every_question_can_be_asked_and_its_ways_answer_alike(ask: Any, lab: Laboratory, monkeypatch: Any) -> None:
+    monkeypatch.setattr(leaderboard, "PLAYERS", 600)
+    contest = ask(lab)
+    result = run_contest(contest, 1, 3)
+    assert len(contest.ways) >= 2 and contest.price and contest.turns
+    for arm in result.experiment.arms:
+        equal, compared = result.equal_answers(arm)
+        assert equal == compared, arm
+    assert all(np.isfinite(row["cpu_ms_per_request"]) and row["p95_ms"] > 0 for row in result.rows)
+
+
+def test_the_leaderboards_agree_with_plain_python(lab: Laboratory, monkeypatch: Any) -> None:
+    monkeypatch.setattr(leaderboard, "PLAYERS", 300)
+    boards, points = leaderboard.boards(lab), {player: int(n) for player, n in enumerate(leaderboard.seeds())}
+    for name, board in boards.items():
+        leaderboard.refill(lab, name)
+        lab.run(board.submit(17, 10**6))
+        if board.after:
+            lab.run(board.after())
+        best, rank = lab.run(board.read(17))
+        assert (best[0], rank) == ((17, points[17] + 10**6), 0), name
+        plain = sorted(({**points, 17: points[17] + 10**6}).items(), key=lambda item: (-item[1], -item[0]))
+        assert best == plain[:10], name
+        assert lab.run(board.read(plain[200][0]))[1] == 200, name
+
+
+def test_the_fencing_token_refuses_the_late_write_of_a_paused_holder(lab: Laboratory) -> None:
+    alone, fenced, advisory = lab.run(locks.paused_holders(lab.redis, lab.pool(2), lease_ms=40, pause_s=0.12))
+    assert (alone.late_write, alone.value) == (
+        "taken",
+        "old, by the paused holder",
+    )  # the planted defect: a lost update
+    assert (fenced.late_write, fenced.value) == ("refused", "new")
+    assert advisory.value == "new" and advisory.next_waited_ms >= 100  # safe, and it waits for as long as the pause
+    assert "late write refused" in locks.paused_sentence((alone, fenced, advisory))
+
+
+@pytest.mark.parametrize("kind", ["redis", "advisory"])
+def test_nobody_else_is_inside_while_a_lock_is_held(kind: str, lab: Laboratory) -> None:
+    client, pool, inside, most = lab.redis, lab.pool(6), 0, 0
+
+    async def enter() -> int:
+        nonlocal inside, most
+        async with locks.redis_lock(client, "door") if kind == "redis" else locks.advisory_lock(pool, "door") as token:
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0.003)
+            inside -= 1
+            return token
+
+    async def crowd() -> list[int]:
+        return await asyncio.gather(*(enter() for _ in range(12)))
+
+    tokens = lab.run(crowd())
+    assert most == 1
+    assert len(set(tokens)) == 12 if kind == "redis" else set(tokens) == {0}  # every holder has a token of its own
+
+
+def test_a_subscriber_that_is_away_misses_messages_and_a_stream_keeps_them(lab: Laboratory) -> None:
+    channel, stream = lab.run(fan_out.missed_while_away(lab.redis, 30))
+    assert (channel.sent, channel.received) == (30, 20)
+    assert (stream.sent, stream.received) == (30, 30)
+    delivered = lab.run(fan_out._delivered(lab.redis, 3, 60))
+    assert delivered.ms.shape == (180,) and np.isfinite(delivered.ms).all() and (delivered.ms > 0).all()
+    assert "3 receivers" in fan_out.fan_out_sentence((delivered,), (channel, stream))
+
+
+def test_a_synchronous_commit_loses_nothing_to_a_crash(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(commits, "BEFORE_THE_CRASH_S", 0.3)
+    synced, later = commits.crashes(tmp_path / "server.log")
+    assert synced.acknowledged > 20 and synced.missing == 0
+    assert later.acknowledged > 20 and 0 <= later.missing < later.acknowledged
+    assert f"on: 0 of {synced.acknowledged:,}" in commits.crash_sentence((synced, later))
+
+
+def test_the_replicas_lag_is_seen_and_a_read_at_once_counts_as_old(small: Place, tmp_path: Path) -> None:
+    with embedded("postgres", tmp_path / "r.log", settings={"replica_of": small.postgres.url}) as follower:
+        rest, busy = replicas.lags(small, follower, 40)
+    assert (len(rest.windows_ms), len(busy.windows_ms)) == (40, 40)
+    for one in (rest, busy):
+        assert (one.windows_ms >= 0).all() and one.old_reads == (one.windows_ms > 0).sum()
+    assert "(n = 40)" in replicas.lag_sentence((rest, busy))
+
+
+def test_every_serialiser_gives_the_state_back() -> None:
+    for seed in range(20):
+        state = serialisers.state_of(np.random.default_rng(seed))
+        for name, (dumps, loads) in serialisers.codecs().items():
+            assert loads(dumps(state)) == state, name
+
+
+def test_every_arm_of_the_gateways_experiments_is_a_variant_of_the_system() -> None:
+    system = load_system(ROOT / "data/systems/voice_gateway.toml")
+    for experiment in EXPERIMENTS:
+        base = variant(system, experiment.variant_of("base")).flags
+        for arm in experiment.arms:
+            changed = variant(system, experiment.variant_of(arm)).flags
+            flag, _, value = arm.partition("=")
+            assert changed == {**base, flag: value} and changed != base
