@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from perflab.experiments.education import fan_out, leaderboard, locks
-from perflab.experiments.state_database import commits, place, replicas, serialisers
+from perflab.experiments.state_database import commits, replicas, serialisers
 from perflab.experiments.state_database.contest import (
     Contest,
     Done,
@@ -36,25 +35,16 @@ from perflab.experiments.study import Study, create_run
 from perflab.report.deliverables.strategy_guide import decide
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
-from perflab.system.servers.server import embedded, start_server
+from perflab.system.servers.server import embedded
 from perflab.system.variant import variant
+
+from .test_state_database import small  # noqa: F401  # a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("contests")
-    servers = {kind: start_server(kind, kind, folder / f"{kind}.log") for kind in ("postgres", "redis")}
-    made = Place(4000, tempfile.TemporaryDirectory(dir=folder), servers["postgres"], servers["redis"])
-    place._fill_sqlite(made)
-    place.aside(place._fill_postgres(made))
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def lab(small: Place) -> Iterator[Laboratory]:
+def lab(small: Place) -> Iterator[Laboratory]:  # noqa: F811
     with laboratory(small) as opened:
         yield opened
 
@@ -208,7 +198,7 @@ def test_a_synchronous_commit_loses_nothing_to_a_crash(tmp_path: Path, monkeypat
     assert f"on: 0 of {synced.acknowledged:,}" in commits.crash_sentence((synced, later))
 
 
-def test_the_replicas_lag_is_seen_and_a_read_at_once_counts_as_old(small: Place, tmp_path: Path) -> None:
+def test_the_replicas_lag_is_seen_and_a_read_at_once_counts_as_old(small: Place, tmp_path: Path) -> None:  # noqa: F811
     with embedded("postgres", tmp_path / "r.log", settings={"replica_of": small.postgres.url}) as follower:
         rest, busy = replicas.lags(small, follower, 40)
     assert (len(rest.windows_ms), len(busy.windows_ms)) == (40, 40)

@@ -90,7 +90,7 @@ async def _write_until_killed(url: str, kill: Callable[[], None]) -> tuple[dict[
             for number in numbers:
                 await connection.execute("INSERT INTO said VALUES ($1)", number)
                 acknowledged[number] = loop.time()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             connection.terminate()  # the server is gone: this write was not acknowledged
 
     writers = [asyncio.create_task(writer()) for _ in range(WRITERS)]

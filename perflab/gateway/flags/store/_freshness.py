@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from perflab.gateway.flags.store import StateUnavailable
 from perflab.gateway.flags.store._postgres import PostgresStore
@@ -32,7 +31,6 @@ class Freshness:
         self._placed: dict[int, int] = {}  # session to the place in the log up to which it must be replayed
         self._writes = 0
         self._follower: asyncio.Task[None] | None = None
-        self.lag_s = 0.0  # how long the last catching up took, at least (polled)
 
     def wrote(self, session: int) -> None:
         """Keep a session with the primary; called when a write ends and before it is acknowledged, failed ones too."""
@@ -56,14 +54,11 @@ class Freshness:
             await asyncio.gather(self._follower, return_exceptions=True)
 
     async def _follow(self) -> None:
-        began = time.monotonic()
         while self._unplaced or self._placed:
             try:
                 if self._unplaced:
                     await self._place()
-                    began = time.monotonic()
-                if await self._release():
-                    self.lag_s = time.monotonic() - began
+                await self._release()
                 pause = POLL_S
             except StateUnavailable as error:
                 log.debug("cannot tell how far the replica is: %s", error)
@@ -79,11 +74,9 @@ class Freshness:
             if self._unplaced.get(session) == write:  # not written again while the primary was asked
                 del self._unplaced[session]
 
-    async def _release(self) -> bool:
+    async def _release(self) -> None:
         replayed = (await self._replica.read(REPLAYED_TO, ()))[0][0]
         if replayed is None:
             raise StateUnavailable("what the replica's url names is no replica: it replays nothing")
-        done = [session for session, end in self._placed.items() if end <= replayed]
-        for session in done:
+        for session in [session for session, end in self._placed.items() if end <= replayed]:
             del self._placed[session]
-        return bool(done)
