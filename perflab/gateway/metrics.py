@@ -50,11 +50,15 @@ class Metrics:
             if duration is not None:
                 self._stages.labels(stage).observe(duration)
 
-    def register_cache(self, state: Any) -> None:
-        """Expose what a cached state counts."""
-        from perflab.gateway.state.cached.collector import CacheCollector
+    def register_layers(self, state: Any) -> None:
+        """Expose what the layers over the store count, and what a cache among them counts; nothing where none is."""
+        if not hasattr(state, "counted"):
+            return
+        from perflab.gateway.state.cached.collector import CacheCollector, LayerCollector
 
-        self.registry.register(CacheCollector(state.counts))
+        self.registry.register(LayerCollector(state))
+        if hasattr(state, "counts"):
+            self.registry.register(CacheCollector(state.counts))
 
     def exposition(self) -> bytes:
         """Return the text exposition."""

@@ -277,6 +277,7 @@ def test_a_gateway_with_redis_down_at_the_start_serves_and_finds_it_later(
                 assert api.get(f"/api/sessions/{row['id']}").json() == row
                 time.sleep(0.02)
             assert "gateway_cache_loads_total" in api.get("/metrics").text
+            assert "gateway_state_gathered_queries_total" in api.get("/metrics").text
             answers, told = conversation(running), api.get("/api/sessions/41/history").json()
         with gateway(outside, "plain", {}) as running, httpx.Client(base_url=running.api, trust_env=False) as api:
             assert "gateway_cache" not in api.get("/metrics").text  # a gateway without the flag exposes nothing of it

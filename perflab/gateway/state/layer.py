@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from perflab.gateway.state.changes import Change, apply_changes
@@ -28,6 +28,10 @@ class Layer:
 
     def __init__(self, below: Kept) -> None:
         self.below = below
+
+    def counted(self) -> Mapping[str, int]:
+        """Return what this layer and those below count for Prometheus, by name; a layer adds its own."""
+        return self.below.counted() if isinstance(self.below, Layer) else {}
 
     @property
     def durability(self) -> str:

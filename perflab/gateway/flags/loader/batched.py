@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from perflab.gateway.flags.store import StateUnavailable
@@ -36,6 +36,7 @@ class Gatherer(Generic[Row]):
         self._read = read
         self._asked: dict[int, asyncio.Future[Row | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.queries = self.rows = 0
 
     async def get(self, key: int) -> Row | None:
         """Return a row, or None."""
@@ -49,6 +50,8 @@ class Gatherer(Generic[Row]):
         asked, self._asked = self._asked, {}
         keys = list(asked)
         for start in range(0, len(keys), MOST):
+            self.queries += 1
+            self.rows += len(keys[start : start + MOST])
             part = {key: asked[key] for key in keys[start : start + MOST]}
             task = asyncio.create_task(self._answer(part))
             self._tasks.add(task)
@@ -78,6 +81,12 @@ class GatheredReads(Layer):
     def __init__(self, below: Kept, by_keys: ByKeys) -> None:
         super().__init__(below)
         self._sessions, self._artefacts = Gatherer(by_keys.sessions), Gatherer(by_keys.artefacts_by_id)
+
+    def counted(self) -> Mapping[str, int]:
+        """Return how many queries were sent, and for how many rows."""
+        both = self._sessions, self._artefacts
+        asked = {"gathered_queries": sum(g.queries for g in both), "gathered_rows": sum(g.rows for g in both)}
+        return {**super().counted(), **asked}
 
     async def session(self, session: int) -> SessionRow | None:
         """Return one session, or None."""

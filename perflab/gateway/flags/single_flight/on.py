@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perflab.gateway.state.layer import Kept, Layer
@@ -27,6 +27,10 @@ class SharedReads(Layer):
         super().__init__(below)
         self._running: dict[tuple[int, str, int, int], asyncio.Task[Any]] = {}
         self.loads = self.shared = 0
+
+    def counted(self) -> Mapping[str, int]:
+        """Return how many loads ran and how many reads shared one."""
+        return {**super().counted(), "flights": self.loads, "shared_reads": self.shared}
 
     async def session(self, session: int) -> SessionRow | None:
         """Return one session, or None."""

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from perflab.gateway.state.cached.counts import Counts
+    from perflab.gateway.state.layer import Layer
 
 
 class CacheCollector(Collector):
@@ -40,3 +41,15 @@ class CacheCollector(Collector):
         yield GaugeMetricFamily("gateway_cache_pending", "Writes acknowledged and not stored yet", value=c.pending)
         yield CounterMetricFamily("gateway_cache_hit_age_seconds", "Summed age of cached answers", value=c.age_s)
         yield GaugeMetricFamily("gateway_cache_oldest_hit_seconds", "Greatest age of a cached answer", value=c.oldest_s)
+
+
+class LayerCollector(Collector):
+    """What the layers over a store count: loads that were shared, rows that came by one query."""
+
+    def __init__(self, top: Layer) -> None:
+        self._top = top
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the counters as they are now."""
+        for name, value in self._top.counted().items():
+            yield CounterMetricFamily(f"gateway_state_{name}", name.replace("_", " ").capitalize(), value=value)

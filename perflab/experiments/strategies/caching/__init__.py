@@ -1,0 +1,13 @@
+"""Caches before the session state, measured on the running gateway: one experiment a file."""
+
+from perflab.experiments.strategies.caching import cheap_store, invalidation, levels, loader, single_flight, writes
+from perflab.experiments.strategies.experiment import StrategyExperiment
+
+EXPERIMENTS: tuple[StrategyExperiment, ...] = (
+    levels.EXPERIMENT,
+    cheap_store.EXPERIMENT,
+    writes.EXPERIMENT,
+    invalidation.EXPERIMENT,
+    single_flight.EXPERIMENT,
+    loader.EXPERIMENT,
+)

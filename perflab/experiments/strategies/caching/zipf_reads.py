@@ -1,0 +1,65 @@
+"""Reads of sessions, pages and code by Zipf's law at open arrivals, with a share of writes that make pages old."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from perflab.experiments.strategies.arrivals import open_arrivals
+from perflab.experiments.strategies.caching.counters import Counters, counters
+from perflab.experiments.strategies.experiment import FigureSpec, Target, Work
+from perflab.experiments.strategies.payloads.content import ARTEFACTS, SESSIONS
+
+PER_S, SKEW, WRITE_SHARE = 120.0, 1.0, 0.05
+LOADS = FigureSpec("loads_per_request", "store reads per request", "of a request", 0.05, in_units=True)
+PATHS = (
+    *(f"/api/sessions/{s}" for s in range(1, SESSIONS + 1)),
+    *(f"/api/sessions/{s}/history?limit=20" for s in range(1, SESSIONS + 1)),
+    *(f"/api/sessions/{s}/code?limit=5" for s in range(1, SESSIONS + 1)),
+    *(f"/api/code/{a}" for a in range(1, SESSIONS * ARTEFACTS + 1)),
+)
+CONDITION = f"{PER_S:g} requests/s by Zipf's law (exponent 1) for {len(PATHS)} reads"
+MIX = f"{CONDITION}, and {100 * WRITE_SHARE:g} % writes among them"
+
+
+def drawn_paths(rng: np.random.Generator, count: int) -> list[str]:
+    """Return `count` reads; which path is how popular is drawn once for all blocks, so that a cache can learn it."""
+    order = np.random.default_rng(1).permutation(len(PATHS))
+    weight = np.arange(1, len(PATHS) + 1, dtype=np.float64) ** -SKEW
+    return [PATHS[order[i]] for i in rng.choice(len(PATHS), size=count, p=weight / weight.sum())]
+
+
+async def read_and_write(target: Target) -> Work:
+    """Send the mix; latency and store reads are the reads', the writes run beside them and must succeed."""
+    count = int(PER_S * target.seconds * 2 + 100)
+    paths, writes = drawn_paths(target.rng, count), target.rng.random(count) < WRITE_SHARE
+    sessions = target.rng.integers(1, SESSIONS + 1, size=count)
+    told: dict[int, bytes] = {}
+
+    async def send(i: int) -> bool:
+        if writes[i]:
+            url = f"{target.api}/api/sessions/{sessions[i]}/summary"
+            async with target.client.post(url) as answer:
+                await answer.read()
+                return answer.status == 201
+        async with target.client.get(target.api + paths[i]) as answer:
+            body = await answer.read()
+            if "/code/" in paths[i]:  # what no write changes must be the same in every arm
+                told[i] = body
+            return answer.status == 200
+
+    before = await counters(target)
+    met = await open_arrivals(target.rng, PER_S, target.seconds, send)
+    after = await counters(target)
+    digest = hashlib.sha256(b"".join(told[i] for i in sorted(told))).hexdigest()
+    figures = {LOADS.column: loads_per_read(before, after, met.latency_ms.size)}
+    return Work(met.latency_ms, met.late_ms, met.failed, figures, digest)
+
+
+def loads_per_read(before: Counters, after: Counters, requests: int) -> float:
+    """Return the reads that reached the store per request; 1 for a system without a cache, which counts none."""
+    reads = after.since(before, "gateway_cache_hits") + after.since(before, "gateway_cache_misses")
+    if not reads:
+        return 1.0
+    return (after.since(before, "gateway_cache_loads") - after.since(before, "gateway_cache_refreshes")) / reads
