@@ -9,7 +9,7 @@ from perflab.report.style import INK, canvas, series_style
 def break_even(
     points: Table, title: str, x_label: str, y_label: str, unit: str = "", linear_within: float = 0.1
 ) -> Figure:
-    """Draw one line per series over the logarithm of x, and mark where it crosses zero.
+    """Draw one line per series over the logarithm of x, mark where it crosses zero, and name that x in the legend.
 
     `points` has columns series, x (above 0), gain and crossing (the x of gain zero; 0 or less: it never gains). `unit`
     stands behind the crossings; gains are drawn on a symmetric logarithmic axis, linear within +-`linear_within`.
@@ -22,13 +22,16 @@ def break_even(
         for position, (name, group) in enumerate(frame.groupby("series", sort=False)):
             group, style = group.sort_values("x"), series_style(position)
             style = {key: value for key, value in style.items() if key not in ("marker", "markersize")}
-            axes.plot(group["x"], group["gain"], label=str(name), **style)
             crossing = float(group["crossing"].iloc[0])
+            label = f"{name}: {number(crossing)}" if crossing > 0 else f"{name}: never"
+            axes.plot(group["x"], group["gain"], label=label, **style)
             if low <= crossing <= high:
                 axes.plot(crossing, 0, marker="o", markersize=6, color=style["color"], linestyle="none")
             said.append(f"{name} gains below {number(crossing)} {unit}".rstrip() if crossing > 0 else f"{name} never")
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=linear_within)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:,g}")
         axes.set(xlabel=x_label, ylabel=y_label)
         legend_above(axes)
         return finish(drawn, title, f"{y_label} over {x_label}, zero crossed once: {listing(said)}.")

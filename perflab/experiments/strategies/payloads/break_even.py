@@ -9,7 +9,7 @@ import numpy as np
 
 from perflab.experiments.strategies.payloads.codings import Coded
 
-RATES_MBIT = np.logspace(-1, 4, 41)  # 0.1 Mbit/s, a poor mobile link, to 10 Gbit/s, a rack
+RATES_MBIT = np.logspace(-1, 4, 121)  # 0.1 Mbit/s, a poor mobile link, to 10 Gbit/s, a rack
 STATED = {"rural mobile": 0.25, "3G": 1.6, "4G": 12.0, "home": 100.0, "data centre": 10_000.0}
 
 
