@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.gateway.audio.collector import AudioCollector
 from perflab.gateway.audio.media_plane import MediaPlane
-from perflab.gateway.calls.call import CallWorld, uncounted
-from perflab.gateway.calls.chain import any_part, build_chain, counter
 from perflab.gateway.codegen import CodeGenerator
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.events import News
@@ -74,12 +72,8 @@ class Gateway:
         flags, limits = self.settings.flags, self.settings.limits
         self.state.open()
         self.upstream = implementation("upstream", flags["upstream"]).build(self.settings)
-        calls = self.settings.calls
-        self._http = implementation("http_client", flags["http_client"]).build(limits.tool_s, calls.connections)
-        count = counter(self.metrics.registry) if any_part(flags) else uncounted
-        self.generator = CodeGenerator(
-            build_chain(flags, CallWorld(self._http, self.settings.codegen_url, calls, count))
-        )
+        self._http = implementation("http_client", flags["http_client"]).build(limits.tool_s)
+        self.generator = CodeGenerator(self._http, self.settings.codegen_url)
 
     @property
     def api_websockets(self) -> Literal["auto", "none"]:
