@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.gateway.audio.collector import AudioCollector
 from perflab.gateway.audio.media_plane import MediaPlane
+from perflab.gateway.calls.call import CallWorld, uncounted
+from perflab.gateway.calls.chain import any_part, build_chain, counter
 from perflab.gateway.codegen import CodeGenerator
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.events import News
@@ -72,8 +74,12 @@ class Gateway:
         flags, limits = self.settings.flags, self.settings.limits
         self.state.open()
         self.upstream = implementation("upstream", flags["upstream"]).build(self.settings)
-        self._http = implementation("http_client", flags["http_client"]).build(limits.tool_s)
-        self.generator = CodeGenerator(self._http, self.settings.codegen_url)
+        calls = self.settings.calls
+        self._http = implementation("http_client", flags["http_client"]).build(limits.tool_s, calls.connections)
+        count = counter(self.metrics.registry) if any_part(flags) else uncounted
+        self.generator = CodeGenerator(
+            build_chain(flags, CallWorld(self._http, self.settings.codegen_url, calls, count))
+        )
 
     @property
     def api_websockets(self) -> Literal["auto", "none"]:

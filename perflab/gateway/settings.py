@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from perflab.errors import UsageError
+from perflab.gateway.calls.call import CallSettings
 from perflab.gateway.flags import BASELINE, FLAGS, parse_flags
 from perflab.gateway.flags.store import StoreSettings
 from perflab.gateway.state.cached.settings import CacheSettings
@@ -73,6 +74,7 @@ class Settings:
     state_wait_s: float = StoreSettings.wait_s
     flags: Mapping[str, str] = field(default_factory=lambda: dict(BASELINE))
     limits: Limits = Limits()
+    calls: CallSettings = field(default_factory=CallSettings)
 
     @property
     def store(self) -> StoreSettings:
@@ -142,6 +144,7 @@ def read_settings(arguments: list[str]) -> Settings:
         state_wait_s=given.state_wait_s,
         flags=parse_flags(given.flag),
         limits=Limits(sessions=given.max_sessions),
+        calls=CallSettings(given.codegen_pool, given.codegen_rate, given.codegen_share),
     )
     _check(settings)
     return settings
@@ -170,6 +173,10 @@ def _parser() -> argparse.ArgumentParser:
                         help="how long an access waits for one, also while the server is away")  # fmt: skip
     parser.add_argument("--cache-ttl-s", type=float, default=CacheSettings.ttl_s, help="how long a cached read lives")
     parser.add_argument("--cache-entries", type=int, default=CacheSettings.entries, help="reads cached in process")
+    calls = CallSettings()
+    parser.add_argument("--codegen-pool", type=int, default=calls.connections, help="connections to the code generator")
+    parser.add_argument("--codegen-rate", type=float, default=calls.per_s, help="calls/s of one session, rate_limit=on")
+    parser.add_argument("--codegen-share", type=int, default=calls.share, help="calls of a session at a time, bulkhead")
     parser.add_argument("--metrics-buckets", default="", help="histogram edges in seconds, with commas between")
     parser.add_argument(
         "--resume", choices=("stream", "handle"), default="",

@@ -3,6 +3,7 @@
     handshake_429@5+10          from second 5 for 10 s, every WebSocket handshake is refused with 429
     stall@5+10:400              in that window every reply pauses for 400 ms in its middle
     close_1011@20               at second 20 every open connection is closed with 1011
+    rest_503@0.3+0.4/2          from 0.3 s for 0.4 s, and so every 2 s (the code generator's faults only)
     rest_503%0.1                a tenth of the REST requests, chosen by (seed, kind, key)
 
 Seconds count from the moment the stand-in is ready. A file holds one such item per line; `#` starts a comment.
@@ -43,21 +44,32 @@ CODEGEN_FAULTS: dict[str, tuple[str, float]] = {
     "rest_429": ("refused with 429, Retry-After arg s", 1.0),
     "rest_503": ("refused with 503, Retry-After arg s", 1.0),
     "stall": ("the answer is delayed by arg ms more", 500.0),
+    "reset": ("the connection is cut without an answer", 0.0),
+    "silent": ("nothing is answered for arg s", 3600.0),
 }
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
-_ITEM = re.compile(rf"(\w+)(?:@{_NUMBER}(?:\+{_NUMBER})?|%{_NUMBER})(?::{_NUMBER})?")
+_ITEM = re.compile(rf"(\w+)(?:@{_NUMBER}(?:\+{_NUMBER}(?:/{_NUMBER})?)?|%{_NUMBER})(?::{_NUMBER})?")
 MAX_ITEMS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One item: a window [start_s, end_s) of time, or a probability in (0, 1]; `arg` by kind."""
+    """One item: a window [start_s, end_s) of time, or a probability in (0, 1]; `arg` by kind.
+
+    A window with `period_s` above 0 comes again every so many seconds.
+    """
 
     kind: str
     start_s: float
     end_s: float
     probability: float
     arg: float
+    period_s: float = 0.0
+
+    def covers(self, now_s: float) -> bool:
+        """Say whether a window holds a moment."""
+        since = now_s - self.start_s
+        return since >= 0 and (since % self.period_s if self.period_s else since) < self.end_s - self.start_s
 
     @property
     def instant(self) -> bool:
@@ -67,17 +79,19 @@ class Fault:
 
 def _parse_item(text: str, kinds: dict[str, tuple[str, float]]) -> Fault:
     match = _ITEM.fullmatch(text)
-    form = "must be kind@start[+duration][:arg] or kind%probability[:arg]"
+    form = "must be kind@start[+duration[/period]][:arg] or kind%probability[:arg]"
     if match is None:
         raise UsageError(f"fault {text!r} is not understood", form)
-    kind, start, duration, probability, arg = match.groups()
+    kind, start, duration, period, probability, arg = match.groups()
     if kind not in kinds:
         raise UsageError(f"fault {text!r}: kind {kind!r} is unknown", f"must be one of {', '.join(kinds)}")
     chance = float(probability or 0.0)
     if probability is not None and not 0.0 < chance <= 1.0:
         raise UsageError(f"fault {text!r}: probability {chance}", "must be above 0 and at most 1")
-    begin = float(start or 0.0)
-    return Fault(kind, begin, begin + float(duration or 0.0), chance, float(arg) if arg is not None else kinds[kind][1])
+    if period is not None and not (kinds is CODEGEN_FAULTS and float(period) > float(duration)):
+        raise UsageError(f"fault {text!r}: again every {period} s", "longer than it lasts, code generator only")
+    begin, given = float(start or 0.0), float(arg) if arg is not None else kinds[kind][1]
+    return Fault(kind, begin, begin + float(duration or 0.0), chance, given, float(period or 0.0))
 
 
 def parse_faults(spec: str, kinds: dict[str, tuple[str, float]]) -> tuple[Fault, ...]:
@@ -111,7 +125,7 @@ class FaultPlan:
 
     def strike_window(self, kind: str, now_s: float) -> Fault | None:
         """As `strike`, scheduled windows only."""
-        return self._first(kind, lambda fault: not fault.probability and fault.start_s <= now_s < fault.end_s)
+        return self._first(kind, lambda fault: not fault.probability and fault.covers(now_s))
 
     def strike_chance(self, kind: str, *key: int | str) -> Fault | None:
         """As `strike`, probabilities only."""

@@ -47,6 +47,7 @@ _TABLE = (
                    "minimal, median 1632 ms, maximum 5664 ms; sigma fitted to the maximum, cap 6 s", cap_s=6.0),
     LatencyProfile("const-300", 0.300, 0.0, "constant: for measuring the system, not for judging voice response"),
     LatencyProfile("const-0", 0.0, 0.0, "no think time: for capacity and equivalence runs"),
+    LatencyProfile("const-20", 0.020, 0.0, "constant: a service next door, for measuring clients and their pools"),
     LatencyProfile("codegen-120", 0.120, 0.30, "stated assumption: a small code generator next door, median 120 ms, "
                    "sigma 0.3; no published figure"),
 )  # fmt: skip

@@ -15,7 +15,9 @@ OPTIMISED: dict[str, str] = {flag["name"]: flag["optimised"] for flag in FLAGS}
 # The API's flags do not touch the voice socket: the tests of the API have them.
 API_ONLY = ("compression", "serialiser", "events", "payload")
 CACHES = ("cache", "cache_write", "invalidation", "single_flight", "loader")  # test_cache_faults has them together
-NOT_ALONE = ("pipeline", "tick", "client_audio", "denoise", "voice_activity", "history", *API_ONLY, *CACHES)
+CALLS = ("dedup", "rate_limit", "bulkhead", "retry", "breaker", "batch")  # test_calls_* have them
+STAGES = ("pipeline", "tick", "client_audio", "denoise", "voice_activity")
+NOT_ALONE = (*STAGES, "history", *API_ONLY, *CACHES, *CALLS)
 SINGLE: list[dict[str, str]] = [
     {f["name"]: v["value"]} for f in FLAGS if f["name"] not in NOT_ALONE for v in f["values"][1:]
 ]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.standins.codegen.answer import LANGUAGES, generate
-from perflab.standins.codegen.server import BadRequest, parse_request
+from perflab.standins.codegen.requests import BadRequest, parse_request
 from perflab.standins.conformance import read_url
 from perflab.standins.latency import prompt_think_time_s
 

@@ -116,9 +116,9 @@ class Handlers:
     async def generate_code(self, request: CodeRequest) -> Artefact:
         """Have code generated and keep it."""
         try:
-            made = await self._gateway.generator.generate(request.prompt, request.language)
+            made = await self._gateway.generator.generate(request.prompt, request.language, tenant=request.session)
         except HttpCallFailed as error:
-            raise HTTPException(502, f"the code generator: {error}") from None
+            raise HTTPException(error.answer, f"the code generator: {error}") from None
         return await self._keep(Artefact(
             0, request.session, 0, request.prompt, request.language, made.code, made.explanation, now_ms()
         ))  # fmt: skip

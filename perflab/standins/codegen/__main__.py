@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from perflab.errors import PerflabError
+from perflab.errors import PerflabError, UsageError
 from perflab.standins import process
-from perflab.standins.codegen.server import CodegenServer
+from perflab.standins.codegen.server import STREAMS, CodegenServer
+from perflab.standins.codegen.troubles import TROUBLES
 from perflab.standins.faults import CODEGEN_FAULTS, parse_faults
 from perflab.standins.latency import PROFILES, profile_named
 
@@ -20,7 +21,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency", default="codegen-120", help="think time: " + ", ".join(PROFILES))
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--log", type=Path, required=True, help="row log, one service row per request")
-    parser.add_argument("--faults", default="", help="specification or file: " + ", ".join(CODEGEN_FAULTS))
+    parser.add_argument(
+        "--faults",
+        default="none",
+        help=f"a trouble ({', '.join(TROUBLES)}), a specification or a file: {', '.join(CODEGEN_FAULTS)}",
+    )
+    parser.add_argument("--streams", type=int, default=STREAMS, help="requests of an HTTP/2 connection before GOAWAY")
     return parser
 
 
@@ -28,8 +34,11 @@ def server_from(arguments: list[str]) -> CodegenServer:
     """Return the server that a command line asks for; raises UsageError with the argument at fault."""
     args = _parser().parse_args(arguments)
     process.check_port(args.port)
-    faults = parse_faults(args.faults, CODEGEN_FAULTS)
-    return CodegenServer(args.host, args.port, args.log, profile_named(args.latency).name, args.seed, faults)
+    if args.streams < 1:
+        raise UsageError(f"--streams {args.streams}", "must be at least 1")
+    faults = parse_faults(TROUBLES.get(args.faults, args.faults), CODEGEN_FAULTS)
+    profile = profile_named(args.latency).name
+    return CodegenServer(args.host, args.port, args.log, profile, args.seed, faults, args.streams)
 
 
 def main(arguments: list[str] | None = None) -> int:

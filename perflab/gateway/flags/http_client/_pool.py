@@ -5,20 +5,22 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from perflab.gateway.flags.http_client import HttpCallFailed
+from perflab.gateway.flags.http_client import POOL_WAIT_S
+from perflab.gateway.flags.http_client._failures import failure_of
 
-MAX_CONNECTIONS = 100
 KEEPALIVE_S = 30.0
 
 
 class PooledClient:
-    """A pool of up to a hundred connections."""
+    """A pool of up to so many connections."""
 
-    def __init__(self, library: ModuleType, timeout_s: float) -> None:
+    def __init__(self, library: ModuleType, timeout_s: float, connections: int) -> None:
         limits = library.Limits(
-            max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_S
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE_S
         )
-        self._library, self._client = library, library.AsyncClient(timeout=timeout_s, limits=limits)
+        timeout = library.Timeout(timeout_s, pool=min(POOL_WAIT_S, timeout_s))
+        self._library, self._connections = library, connections
+        self._client = library.AsyncClient(timeout=timeout, limits=limits)
 
     async def post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         """Return the JSON object that answers a POST."""
@@ -27,7 +29,7 @@ class PooledClient:
             response.raise_for_status()
             return dict(response.json())
         except (self._library.HTTPError, ValueError, TypeError) as error:
-            raise HttpCallFailed(f"{type(error).__name__}: {error}") from error
+            raise failure_of(self._library, error, self._connections) from error
 
     async def close(self) -> None:
         """Close the pool."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from perflab.gateway.flags.http_client import HttpCallFailed
+from perflab.gateway.flags.http_client._failures import failure_of
 
 
 class PerCallClient:
@@ -23,12 +23,12 @@ class PerCallClient:
                 response.raise_for_status()
                 return dict(response.json())
         except (httpx.HTTPError, ValueError, TypeError) as error:
-            raise HttpCallFailed(f"{type(error).__name__}: {error}") from error
+            raise failure_of(httpx, error, 1) from error
 
     async def close(self) -> None:
         """Nothing is kept between calls."""
 
 
-def build(timeout_s: float) -> PerCallClient:
-    """Return the client."""
+def build(timeout_s: float, connections: int) -> PerCallClient:
+    """Return the client; nothing is pooled, so that `connections` bounds nothing."""
     return PerCallClient(timeout_s)

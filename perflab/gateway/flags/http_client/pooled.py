@@ -10,6 +10,6 @@ import httpx
 from perflab.gateway.flags.http_client._pool import PooledClient
 
 
-def build(timeout_s: float) -> PooledClient:
+def build(timeout_s: float, connections: int) -> PooledClient:
     """Return the client."""
-    return PooledClient(httpx, timeout_s)
+    return PooledClient(httpx, timeout_s, connections)

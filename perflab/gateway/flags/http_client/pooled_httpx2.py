@@ -7,6 +7,6 @@ import httpx2
 from perflab.gateway.flags.http_client._pool import PooledClient
 
 
-def build(timeout_s: float) -> PooledClient:
+def build(timeout_s: float, connections: int) -> PooledClient:
     """Return the client."""
-    return PooledClient(httpx2, timeout_s)
+    return PooledClient(httpx2, timeout_s, connections)
