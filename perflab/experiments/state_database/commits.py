@@ -13,6 +13,7 @@ import numpy as np
 
 from perflab.experiments.state_database.contest import Contest, Done, timed_async
 from perflab.experiments.state_database.laboratory import Laboratory
+from perflab.experiments.state_database.place import aside
 from perflab.system.servers.server import embedded
 
 WRITES, WRITERS, BEFORE_THE_CRASH_S = 60, 4, 0.7
@@ -68,9 +69,9 @@ def crashes(log: Path) -> tuple[Lost, ...]:
 
 def _crash(mode: str, log: Path) -> Lost:
     with embedded("postgres", log, settings={"synchronous_commit": mode}) as server:
-        acknowledged, killed = asyncio.run(_write_until_killed(server.url, server.kill))
+        acknowledged, killed = aside(_write_until_killed(server.url, server.kill))
         server.restart()
-        kept = asyncio.run(_kept(server.url))
+        kept = aside(_kept(server.url))
     missing = {number: at for number, at in acknowledged.items() if number not in kept}
     window = max((killed - at for at in missing.values()), default=0.0)
     return Lost(mode, len(acknowledged), len(missing), 1000 * window)
