@@ -20,7 +20,7 @@ def transform_of(points: int) -> Any:
     def transform(values: Any, twiddle: Any) -> None:
         held = cuda.shared.array(points, complex64)
         session, thread = cuda.blockIdx.x, cuda.threadIdx.x
-        for place in (thread, thread + half):
+        for place in range(thread, points, half):  # a tuple of the two would mix widths, which the compiler refuses
             reversed_place = 0
             for bit in range(bits):
                 reversed_place |= ((place >> bit) & 1) << (bits - 1 - bit)
@@ -33,7 +33,7 @@ def transform_of(points: int) -> Any:
             first, second = held[at], held[at + apart] * twiddle[inner << (bits - 1 - level)]
             held[at], held[at + apart] = first + second, first - second
             cuda.syncthreads()
-        for place in (thread, thread + half):
+        for place in range(thread, points, half):
             values[session, place] = held[place]
 
     return cuda.jit(transform)

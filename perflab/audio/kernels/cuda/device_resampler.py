@@ -1,4 +1,7 @@
-"""The GPU's half of the resampler; to be imported only where numba.cuda can run."""
+"""The GPU's half of the resampler; to be imported only where numba.cuda can run.
+
+Without Python's min and max: the target for CUDA that numba itself carries (0.68) cannot compile them.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ def filtered(work: Any, phases: Any, up: int, down: int, history: Any, made: Any
         newest, phase, total = kept + at * down // up, at * down % up, float32(0)
         for k in range(phases.shape[1]):
             total += phases[phase, k] * float32(work[session, newest - k])
-        made[session, at] = int16(round(min(max(total, float32(-32768)), float32(32767))))
+        total = float32(-32768) if total < float32(-32768) else total
+        total = float32(32767) if total > float32(32767) else total
+        made[session, at] = int16(round(total))
     if at < kept:
         history[session, at] = work[session, work.shape[1] - kept + at]

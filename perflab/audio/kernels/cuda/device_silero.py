@@ -1,4 +1,7 @@
-"""The GPU's half of the Silero detector; to be imported only where numba.cuda can run."""
+"""The GPU's half of the Silero detector; to be imported only where numba.cuda can run.
+
+Without Python's min and max: the target for CUDA that numba itself carries (0.68) cannot compile them.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +38,22 @@ def _product(values: Any, start: int, apart: int, rows: int, table: Any, bias: A
 
 
 @cuda.jit(device=True)  # type: ignore[untyped-decorator]
+def _positive(x: Any) -> Any:
+    return x if x > float32(0) else float32(0)
+
+
+@cuda.jit(device=True)  # type: ignore[untyped-decorator]
 def _rectify(values: Any, start: int, count: int) -> None:
     for at in range(start + cuda.threadIdx.x, start + count, THREADS):
-        values[at] = max(values[at], float32(0))
+        values[at] = _positive(values[at])
     cuda.syncthreads()
 
 
 @cuda.jit(device=True)  # type: ignore[untyped-decorator]
 def _sigmoid(x: Any) -> Any:
-    return float32(1) / (float32(1) + math.exp(-min(max(x, float32(-STEEP)), float32(STEEP))))
+    x = float32(-STEEP) if x < float32(-STEEP) else x
+    x = float32(STEEP) if x > float32(STEEP) else x
+    return float32(1) / (float32(1) + math.exp(-x))
 
 
 @cuda.jit(device=True)  # type: ignore[untyped-decorator]
@@ -130,7 +140,7 @@ def detect(
     if thread == 0:
         score = last[HIDDEN]
         for at in range(HIDDEN):
-            score += max(hidden[session, at], float32(0)) * last[at]
+            score += _positive(hidden[session, at]) * last[at]
         out[session] = _sigmoid(score)
 
 
