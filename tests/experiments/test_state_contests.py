@@ -16,7 +16,6 @@ from perflab.experiments.state_database import commits, replicas, serialisers
 from perflab.experiments.state_database.contest import (
     Contest,
     Done,
-    constant_step,
     contest_findings,
     contest_sentence,
     gain_rows,
@@ -24,6 +23,7 @@ from perflab.experiments.state_database.contest import (
     plan_rows,
     price_rows,
     run_contest,
+    tied_range,
     timed,
 )
 from perflab.experiments.state_database.laboratory import Laboratory, laboratory
@@ -111,15 +111,19 @@ def test_a_step_that_is_the_same_in_every_block_is_told_without_an_interval(stud
     def counted(count: float) -> Any:
         return lambda rng: Done(1 + rng.random(4), "same", {"made": count})
 
+    def uneven(rng: np.random.Generator) -> Done:
+        return Done(1 + rng.random(4), "same", {"made": 8.0 if rng.random() < 0.7 else 1.0})
+
     contest = Contest(key="counts", strategy="ST-CACHE-19", title="counts", condition="eight callers",
-                      ways={"no lock": counted(8.0), "lock": counted(1.0), "idle": counted(8.0)},
+                      ways={"no lock": counted(8.0), "lock": counted(1.0), "idle": counted(8.0),
+                            "uneven": uneven},
                       figures=(FigureSpec("made", "times made", "", 0.1),))  # fmt: skip
     judged = judge_arms([run_contest(contest, 8, 7)])
-    steps = {item.arm: constant_step(item) for item in judged if item.figure.column == "made"}
-    assert steps == {"lock": 0.125, "idle": 1.0}
+    steps = {item.arm: tied_range(item) for item in judged if item.figure.column == "made"}
+    assert steps == {"lock": (0.125,) * 3, "idle": (1.0,) * 3, "uneven": None}
     found = {f.variant: f for f in contest_findings(study, [contest], judged) if f.effect.metric == "times made"}
     assert (found["lock"].verdict, found["idle"].verdict) == ("better", "equivalent")
-    assert found["lock"].effect.value == 0.125 and found["lock"].effect.method == "the same in every block"
+    assert found["lock"].effect.value == 0.125 and found["lock"].effect.method == "range of all blocks"
 
 
 @pytest.mark.parametrize("ask", QUESTIONS, ids=lambda ask: ask.__name__)

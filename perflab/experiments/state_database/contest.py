@@ -164,8 +164,8 @@ def contest_findings(study: Study, contests: Sequence[Contest], judged: Sequence
     for item in judged:
         contest = by_key[item.result.experiment.key]
         if item.judged is None:
-            if (step := constant_step(item)) is not None:
-                found.append(_constant(study, contest, item, step))
+            if (span := tied_range(item)) is not None:
+                found.append(_tied(study, contest, item, span))
             continue
         said = item.judged.comparison
         checks = (*item.result.null_checks, _same_answers(contest, item))
@@ -186,31 +186,38 @@ def contest_findings(study: Study, contests: Sequence[Contest], judged: Sequence
     return found
 
 
-def constant_step(item: ArmJudged) -> float | None:
-    """Return way / base where that is the same number in every block, as of memory or counts: there is no spread.
+def tied_range(item: ArmJudged) -> tuple[float, float, float] | None:
+    """Return (least, median, largest) way / base where the blocks are so much alike that no interval can be made.
 
-    The interval of the comparison cannot be made then; the chance that n blocks agree by accident is 2^(1 - n).
+    That is a step that is the same number in every block, as counts show, or ratios that all lie within the margin
+    and are mostly 1, as memory shows. None for anything else: it stays without a verdict.
     """
     own, base = (item.result.column(arm, item.figure.column) for arm in (item.arm, BASE))
-    if not (np.all(base > 0) and np.allclose(own / base, own[0] / base[0], rtol=1e-9)):
+    if item.judged is not None or item.figure.in_units or not (np.isfinite(own) & (base > 0)).all():
         return None
-    return float(own[0] / base[0])
+    ratios = own / base
+    inside = bool((np.abs(np.log(ratios)) < np.log1p(item.figure.margin)).all()) if (ratios > 0).all() else False
+    if not (inside or np.allclose(ratios, ratios[0], rtol=1e-9)):
+        return None
+    return float(ratios.min()), float(np.median(ratios)), float(ratios.max())
 
 
-def _constant(study: Study, contest: Contest, item: ArmJudged, step: float) -> Finding:
-    blocks, improves = item.result.sizes.blocks, (step < 1) == item.figure.lower_is_better
-    verdict: Verdict = "equivalent" if step == 1 else "better" if improves else "worse"
+def _tied(study: Study, contest: Contest, item: ArmJudged, span: tuple[float, float, float]) -> Finding:
+    low, middle, high = span
+    blocks, improves = item.result.sizes.blocks, (middle < 1) == item.figure.lower_is_better
+    within = abs(np.log(middle)) < np.log1p(item.figure.margin)
+    verdict: Verdict = "equivalent" if within else "better" if improves else "worse"
     checks = (*item.result.null_checks, _same_answers(contest, item))
     return finding(
         study, f"{contest.key}.{_word(item.arm)}.{item.figure.column}", kind="comparison",
         question=f"{contest.title}: what does {item.arm} do to the {item.figure.name}?",
-        claim=f"{item.arm} instead of {contest.base}: {item.figure.name} times {step:.3g} in each of {blocks} blocks "
-        f"({contest.condition}).",
+        claim=f"{item.arm} instead of {contest.base}: {item.figure.name} times {low:.3g} to {high:.3g}, all of "
+        f"{blocks} blocks ({contest.condition}).",
         verdict="untrusted" if vetoed(checks) else verdict,
         strategy=item.result.experiment.strategy_of(item.arm), variant=item.arm, condition=contest.condition,
-        trust=checks, caveats=(ONE_START,),
-        effect=Effect(metric=item.figure.name, value=step, low=step, high=step, unit="ratio", n=blocks,
-                      n_unit="pairs", method="the same in every block"),
+        trust=checks, caveats=(ONE_START, "the blocks are too much alike for an interval: their whole range is given"),
+        effect=Effect(metric=item.figure.name, value=middle, low=low, high=high, unit="ratio", n=blocks,
+                      n_unit="pairs", method="range of all blocks"),
         details={"instead of": contest.base, "price": contest.price, "turns": contest.turns},
     )  # fmt: skip
 
@@ -252,8 +259,8 @@ def gain_rows(judged: Sequence[ArmJudged], results: Sequence[ExperimentResult]) 
                 "p95 (ms)": float(f"{np.median(result.column(arm, 'p95_ms')):.3g}"),
             }  # fmt: skip
     for item in judged:
-        step = constant_step(item) if item.judged is None else None
-        told = f"{item.shown} {item.word}" if step is None else f"times {step:.3g} in every block"
+        span = tied_range(item)
+        told = f"{item.shown} {item.word}" if span is None else f"times {span[0]:.3g} to {span[2]:.3g} in all blocks"
         rows[item.result.experiment.key, item.arm][item.figure.name] = told
     return list(rows.values())
 
