@@ -7,12 +7,19 @@ from perflab.report.style import INK, canvas, series_style
 
 
 def break_even(
-    points: Table, title: str, x_label: str, y_label: str, unit: str = "", linear_within: float = 0.1
+    points: Table,
+    title: str,
+    x_label: str,
+    y_label: str,
+    unit: str = "",
+    linear_within: float = 0.1,
+    side: str = "below",
 ) -> Figure:
     """Draw one line per series over the logarithm of x, mark where it crosses zero, and name that x in the legend.
 
     `points` has columns series, x (above 0), gain and crossing (the x of gain zero; 0 or less: it never gains). `unit`
-    stands behind the crossings; gains are drawn on a symmetric logarithmic axis, linear within +-`linear_within`.
+    stands behind the crossings, `side` (below, above) says where it gains; gains are drawn on a symmetric logarithmic
+    axis, linear within +-`linear_within`.
     """
     frame = table(points, "series", "x", "gain", "crossing")
     said = []
@@ -27,7 +34,7 @@ def break_even(
             axes.plot(group["x"], group["gain"], label=label, **style)
             if low <= crossing <= high:
                 axes.plot(crossing, 0, marker="o", markersize=6, color=style["color"], linestyle="none")
-            said.append(f"{name} gains below {number(crossing)} {unit}".rstrip() if crossing > 0 else f"{name} never")
+            said.append(f"{name} gains {side} {number(crossing)} {unit}".rstrip() if crossing > 0 else f"{name} never")
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=linear_within)
         for axis in (axes.xaxis, axes.yaxis):

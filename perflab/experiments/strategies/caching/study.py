@@ -1,0 +1,63 @@
+"""What 22_caching runs of these experiments at which effort, and what it concludes from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perflab.experiments.conclude.parts import evidence, finding
+from perflab.experiments.strategies.caching import EXPERIMENTS
+from perflab.experiments.strategies.caching.break_even import Turning, turning_sentence
+from perflab.experiments.strategies.caching.lost_writes import Lost, lost_check, lost_rows, lost_sentence
+from perflab.experiments.strategies.caching.staleness import Window, stale_rows, stale_sentence
+from perflab.experiments.strategies.conclude import ArmJudged, findings
+from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment, sizes_for
+from perflab.experiments.study import Study
+from perflab.findings.catalogue import load_strategies
+from perflab.findings.finding import Evidence, Finding
+
+NOTEBOOK = "22_caching"
+QUICK_S = 0.6  # of work in a block: the arms' starts take most of a quick run
+
+
+def measure(study: Study) -> tuple[ExperimentResult, ...]:
+    """Run every experiment, or read back what the run has."""
+    sizes = sizes_for(study)
+    if study.quick:
+        sizes = Sizes(sizes.blocks, min(QUICK_S, sizes.seconds), sizes.fresh)
+    return tuple(run_experiment(study, one, sizes) for one in EXPERIMENTS)
+
+
+def conclude(
+    study: Study, judged: Sequence[ArmJudged], turned: Sequence[Turning], stale: tuple[Window, ...],
+    lost: tuple[Lost, ...], figures: dict[str, Evidence],
+) -> list[Finding]:  # fmt: skip
+    """Return the findings on strategies; `figures` by name: forest, break-even, staleness."""
+    return [
+        *findings(study, judged, figures.get("forest")),
+        finding(
+            study, "turning", question="What must a miss cost before a level pays?", kind="observation",
+            verdict="reported", strategy="ST-CACHE-13", claim=turning_sentence(turned),
+            evidence=evidence(figures.get("break-even")), details={"levels": [one.row() for one in turned]},
+            caveats=("a straight line through two stores, with CPU for the cost of a miss",),
+        ),
+        finding(
+            study, "staleness", question="How old are another worker's answers?", kind="observation",
+            verdict="reported", strategy="ST-CACHE-11", claim=stale_sentence(stale),
+            evidence=evidence(figures.get("staleness")), details={"settings": stale_rows(stale)},
+            caveats=("two workers on one machine: the way of an announcement is short",),
+        ),
+        finding(
+            study, "lost", question="What does a killed gateway lose?", kind="observation", verdict="reported",
+            strategy="ST-CACHE-09", claim=lost_sentence(lost), trust=(lost_check(lost),),
+            details={"settings": lost_rows(lost)},
+            caveats=("the process is killed, not the machine: what the system has in its own buffers survives",),
+        ),
+    ]  # fmt: skip
+
+
+def still_open(study: Study) -> str:
+    """Name the strategies that the catalogue plans for this notebook and nothing here measures."""
+    measured = {one.strategy_of(arm) for one in EXPERIMENTS for arm in one.arms} | {"ST-CACHE-07"}
+    planned = [s for s in load_strategies(study.system.resolve(study.system.strategies)) if s.notebook == NOTEBOOK]
+    left = [f"{s.id} {s.name}" for s in planned if s.id not in measured]
+    return f"Open, planned for this notebook and not measured in it: {'; '.join(left) or 'nothing'}."

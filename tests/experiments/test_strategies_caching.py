@@ -1,0 +1,138 @@
+"""The caching experiments: their arithmetic against plain cases, and their processes on the real system."""
+
+from __future__ import annotations
+
+import sqlite3
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from perflab.experiments.null_arm import NULL
+from perflab.experiments.strategies.caching import EXPERIMENTS, cheap_store, levels, lost_writes, staleness
+from perflab.experiments.strategies.caching.break_even import crossing, curve_rows, turning_sentence, turnings
+from perflab.experiments.strategies.caching.counters import Counters, parsed
+from perflab.experiments.strategies.caching.zipf_reads import PATHS, drawn_paths, loads_per_read
+from perflab.experiments.strategies.experiment import BASE
+from perflab.experiments.strategies.run import ExperimentResult, Sizes
+from perflab.experiments.study import Study, create_run
+from perflab.findings.catalogue import load_strategies
+from perflab.report.figures.break_even import break_even
+from perflab.report.figures.staleness_timeline import staleness_timeline
+from perflab.system.cores import default_cores
+from perflab.system.load_file import load_system
+
+
+@pytest.fixture
+def gateway_study(root: Path, tmp_path: Path) -> Iterator[Study]:
+    system = load_system(root / "data/systems/voice_gateway.toml")
+    run = create_run(system, str(system.path), "quick", 7, tmp_path)
+    yield Study(run, system, "22_caching", "quick", 7, default_cores())
+
+
+def test_every_arm_is_a_variant_whose_strategy_is_in_the_catalogue(root: Path) -> None:
+    system = load_system(root / "data/systems/voice_gateway.toml")
+    known = {one.id for one in load_strategies(root / "data/catalogue/strategies.toml")}
+    declared = tomllib.loads((root / "data/systems/voice_gateway.toml").read_text())["flag"]
+    named = {f"{f['name']}={v['value']}": v["strategy"] for f in declared for v in f["values"]}
+    study = Study.__new__(Study)
+    object.__setattr__(study, "system", system)
+    for experiment in EXPERIMENTS:
+        assert experiment.price and experiment.turns
+        for arm in experiment.arms:
+            assert experiment.strategy_of(arm) == named[arm] in known
+            name, _, value = arm.partition("=")
+            assert study.variant(experiment.variant_of(arm)).flags[name] == value
+
+
+def test_counters_grow_by_what_all_series_of_a_name_grow() -> None:
+    page = '# HELP x y\nhits_total{level="l1"} 3.0\nhits_total{level="l2"} 4.0\nhits_created 9.0\nbroken nan?\n'
+    before, after = Counters({'hits_total{level="l1"}': 1.0}), Counters(parsed(page))
+    assert after.since(before, "hits") == 6.0 and after.since(before, "loads") == 0.0
+    assert "broken" not in parsed(page)
+
+
+def test_loads_per_read_leave_refreshes_out_and_are_one_without_a_cache() -> None:
+    names = ("hits", "misses", "loads", "refreshes")
+    after = Counters({f"gateway_cache_{n}_total": v for n, v in zip(names, (6.0, 4.0, 7.0, 3.0), strict=True)})
+    assert loads_per_read(Counters({}), after, 10) == 0.4
+    assert loads_per_read(Counters({}), Counters({}), 10) == 1.0
+
+
+def test_reads_are_skewed_and_the_same_paths_are_popular_in_every_block() -> None:
+    often = [max(set(drawn := drawn_paths(np.random.default_rng(s), 2000)), key=drawn.count) for s in (1, 2)]
+    assert often[0] == often[1] and len(set(PATHS)) == 300
+
+
+def test_staleness_is_the_age_of_the_oldest_write_that_an_answer_lacks() -> None:
+    seen = [(0.5, 0), (1.2, 0), (1.5, 0), (2.1, 7), (2.3, 7), (2.6, 9)]
+    window = staleness.folded("ttl", {7: 1.0, 9: 2.0}, seen)
+    assert window.windows_ms.tolist() == pytest.approx([1100.0, 600.0])
+    assert [late for _, late in window.looks] == pytest.approx([200.0, 500.0, 100.0, 300.0, 0.0])
+    row = staleness.stale_rows((window,))[0]
+    assert row["longest window (ms)"] == 1100.0 and row["looks that were behind (%)"] == 80.0
+    assert "at most ttl 1100 ms (median 850)" in staleness.stale_sentence((window,))
+    figure = staleness_timeline(staleness.timeline_rows((window,)), "Behind", 1000.0)
+    assert "ttl up to 500 ms behind" in figure.alt and "ttl" in figure.svg
+
+
+def test_lost_writes_are_those_that_are_not_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE sessions (id INTEGER)")
+        connection.executemany("INSERT INTO sessions VALUES (?)", [(1,), (2,)])
+    lost = lost_writes.counted("cache_write=behind", {1: 10.0, 2: 10.1, 3: 10.2, 4: 10.25}, file)
+    assert (lost.acknowledged, lost.missing) == (4, 2) and lost.oldest_ms == pytest.approx(50.0)
+    none = lost_writes.counted("cache_write=aside", {1: 10.0, 2: 10.1}, file)
+    assert none.missing == 0 and none.oldest_ms == 0.0
+    assert lost_writes.lost_check((lost, none)).passed
+    assert not lost_writes.lost_check((lost_writes.counted("cache_write=through", {9: 1.0, 1: 2.0}, file),)).passed
+
+
+def test_the_crossing_is_where_the_straight_line_is_zero() -> None:
+    # a hop costs 0.2, three of four reads hit; misses cost 0.1 and 1.1: the gain is 0.75 * miss - 0.2
+    rest, hop, hits = 1.0, 0.2, 0.75
+    costs = [rest + miss + (hop - hits * miss) * level for miss in (0.1, 1.1) for level in (0, 1)]
+    assert crossing(*costs) == pytest.approx(hop / hits - 0.1)
+    assert crossing(1.0, 0.8, 2.0, 1.0) < 0  # pays at the cheap store already
+    assert crossing(1.0, 1.2, 2.0, 2.3) == float("inf")
+
+
+def test_the_break_even_of_measured_rows_is_drawn_and_said() -> None:
+    rng = np.random.default_rng(3)
+    found = turnings(
+        tuple(
+            ExperimentResult(
+                experiment,
+                tuple(
+                    {"arm": arm, "block": block, "cpu_ms_per_request": value + 0.001 * rng.standard_normal()}
+                    for block in range(8)
+                    for arm, value in ((BASE, base), (NULL, base), *((name, own) for name in experiment.arms))
+                ),
+                Sizes(8, 1.0, fresh=False),
+            )
+            for experiment, base, own in ((levels.EXPERIMENT, 2.1, 1.475), (cheap_store.EXPERIMENT, 1.1, 1.225))
+        ),
+        seed=1,
+    )
+    assert [one.crossing_ms for one in found] == pytest.approx([1 / 6] * 3, abs=0.01)
+    assert all(one.low_ms <= one.crossing_ms <= one.high_ms for one in found)
+    assert "cache=l2: 0.1" in turning_sentence(found)
+    figure = break_even(curve_rows(found), "Break-even", "miss (ms)", "saved (ms)", "ms", side="above")
+    assert "gains above 0.1" in figure.alt
+
+
+@pytest.mark.slow
+def test_a_killed_gateway_loses_what_is_behind_and_nothing_aside(gateway_study: Study) -> None:
+    behind = lost_writes._killed(gateway_study, "cache_write=behind", 0)
+    aside = lost_writes._killed(gateway_study, "cache_write=aside", 0)
+    assert 0 < behind.missing < behind.acknowledged and behind.oldest_ms < 1000
+    assert aside.acknowledged >= lost_writes.ACKNOWLEDGED and aside.missing == 0
+
+
+@pytest.mark.slow
+def test_a_second_worker_hears_of_writes_within_a_moment(gateway_study: Study) -> None:
+    window = staleness._measured(gateway_study, "cache=l1_l2+invalidation=event", 3)
+    assert window.windows_ms.size == 3 and window.windows_ms.max() < 1000 * staleness.TTL_S
