@@ -83,7 +83,7 @@ def _chosen(only: str, effort: str, system: System) -> tuple[str, ...]:
 
 
 def _study(run: Run, system: System, effort: str, seed: int, names: tuple[str, ...], reports: Path) -> int:
-    expected = estimate_s(system, effort)
+    expected = estimate_s(system, effort, float(run.manifest.notes.get("time_scale", 1.0)))
     typer.echo(
         f"Studying {system.title}: {effort}, about {seconds_text(sum(expected[n] for n in names))}, run {run.id}"
     )

@@ -166,18 +166,29 @@ def sizes_of(effort: str, time_scale: float = 1.0) -> Effort:
 GROWTH_S = 3.0  # the shorter window where growth is asked for by itself
 BLOCK_TRIAL_S = 12.0  # one fresh trial of a paired block, start and stop included
 START_S = 8.0
+LEAST_S = 60.0  # of a notebook whose stretches were all shortened: its starts, its kernel, its page
+SHORTEST_SCENARIO_S = 3.0
 
 
-def estimate_s(system: System, effort: str) -> dict[str, float]:
-    """Return the expected seconds of each notebook for a system; at full mostly the stated scenario lengths."""
-    sizes = EFFORT[effort]
+def estimate_s(system: System, effort: str, time_scale: float = 1.0) -> dict[str, float]:
+    """Return the expected seconds of each notebook for a system; at full mostly the stated scenario lengths.
+
+    `time_scale` shortens what waits and holds, not what starts and computes: at 0.05 a notebook of 2,700 s is told
+    as 135, one of 90 s as the `LEAST_S` that its starts take. An estimate, at full good to a factor of about two.
+    """
+    sizes = sizes_of(effort, time_scale)
+    estimate = {
+        name: max(seconds * min(time_scale, 1.0), min(seconds, LEAST_S))
+        for name, seconds in sizes.budget_s.items()
+        if name != "setup"
+    }
     if effort == "quick":
-        return {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
-    matrix = sum(s.duration_s for s in system.scenario) + START_S
+        return estimate
+    matrix = sum(max(s.duration_s * time_scale, SHORTEST_SCENARIO_S) for s in system.scenario) + START_S
     judged = max((len(c.judged) for c in system.condition), default=1) or 1
     flags = len([flag for flag in system.flag if flag.optimised != flag.baseline])
     arms = 3 + (2 + min(flags, sizes.confirm_flags) if system.flag else 0)
     arms += 3 * min(flags, sizes.adopt_flags) if flags > 1 else 0
-    blocks = arms * sizes.blocks * 2 * BLOCK_TRIAL_S
-    estimate = {name: seconds for name, seconds in sizes.budget_s.items() if name != "setup"}
+    caps = sizes.blocks_cap_s + sizes.confirm_cap_s + sizes.adopt_cap_s
+    blocks = min(arms * sizes.blocks * 2 * BLOCK_TRIAL_S, caps)
     return {**estimate, "30_prototype": matrix * (1 + judged) + blocks + 5 * sizes.why_pairs}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perflab.experiments.effort import SHORTEST_SCENARIO_S
 from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
@@ -50,7 +51,7 @@ def matrix_spec(
     segments: list[Segment] = []
     at = 0.0
     for scenario in scenarios:
-        length = max((scenario.quick_s if study.quick else scenario.duration_s) * study.time_scale, 3.0)
+        length = max((scenario.quick_s if study.quick else scenario.duration_s) * study.time_scale, SHORTEST_SCENARIO_S)
         if scenario.shape == "spike":
             steps, segments, at = _spike(steps, segments, at, scenario, length)
             continue
