@@ -17,9 +17,13 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from perflab.gateway.settings import CACHE_URL
+from perflab.errors import UsageError
+from perflab.gateway.flags import implementation
+from perflab.gateway.flags.store import StoreSettings
+from perflab.gateway.settings import CACHE_URL, read_settings
 from perflab.gateway.state.cached.entries import Key
 from perflab.gateway.state.cached.packing import Unfit, pack, unpack
+from perflab.gateway.state.cached.settings import CacheSettings
 from perflab.gateway.state.cached.shared import EPOCH
 from perflab.gateway.state.records import HistoryRow, SessionRow
 from perflab.system.servers.server import EmbeddedServer, embedded
@@ -242,6 +246,37 @@ def test_a_value_that_is_too_large_is_not_put(server: EmbeddedServer, tmp_path: 
             assert state.counts.faults["oversized"] == 2
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("write", ["aside", "through", "behind"])
+def test_a_store_without_sql_works_under_every_layer(server: EmbeddedServer, tmp_path: Path, write: str) -> None:
+    async def run() -> None:
+        store = implementation("store", "redis").build(StoreSettings(tmp_path, redis_url=server.url), lambda sql: sql)
+        shared = implementation("single_flight", "on").build(implementation("loader", "batched").build(store))
+        state = implementation("cache", "l1").build(shared, CacheSettings(write=write, linger_s=0.001, ttl_s=60))
+        state.open()
+        row = await state.create_session("Ada", "assistant")
+        steps = [(kind, pause) for kind in "rwhwrhwr" for pause in (0, 3)]
+        seen = await interleaved(state, row.id, steps)
+        assert all(owed <= saw for owed, saw in seen) and seen[-1] == (6, 6), seen
+        await state.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("options", [
+    ["--flag=cache=l2"], ["--flag=cache=l1", "--flag=invalidation=event"], ["--flag=cache=l1", "--cache-ttl-s", "0"],
+    ["--flag=cache=l1", "--cache-ttl-s", "nan"], ["--cache-entries", "0"],
+])  # fmt: skip
+def test_a_cache_that_cannot_be_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.delenv(CACHE_URL, raising=False)
+    monkeypatch.setenv("GEMINI_API_KEY", "key")
+    ports = ["--voice-port", "1", "--api-port", "2", "--codegen-url", "http://127.0.0.1:3"]
+    with pytest.raises(UsageError) as refused:
+        read_settings([*ports, "--database", str(tmp_path / "s.sqlite"), *options])
+    assert "\n" not in str(refused.value) and "cache" in str(refused.value)
 
 
 @settings(max_examples=60, deadline=None)

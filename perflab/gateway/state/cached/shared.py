@@ -51,6 +51,8 @@ class SharedLevel:
     the level is used again a new epoch is set, which makes every value of all workers unreadable. A gateway thus
     never reads what is older than its own acknowledged writes; another one may, for at most the time to live.
     Nothing is lost with the server, and it is looked for every quarter of a second: no restart is needed.
+    Asked of the server: a database for each store, and no eviction of versions before values (maxmemory-policy
+    volatile-ttl evicts values first; an allkeys policy may let a value outlive the version that made it old).
     """
 
     def __init__(self, settings: CacheSettings, counts: Counts) -> None:
