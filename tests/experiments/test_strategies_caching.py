@@ -14,8 +14,10 @@ from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.caching import EXPERIMENTS, cheap_store, levels, lost_writes, staleness
 from perflab.experiments.strategies.caching.break_even import crossing, curve_rows, turning_sentence, turnings
 from perflab.experiments.strategies.caching.counters import Counters, parsed
+from perflab.experiments.strategies.caching.study import conclude, still_open
 from perflab.experiments.strategies.caching.zipf_reads import PATHS, drawn_paths, loads_per_read
-from perflab.experiments.strategies.experiment import BASE
+from perflab.experiments.strategies.conclude import judge_arms
+from perflab.experiments.strategies.experiment import BASE, StrategyExperiment
 from perflab.experiments.strategies.run import ExperimentResult, Sizes
 from perflab.experiments.study import Study, create_run
 from perflab.findings.catalogue import load_strategies
@@ -122,6 +124,30 @@ def test_the_break_even_of_measured_rows_is_drawn_and_said() -> None:
     assert "cache=l2: 0.1" in turning_sentence(found)
     figure = break_even(curve_rows(found), "Break-even", "miss (ms)", "saved (ms)", "ms", side="above")
     assert "gains above 0.1" in figure.alt
+
+
+def _result(experiment: StrategyExperiment, rng: np.random.Generator) -> ExperimentResult:
+    rows = []
+    for block in range(8):
+        for arm in (BASE, NULL, *experiment.arms):
+            figures = {figure.column: 10.0 * (1 + 0.01 * rng.standard_normal()) for figure in experiment.all_figures}
+            plain = {"requests": 50, "failed": 0, "late_p99_ms": 0.1, "run_delay": 0.0, "steal": 0.0, "answers": "a"}
+            rows.append({"arm": arm, "block": block, **plain, **figures})
+    return ExperimentResult(experiment, tuple(rows), Sizes(8, 1.0, fresh=True))
+
+
+def test_the_notebook_concludes_on_every_arm_and_names_what_is_open(gateway_study: Study) -> None:
+    rng = np.random.default_rng(5)
+    results = [_result(experiment, rng) for experiment in EXPERIMENTS]
+    stale = tuple(staleness.folded(s, {7: 1.0, 9: 2.0}, [(1.1, 7), (2.1, 9)]) for s in staleness.SETTINGS)
+    lost = tuple(lost_writes.Lost(s, 100, 5 * (s not in lost_writes.DURABLE), 40.0, 90.0) for s in lost_writes.SETTINGS)
+    judged = judge_arms(results)
+    found = conclude(gateway_study, judged, turnings(results, 1), stale, lost, {})
+    arms = sum(len(one.arms) * len(one.all_figures) for one in EXPERIMENTS)
+    assert len(found) == arms + 3 and len({f.id for f in found}) == len(found)
+    claims = " ".join(f.claim for f in found)
+    assert "lost 5 of 100 acknowledged writes behind" in claims and "cache=l2" in claims
+    assert "ST-CACHE-03" in still_open(gateway_study) and "ST-CACHE-08" not in still_open(gateway_study)
 
 
 @pytest.mark.slow

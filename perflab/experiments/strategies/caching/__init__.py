@@ -1,6 +1,14 @@
 """Caches before the session state, measured on the running gateway: one experiment a file."""
 
-from perflab.experiments.strategies.caching import cheap_store, invalidation, levels, loader, single_flight, writes
+from perflab.experiments.strategies.caching import (
+    cheap_store,
+    invalidation,
+    levels,
+    loader,
+    single_flight,
+    templates,
+    writes,
+)
 from perflab.experiments.strategies.experiment import StrategyExperiment
 
 EXPERIMENTS: tuple[StrategyExperiment, ...] = (
@@ -10,4 +18,5 @@ EXPERIMENTS: tuple[StrategyExperiment, ...] = (
     invalidation.EXPERIMENT,
     single_flight.EXPERIMENT,
     loader.EXPERIMENT,
+    templates.EXPERIMENT,
 )
