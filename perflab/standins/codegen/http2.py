@@ -30,7 +30,8 @@ class _Stream:
 class Http2Connection(asyncio.Protocol):
     """One client's connection; after `streams` requests it says GOAWAY, answers what it has, and closes.
 
-    What h2 refuses ends the connection with its error code. h2 cannot say a graceful GOAWAY itself (it closes its own
+    What h2 refuses ends the connection with its error code; a frame that is too long is refused when it is whole, so
+    that a client can have 16 MiB held for it. h2 cannot say a graceful GOAWAY itself (it closes its own
     state with it), so that frame is written beside it; what a client opens after it is not answered (section 6.8).
     """
 

@@ -11,7 +11,8 @@ def failure_of(library: ModuleType, error: Exception, connections: int) -> HttpC
     """Return the failure that an error of the library, or of what it decoded, means."""
     text = f"{type(error).__name__}: {error}"
     if isinstance(error, library.HTTPStatusError):
-        return HttpCallFailed.by_status(error.response.status_code, text)
+        status = error.response.status_code  # the library's own text has two lines
+        return HttpCallFailed.by_status(status, f"answered {status} {error.response.reason_phrase}".rstrip())
     if isinstance(error, library.PoolTimeout):
         return pool_exhausted(connections)
     lost = (library.NetworkError, library.ProtocolError, library.ConnectTimeout)

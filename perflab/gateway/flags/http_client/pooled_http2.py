@@ -21,7 +21,7 @@ class _Connection:
             http1=False, http2=True, limits=httpx2.Limits(max_connections=1),
             timeout=httpx2.Timeout(timeout_s, pool=min(POOL_WAIT_S, timeout_s)),
         )  # fmt: skip
-        self.sent = self.flying = 0
+        self.sent = self.flying = self.answered = 0
 
 
 class Http2Client:
@@ -29,7 +29,8 @@ class Http2Client:
 
     httpx2 gives up every call on a connection at the server's GOAWAY, also those that the server will still answer
     (httpcore's AsyncHTTP2Connection), so that a connection is left before servers' usual limit. A server that leaves
-    earlier costs its calls a second sending, on a new connection: the call is idempotent, so nothing is done twice.
+    earlier, or a connection that has answered before and is lost, costs its calls a second sending, on a new one: the
+    call is idempotent. What a new connection loses at once is a failure, for the parts around the client to judge.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -40,12 +41,14 @@ class Http2Client:
         """Return the JSON object that answers a POST."""
         failed: HttpCallFailed
         for _ in range(TRIES):
+            connection = self._current()
             try:
-                return await self._on(self._current(), url, body, headers)
-            except httpx2.ProtocolError as error:
-                failed = failure_of(httpx2, error, 1)
+                return await self._on(connection, url, body, headers)
             except (httpx2.HTTPError, ValueError, TypeError) as error:
-                raise failure_of(httpx2, error, 1) from error
+                failed = failure_of(httpx2, error, 1)
+                lost = isinstance(error, httpx2.ProtocolError | httpx2.NetworkError)
+                if not (lost and connection.answered):
+                    raise failed from error
         raise failed
 
     def _current(self) -> _Connection:
@@ -60,9 +63,10 @@ class Http2Client:
         connection.flying += 1
         try:
             response = await connection.client.post(url, json=body, headers=headers)
+            connection.answered += 1
             response.raise_for_status()
             return dict(response.json())
-        except httpx2.ProtocolError:
+        except (httpx2.ProtocolError, httpx2.NetworkError):
             if connection is self._now:
                 self._now = _Connection(self._timeout_s)
             raise

@@ -1,0 +1,43 @@
+"""Does it pay to wait a few milliseconds and send calls together?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from perflab.experiments.strategies.calls.asking import CALLS, POOLED, distinct, warm
+from perflab.experiments.strategies.experiment import StrategyExperiment
+
+BUSY_PER_S, QUIET_PER_S = 160.0, 25.0
+PRICE = (
+    "5 ms of waiting for the first of a batch, the slowest item's time for all, a whole batch lost with a connection"
+)
+TURNS = "pays only where several calls come within the 5 ms: rate x 0.005 well above 1, or callers that come in bursts"
+
+BUSY = StrategyExperiment(
+    key="batch-busy",
+    strategy="ST-API-01",
+    title="calls in batches, busy",
+    arms=("batch=on",),
+    base=POOLED,
+    condition=f"{BUSY_PER_S:g} requests/s for code that takes 20 ms: {BUSY_PER_S * 0.005:.1g} further calls in 5 ms",
+    conditions={"generator": "const-20"},
+    work=partial(distinct, per_s=BUSY_PER_S),
+    prepare=warm,
+    figures=(CALLS,),
+    price=PRICE,
+    turns=TURNS,
+)
+QUIET = StrategyExperiment(
+    key="batch-quiet",
+    strategy="ST-API-01",
+    title="calls in batches, quiet",
+    arms=("batch=on",),
+    base=POOLED,
+    condition=f"{QUIET_PER_S:g} requests/s for code that takes 20 ms: {QUIET_PER_S * 0.005:.1g} further calls in 5 ms",
+    conditions={"generator": "const-20"},
+    work=partial(distinct, per_s=QUIET_PER_S),
+    prepare=warm,
+    figures=(CALLS,),
+    price=PRICE,
+    turns=TURNS,
+)

@@ -1,0 +1,62 @@
+"""A noisy tenant beside a quiet one: bulkheads and rate limits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perflab.experiments.strategies.arrivals import Arrivals, arrivals_at, poisson_times
+from perflab.experiments.strategies.calls.asking import POOLED, Asked, ask, fresh_prompts, warm
+from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
+
+QUIET_PER_S = 25.0
+CROWD, EVERY_S, FIRST_S = 40, 1.0, 0.1
+POOL = 16
+NOISY, QUIET = 1, 2  # the sessions
+VICTIM = FigureSpec("victim_p95_ms", "quiet session's p95", "ms", 0.1)
+SERVED = FigureSpec("noisy_answered", "noisy session's requests answered", "share", 0.02, lower_is_better=False,
+                    in_units=True)  # fmt: skip
+
+
+def due_times(rng: np.random.Generator, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return when requests are due (s, rising) and whose they are: Poisson of the quiet, crowds of the noisy one."""
+    quiet = poisson_times(rng, QUIET_PER_S, seconds)
+    noisy = np.repeat(np.arange(FIRST_S, seconds, EVERY_S), CROWD)
+    times, whose = np.concatenate([quiet, noisy]), np.repeat([QUIET, NOISY], [quiet.size, noisy.size])
+    order = np.argsort(times, kind="stable")
+    return times[order], whose[order]
+
+
+async def side_by_side(target: Target) -> Work:
+    """Let one session send a crowd of requests every second while another asks at a steady rate."""
+    times, whose = due_times(target.rng, target.seconds)
+    prompts, asked = fresh_prompts(target, times.size), Asked()
+
+    async def send(i: int) -> bool:
+        return await ask(target, prompts[i], asked, i, int(whose[i]))
+
+    met: Arrivals = await arrivals_at(times, send)
+    theirs = whose[met.answered]
+    figures = {
+        VICTIM.column: float(np.quantile(met.latency_ms[theirs == QUIET], 0.95)),
+        SERVED.column: float(np.sum(theirs == NOISY) / np.sum(whose == NOISY)),
+    }
+    return Work(met.latency_ms, met.late_ms, met.failed, figures)
+
+
+EXPERIMENT = StrategyExperiment(
+    key="noisy",
+    strategy="ST-RES-03",
+    strategies={"rate_limit=on": "ST-API-06"},
+    title="a noisy session beside a quiet one",
+    arms=("bulkhead=on", "rate_limit=on"),
+    base=POOLED,
+    condition=f"one session sends {CROWD} requests at once every second, another {QUIET_PER_S:g}/s; {POOL} connections "
+    "to a generator that takes about 120 ms; 8 calls at a time or 20 calls/s for each session",
+    conditions={"connections": str(POOL)},
+    work=side_by_side,
+    prepare=warm,
+    figures=(VICTIM, SERVED),
+    fewer_failures=True,
+    price="the noisy one waits longer or is refused, also while nobody else wants what is left free",
+    turns="does nothing for the quiet one where the pool is never full; harms a lone burst that nobody else minds",
+)
