@@ -126,7 +126,7 @@ FULL = Effort(
         "20_audio_kernels": 1800,
         "21_codecs": 750,
         "22_caching": 3000,
-        "23_api_streaming": 2700,
+        "23_api_streaming": 5400,
         "24_state_database": 2700,
         "30_prototype": 0,
         "40_scalability": 20,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from perflab.experiments.api_streaming.knee import JUDGED_PER_MIN, LIMIT_MS, Rung, knee_sentence
+from perflab.experiments.api_streaming.lab import pool_sentence
 from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, evidence, finding, vetoed
 from perflab.experiments.ladder import quantile
 from perflab.experiments.strategies.conclude import ArmJudged, findings
@@ -25,9 +27,10 @@ TARGETS = (("S4-LAT-2a", "simple"), ("S4-LAT-2b", "complex"), ("S4-THR-2", "rate
 
 def conclude(
     study: Study, judged: Sequence[ArmJudged], table: Sequence[Coded], checks: Sequence[TrustCheck],
-    link: ExperimentResult | None, rungs: Sequence[Rung], figures: dict[str, Evidence],
+    link: ExperimentResult | None, rungs: Sequence[Rung], pools: Sequence[Mapping[str, Any]],
+    figures: dict[str, Evidence],
 ) -> list[Finding]:  # fmt: skip
-    """Return the notebook's findings; `figures` by name: forest, break-even."""
+    """Return the notebook's findings; `figures` by name: forest, break-even, pools."""
     found = findings(study, judged, figures.get("forest"))
     found.append(_break_even(study, table, checks, figures.get("break-even")))
     if link is not None:
@@ -35,6 +38,11 @@ def conclude(
             finding(study, "2", question="Does the break-even model hold on a link?", kind="observation",
                     verdict="reported", strategy="ST-NET-03", claim=link_sentence(link), trust=link.null_checks)
         )  # fmt: skip
+    found.append(
+        finding(study, "4", question="How large must the pool to the code generator be?", kind="observation",
+                verdict="reported", strategy="ST-API-02", claim=pool_sentence(pools),
+                evidence=evidence(figures.get("pools")), caveats=(STAND_IN_CAVEAT,), details={"pools": list(pools)})
+    )  # fmt: skip
     return [*found, _knee(study, rungs), *_targets(study, rungs)]
 
 

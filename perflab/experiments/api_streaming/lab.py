@@ -6,22 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from perflab.experiments.strategies.calls import EXPERIMENTS as CALLS
 from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
 from perflab.experiments.strategies.experiment import StrategyExperiment
-from perflab.experiments.strategies.payloads import EXPERIMENTS, link
+from perflab.experiments.strategies.payloads import EXPERIMENTS as PAYLOADS
+from perflab.experiments.strategies.payloads import link
 from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment, sizes_for
 from perflab.experiments.study import Study
 from perflab.findings.catalogue import load_strategies
 
 NOTEBOOK = "23_api_streaming"
 QUICK_S = 0.5  # of work in a block: the arms' starts take most of a quick run
+EXPERIMENTS: tuple[StrategyExperiment, ...] = (*PAYLOADS, *CALLS)
 # What quick leaves of an experiment's arms; the rest is measured at full. None of the voice path: 30_prototype screens
-# its flags at quick. The table of codings has every coding at either effort.
+# its flags at quick. Of the calls only the pool sweep. The table of codings has every coding at either effort.
 QUICK_ARMS: Mapping[str, tuple[str, ...]] = {
-    "compression": ("compression=gzip", "compression=zstd", "compression=by_class"),
+    "compression": ("compression=gzip", "compression=zstd"),
     "serialiser": ("serialiser=orjson", "serialiser=msgpack"),
     "events": ("events=sse", "events=websocket"),
     "voice-path": (),
+    **{one.key: () for one in CALLS},
 }
 
 
@@ -68,6 +72,21 @@ def median_rows(result: ExperimentResult) -> list[dict[str, Any]]:
             row[f"{figure.name} ({figure.unit})"] = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
         rows.append(row)
     return rows
+
+
+def pool_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say which pool is slower than none, and from which size on a larger one gains little."""
+    none, *sized = rows
+    slower = [row for row in sized if row["p95 low"] > none["p95 high"]]
+    best = min(row["p95 (ms)"] for row in sized)
+    enough = next(row for row in sized if row["p95 (ms)"] < 1.1 * best)
+    worse = ", ".join(f"{row['pool']} connections (p95 {row['p95 (ms)']:,.0f} ms)" for row in slower)
+    told = f"slower than no pool at all: {worse}" if worse else "no pool here is surely slower than none"
+    return (
+        f"Without a pool p95 is {none['p95 (ms)']:,.0f} ms ({none['p95 low']:,.0f} to {none['p95 high']:,.0f}, "
+        f"n = {none['requests']:,}); {told}. From {enough['pool']} connections on ({enough['p95 (ms)']:,.0f} ms) a "
+        "larger pool gains less than a tenth."
+    )
 
 
 def still_open(study: Study, extra: Sequence[str] = ()) -> str:
