@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from perflab.experiments.strategies.arrivals import open_arrivals
-from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
+from perflab.experiments.strategies.experiment import StrategyExperiment, Target, Work
 from perflab.experiments.strategies.state.filling import SESSIONS, fill
 
 PER_S, TURNS, USED = 25.0, 300, 40
-KEPT = FigureSpec("rows_kept", "rows kept of a session", "rows", 0.05)
 
 
 async def prepare(target: Target) -> None:
@@ -22,7 +21,7 @@ async def prepare(target: Target) -> None:
 
 
 async def sum_up(target: Target) -> Work:
-    """Ask for summaries of sessions at open arrivals, then count what one session has kept."""
+    """Ask for summaries of sessions at open arrivals; they differ by what each arm has kept, and are not compared."""
     sessions = target.rng.integers(1, USED + 1, size=int(PER_S * target.seconds * 2 + 100)).tolist()
 
     async def send(i: int) -> bool:
@@ -31,18 +30,7 @@ async def sum_up(target: Target) -> Work:
             return answer.status == 201
 
     met = await open_arrivals(target.rng, PER_S, target.seconds, send)
-    return Work(met.latency_ms, met.late_ms, met.failed, {KEPT.column: float(await _rows_kept(target))})
-
-
-async def _rows_kept(target: Target) -> int:
-    rows, before = 0, 1 << 62
-    while True:
-        url = f"{target.api}/api/sessions/1/history?limit=100&before={before}"
-        async with target.client.get(url) as answer:
-            page = await answer.json()
-        if not page:
-            return rows
-        rows, before = rows + len(page), page[-1]["id"]
+    return Work(met.latency_ms, met.late_ms, met.failed)
 
 
 EXPERIMENT = StrategyExperiment(
@@ -53,7 +41,6 @@ EXPERIMENT = StrategyExperiment(
     condition=f"{PER_S:g} summaries/s of sessions that had {TURNS} turns ({SESSIONS} of them in the store)",
     work=sum_up,
     prepare=prepare,
-    figures=(KEPT,),
     price="the words of turns before the newest 50 are gone; what a summary says of them is all that is left",
     turns="sessions that never reach the window; a past that somebody will ask for",
 )

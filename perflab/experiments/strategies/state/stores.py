@@ -23,6 +23,7 @@ EXPERIMENT = StrategyExperiment(
     "store but write_behind syncs before it acknowledges",
     work=use,
     prepare=partial(fill, turns=TURNS),
-    price="a server's CPU and memory are counted; write_behind loses the last moment in a crash",
+    price="a server's CPU and memory are counted; write_behind loses the last moment in a crash, and "
+    "whoever needs an id at once waits for its next commit, up to 0.1 s",
     turns="one gateway needs no server: PostgreSQL and Redis pay when several share the state",
 )
