@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from perflab.errors import SystemFailure
 from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
 from perflab.experiments.strategies.experiment import FigureSpec, Target, Work
 
@@ -45,9 +47,21 @@ async def ask(target: Target, prompt: str, into: Asked, number: int, session: in
         return True
 
 
+def generator_url(target: Target) -> str:
+    """Return where the generator's stand-in listens, as it said itself; raises SystemFailure when it did not.
+
+    No endpoint of the system's file: no load goes there, only the question what has come.
+    """
+    log = target.running.trial_dir / "codegen.log"
+    said = re.search(r"^ready (http://\S+)$", log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    if said is None:
+        raise SystemFailure("The code generator has not said where it listens", f"{log} must have a line 'ready URL'")
+    return said[1]
+
+
 async def generator_stats(target: Target) -> dict[str, Any]:
     """Return what the generator's stand-in counted so far, and its age in seconds."""
-    async with target.client.get(f"{target.endpoints['generator']}/stats") as answer:
+    async with target.client.get(f"{generator_url(target)}/stats") as answer:
         answer.raise_for_status()
         return dict(await answer.json())
 

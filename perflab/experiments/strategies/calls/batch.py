@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from perflab.experiments.strategies.calls.asking import CALLS, POOLED, distinct, warm
@@ -27,17 +28,10 @@ BUSY = StrategyExperiment(
     price=PRICE,
     turns=TURNS,
 )
-QUIET = StrategyExperiment(
+QUIET = replace(
+    BUSY,
     key="batch-quiet",
-    strategy="ST-API-01",
     title="calls in batches, quiet",
-    arms=("batch=on",),
-    base=POOLED,
     condition=f"{QUIET_PER_S:g} requests/s for code that takes 20 ms: {QUIET_PER_S * 0.005:.1g} further calls in 5 ms",
-    conditions={"generator": "const-20"},
     work=partial(distinct, per_s=QUIET_PER_S),
-    prepare=warm,
-    figures=(CALLS,),
-    price=PRICE,
-    turns=TURNS,
 )
