@@ -36,11 +36,8 @@ class AheadState(CachedState):
 
     async def _refresh(self, key: Key) -> None:
         try:
-            version, stamp = self.version(key), None
-            if self.levels.shared is not None and (looked := await self.levels.shared.look(key)) is not None:
-                stamp = looked.stamp
             self.counts.refreshes += 1
-            await self.load(key, version, stamp)
+            await self.load_anew(key)
         except StateUnavailable as error:  # what is cached stays until its time is up
             log.debug("not refreshed: %s", error)
         finally:

@@ -97,11 +97,7 @@ class BehindState(CachedState):
         row = SessionRow(self._ids.next(), user, template, "open", 0, now, now)
         self._add(Opened(row.id, user, template, now))
         self._new.add(row.id)
-        key, stamp = Key("session", row.id), None
-        version, began = self.version(key), time.time()
-        if self.levels.shared is not None and (looked := await self.levels.shared.look(key)) is not None:
-            stamp = looked.stamp
-        await self.put(key, row, began, version, stamp)
+        await self.put_new(Key("session", row.id), row)
         return row
 
     async def open_session(self, session: int, user: str, template: str) -> None:

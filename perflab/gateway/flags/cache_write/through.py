@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable
 from typing import Any, TypeVar
@@ -53,36 +52,23 @@ class ThroughState(CachedState):
             self._read.clear()
         for key in tuple(self._read.get(session, ())) if session is not None else ():
             try:
-                await self.put_again(key)
+                await self.load_anew(key)
             except StateUnavailable as error:  # the write stands: a page that cannot be made now is a miss later
                 log.debug("not put after a write: %s", error)
         return answer
 
-    async def put_again(self, key: Key) -> None:
-        """Load a key from the store and put it, whatever the cache has."""
-        version, stamp = self.version(key), None
-        if self.levels.shared is not None and (looked := await self.levels.shared.look(key)) is not None:
-            stamp = looked.stamp
-        await self.load(key, version, stamp)
-
     async def create_session(self, user: str, template: str) -> SessionRow:
         """Create a session and put its row."""
         row = await super().create_session(user, template)
-        await self._put_new(Key("session", row.id), row)
+        await self.put_new(Key("session", row.id), row)
         return row
 
     async def add_artefact(self, artefact: Artefact) -> int:
         """Store an artefact and put it under its id."""
         key = await super().add_artefact(artefact)
         values = {name: getattr(artefact, name) for name in Artefact.__slots__}
-        await self._put_new(Key("artefact", key), Artefact(**{**values, "id": key}))
+        await self.put_new(Key("artefact", key), Artefact(**{**values, "id": key}))
         return key
-
-    async def _put_new(self, key: Key, value: Any) -> None:
-        version, began, stamp = self.version(key), time.time(), None
-        if self.levels.shared is not None and (looked := await self.levels.shared.look(key)) is not None:
-            stamp = looked.stamp
-        await self.put(key, value, began, version, stamp)
 
 
 def build(below: Kept, levels: Levels, invalidation: Invalidation, settings: CacheSettings) -> ThroughState:

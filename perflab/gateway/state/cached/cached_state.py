@@ -110,6 +110,21 @@ class CachedState(Layer):
         if self.levels.shared is not None and stamp is not None:
             await self.levels.shared.put(key, stamp, began, value)
 
+    async def load_anew(self, key: Key) -> Any:
+        """Load a key from the store and put it, whatever the cache has."""
+        version = self.version(key)
+        return await self.load(key, version, await self._stamp(key))
+
+    async def put_new(self, key: Key, value: Any) -> None:
+        """Put a value that a write has just made."""
+        version, began = self.version(key), time.time()
+        await self.put(key, value, began, version, await self._stamp(key))
+
+    async def _stamp(self, key: Key) -> bytes | None:
+        """Return the shared version of now, to put a value under; None where there is no shared level to use."""
+        looked = await self.levels.shared.look(key) if self.levels.shared is not None else None
+        return looked.stamp if looked is not None else None
+
     async def from_store(self, key: Key) -> Any:
         """Return what a key names from the state below."""
         if key.kind == "session":
