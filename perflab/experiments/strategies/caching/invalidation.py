@@ -64,7 +64,8 @@ EXPERIMENT = StrategyExperiment(
     strategies={"invalidation=event": "ST-CACHE-11"},
     title="how cached values grow old",
     arms=("invalidation=ttl", "invalidation=event"),
-    condition=f"{PER_S:g} reads/s by Zipf's law, a writer that reads its own writes; both levels, against versions",
+    condition=f"{PER_S:g} reads/s by Zipf's law, a writer that looks every 10 ms for its own writes (those "
+    "looks are in the CPU); both levels, against versions",
     work=read_beside_a_writer,
     prepare=fill,
     base="baseline+cache=l1_l2",
