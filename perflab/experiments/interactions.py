@@ -200,10 +200,19 @@ def adoption_sentence(adoption: Adoption | None) -> str:
     )
 
 
-def waterfall_rows(adoption: Adoption) -> list[dict[str, float | str]]:
-    """Return one row for each step of adoption: CPU of the set so far as a ratio, and the product of single effects."""
+def waterfall_rows(adoption: Adoption | None) -> list[dict[str, float | str]]:
+    """Return one row for each step of adoption: CPU of the set so far as a ratio, and the product of single effects.
+
+    Empty where nothing was measured together, or its CPU cannot be compared; `adoption_sentence` says which.
+    """
+    if adoption is None:
+        return []
+    try:
+        growing = adoption.growing
+    except StatisticError:
+        return []
     rows: list[dict[str, float | str]] = []
-    for j, (effect, so_far) in enumerate(zip(adoption.order, adoption.growing, strict=True)):
+    for j, (effect, so_far) in enumerate(zip(adoption.order, growing, strict=True)):
         ratios = adoption.product(range(j + 1)) / adoption.values(())
         rows.append({"label": effect.arm, "value": so_far.effect, "low": so_far.low, "high": so_far.high,
                      "expected": float(np.exp(np.median(np.log(ratios))))})  # fmt: skip

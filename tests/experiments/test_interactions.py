@@ -187,6 +187,8 @@ def test_a_figure_that_does_not_vary_is_told_and_the_others_stand(study):
     still = tuple(replace(f, cpu_ms_per_unit=1.0) for f in found.blocks.figures)
     (only,) = conclude_adoption(study, replace(found, blocks=replace(found.blocks, figures=still)), (), None)
     assert only.verdict == "inconclusive" and "cannot be computed" in only.claim
+    frozen = replace(found, blocks=replace(found.blocks, figures=still))
+    assert waterfall_rows(frozen) == [] == waterfall_rows(None) and "cannot be computed" in adoption_sentence(frozen)
 
 
 def test_the_waterfall_says_in_words_what_it_draws(study):
