@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from perflab.experiments.strategies.calls.asking import POOLED, distinct, warm
-from perflab.experiments.strategies.calls.clients import MANY_PER_S
+from perflab.experiments.strategies.calls.clients import MANY_PER_S, MANY_S
 from perflab.experiments.strategies.experiment import StrategyExperiment
 
 EXPERIMENT = StrategyExperiment(
@@ -14,8 +14,8 @@ EXPERIMENT = StrategyExperiment(
     title="one HTTP/2 connection against a pool",
     arms=("http_client=pooled_http2",),
     base=POOLED,
-    condition=f"{MANY_PER_S:g} requests/s for code, about {0.3 * MANY_PER_S:g} calls at a time, in clear text",
-    conditions={"generator": "const-300"},
+    condition=f"{MANY_PER_S:g} requests/s for code, about {MANY_S * MANY_PER_S:g} calls at a time, in clear text",
+    conditions={"generator": "aa-fast"},
     work=partial(distinct, per_s=MANY_PER_S),
     prepare=warm,
     price="framing and flow control in Python for every call; one lost packet holds all calls up; the server's GOAWAY "
