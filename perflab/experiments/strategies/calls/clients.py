@@ -37,6 +37,6 @@ MANY = StrategyExperiment(
     work=partial(distinct, per_s=MANY_PER_S),
     prepare=warm,
     price=PRICE,
-    turns="httpx 0.28 looks through its whole pool for every call: its gain shrinks with the calls at a time, until the "
-    "pool costs more than the connections that it saves (encode/httpx#3215); httpx2 and aiohttp do not",
+    turns="httpx 0.28 looks through its whole pool for every call: its gain shrinks with the calls at a time until "
+    "the pool costs more than the connections that it saves (encode/httpx#3215); httpx2 and aiohttp do not",
 )
