@@ -8,6 +8,7 @@ from typing import Any
 
 from perflab.experiments.strategies.calls import EXPERIMENTS as CALLS
 from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
+from perflab.experiments.strategies.edge import edge_cache
 from perflab.experiments.strategies.experiment import StrategyExperiment
 from perflab.experiments.strategies.payloads import EXPERIMENTS as PAYLOADS
 from perflab.experiments.strategies.payloads import link
@@ -19,20 +20,26 @@ NOTEBOOK = "23_api_streaming"
 QUICK_S = 0.5  # of work in a block: the arms' starts take most of a quick run
 EXPERIMENTS: tuple[StrategyExperiment, ...] = (*PAYLOADS, *CALLS)
 # What quick leaves of an experiment's arms; the rest is measured at full. None of the voice path: 30_prototype screens
-# its flags at quick. Of the calls only the pool sweep. The table of codings has every coding at either effort.
+# its flags at quick. Of the calls only the pool sweep, of the edge nothing. The table of codings has every coding at either effort.
 QUICK_ARMS: Mapping[str, tuple[str, ...]] = {
     "compression": ("compression=gzip", "compression=zstd"),
     "serialiser": ("serialiser=orjson", "serialiser=msgpack"),
     "events": ("events=sse", "events=websocket"),
     "voice-path": (),
+    edge_cache.EXPERIMENT.key: (),
     **{one.key: () for one in CALLS},
 }
+
+
+def everything() -> tuple[StrategyExperiment, ...]:
+    """Return all experiments that this machine can run: the edge cache needs a server that no wheel carries."""
+    return EXPERIMENTS if edge_cache.missing() else (*EXPERIMENTS, edge_cache.EXPERIMENT)
 
 
 def experiments(study: Study) -> tuple[StrategyExperiment, ...]:
     """Return the notebook's experiments, with fewer arms at quick."""
     if not study.quick:
-        return EXPERIMENTS
+        return everything()
     kept = ((one, QUICK_ARMS.get(one.key, one.arms)) for one in EXPERIMENTS)
     return tuple(replace(one, arms=arms) for one, arms in kept if arms)
 
@@ -91,7 +98,8 @@ def pool_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def still_open(study: Study, extra: Sequence[str] = ()) -> str:
     """Name the strategies that the catalogue plans for this notebook and nothing here measures."""
-    measured = {one.strategy_of(arm) for one in EXPERIMENTS for arm in one.arms} | set(extra)
+    measured = {one.strategy_of(arm) for one in everything() for arm in one.arms} | set(extra)
     planned = [s for s in load_strategies(study.system.resolve(study.system.strategies)) if s.notebook == NOTEBOOK]
     left = [f"{s.id} {s.name}" for s in planned if s.id not in measured]
-    return f"Open, planned for this notebook and not measured in it: {'; '.join(left) or 'nothing'}."
+    lacking = f" An edge cache cannot be measured here: {edge_cache.missing()}." if edge_cache.missing() else ""
+    return f"Open, planned for this notebook and not measured in it: {'; '.join(left) or 'nothing'}.{lacking}"

@@ -15,7 +15,7 @@ from perflab.experiments.study import Study
 from perflab.findings import trust
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
-from perflab.stats.selection import Confirmed, confirm_family
+from perflab.stats.selection import Confirmed, Screened, confirm_family, screen_family
 from perflab.system.variant import equivalence
 
 DIRECTION = {"better": "less", "worse": "more"}
@@ -29,7 +29,7 @@ class ArmJudged:
     result: ExperimentResult
     arm: str
     figure: FigureSpec
-    judged: Confirmed | None
+    judged: Screened | Confirmed | None
     problem: str = ""
 
     @property
@@ -47,8 +47,10 @@ class ArmJudged:
 
 
 def judge_arms(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
-    """Compare every arm with its base, figure by figure; Holm over all arms of the notebook for each figure by itself.
+    """Compare every arm with its base, figure by figure; all arms of the notebook are one family in each figure.
 
+    Fresh processes are judged by Holm (5 % for even one false difference), a screening by Benjamini-Hochberg (10 % of
+    what passes), as everywhere: with 8 blocks Holm over a dozen arms could never point anywhere.
     The hypotheses are those that the experiments' files state: none was chosen by looking at these blocks.
     A null arm that fails in any figure voids all verdicts of its experiment.
     """
@@ -62,7 +64,8 @@ def judge_arms(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
                     compared.setdefault(figure.column, {})[key] = _compare(result, arm, figure)
                 except StatisticError as error:
                     problems[key, figure.column] = str(error).rstrip(".")
-    judged = {column: {c.name: c for c in confirm_family(family)} for column, family in compared.items() if family}
+    fresh = all(result.sizes.fresh for result in results)
+    judged = {column: {c.name: c for c in _family(family, fresh)} for column, family in compared.items() if family}
     return tuple(
         ArmJudged(
             result,
@@ -75,6 +78,11 @@ def judge_arms(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
         for arm in result.experiment.arms
         for figure in result.experiment.all_figures
     )
+
+
+def _family(compared: Mapping[str, Comparison], fresh: bool) -> tuple[Screened | Confirmed, ...]:
+    """Correct one figure's comparisons for their number."""
+    return confirm_family(compared) if fresh else screen_family(compared, lower_is_better=True)
 
 
 def _compare(result: ExperimentResult, arm: str, figure: FigureSpec) -> Comparison:

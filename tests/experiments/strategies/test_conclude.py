@@ -96,6 +96,14 @@ def test_holm_counts_all_arms_of_the_notebook(study: Any) -> None:
     assert {i.judged.comparison.verdict for i in judge_arms(many) if i.judged} == {"inconclusive"}
 
 
+def test_a_screening_of_twenty_arms_still_points_where_two_gain(study: Any) -> None:
+    """8 blocks: the smallest p is 2^-7. Holm would ask 0.05 / 20 of it; Benjamini-Hochberg lets two of 20 pass."""
+    gain = [replace(result(f, sizes=QUICK), experiment=replace(EXPERIMENT, key=f"planted-{i}"))
+            for i, f in enumerate([0.7, 0.7] + [1.0] * 18)]  # fmt: skip
+    said = [i.judged.comparison.verdict for i in judge_arms(gain) if i.judged and i.figure.column == "p95_ms"]
+    assert said[:2] == ["better", "better"] and "better" not in said[2:]
+
+
 def test_a_figure_that_cannot_be_computed_is_named_and_the_others_stand(study: Any) -> None:
     seen = result(0.7)
     rows = tuple({**row, "bytes": 0.0} for row in seen.rows)
