@@ -20,7 +20,8 @@ NOTEBOOK = "23_api_streaming"
 QUICK_S = 0.5  # of work in a block: the arms' starts take most of a quick run
 EXPERIMENTS: tuple[StrategyExperiment, ...] = (*PAYLOADS, *CALLS)
 # What quick leaves of an experiment's arms; the rest is measured at full. None of the voice path: 30_prototype screens
-# its flags at quick. Of the calls only the pool sweep, of the edge nothing. The table of codings has every coding at either effort.
+# its flags at quick. Of the calls only the pool sweep, of the edge nothing. The table of codings has every coding at
+# either effort.
 QUICK_ARMS: Mapping[str, tuple[str, ...]] = {
     "compression": ("compression=gzip", "compression=zstd"),
     "serialiser": ("serialiser=orjson", "serialiser=msgpack"),
