@@ -8,9 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
 import pytest
 
 from perflab.errors import UsageError
+from perflab.system.servers.kinds import kind_named
 from perflab.system.servers.kinds.nginx import configuration
 from perflab.system.servers.server import embedded, required
 
@@ -53,9 +55,14 @@ def test_good_answers_are_served_again_and_bad_ones_are_not(origin: Counting, tm
             with pytest.raises(OSError, match="503"):
                 urlopen(edge.url + "/broken")
         assert origin.asked == 4
-        folder = edge.folder.path
-        assert folder.exists()
-    assert not folder.exists()
+        folder, process = edge.folder.path, psutil.Process(edge.process.pid)
+        assert folder.exists() and process.children() == []  # a worker would outlive a master that is killed
+    assert not folder.exists() and not process.is_running()
+
+
+def test_without_nginx_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kind_named("nginx"), "programs", lambda: None)
+    assert "apt-get install nginx-light" in required("nginx")
 
 
 @pytest.mark.parametrize(

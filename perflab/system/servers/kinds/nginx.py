@@ -26,7 +26,9 @@ def programs() -> Path | None:
 
 
 def prepare(folder: Path, port: int, settings: Settings, identity: Identity) -> Prepared:
-    """Write a configuration of one worker on the loopback that caches good answers to GET from `origin`.
+    """Write a configuration of one process on the loopback that caches good answers to GET from `origin`.
+
+    One process, no master: a worker would outlive a master that is killed.
 
     Settings: `origin` (URL, required); `valid_s` seconds that an answer is served again; `lock`: of requests that miss
     one key at once a single one goes to the origin; `stale`: one past its time is served while it is fetched anew.
@@ -55,7 +57,7 @@ def configuration(data: Path, port: int, settings: Settings) -> str:
         f"  {kind}_temp_path {data}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     return f"""daemon off;
-worker_processes 1;
+master_process off;
 pid {data}/nginx.pid;
 events {{ worker_connections 4096; }}
 http {{
