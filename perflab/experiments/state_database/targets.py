@@ -1,0 +1,153 @@
+"""The targets on state access, judged on the running gateway by open arrivals of reads and writes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from perflab.experiments.conclude.parts import STAND_IN_CAVEAT
+from perflab.experiments.ladder import quantile
+from perflab.experiments.strategies.arm import Arm, started
+from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
+from perflab.experiments.strategies.experiment import Target
+from perflab.experiments.strategies.state.filling import SESSIONS, fill
+from perflab.experiments.strategies.state.stores import EXPERIMENT
+from perflab.experiments.study import Study
+from perflab.findings.catalogue import by_id, load_targets
+from perflab.findings.finding import Finding, TrustCheck
+from perflab.findings.judge import judge_target, target_finding
+from perflab.findings.trust import generator_late
+from perflab.stats.interval import Interval
+from perflab.stats.latency import sectioned_mean
+
+TARGETS = (("S4-LAT-3a", "read"), ("S4-LAT-3b", "write"), ("S4-THR-4", "rate"))
+PER_MIN = 12_000  # a fifth above what is asked for, so that a minute's chance does not decide
+WRITES, TURNS = 0.2, 40
+QUICK_S, FULL_S, SHORTEST_S, WARM_UP_S = 14.0, 120.0, 12.0, 1.0
+PARTS = 20
+AT_API = (
+    "timed by a client of the gateway's API, from when the access was due: the gateway's HTTP is in it, so it is an "
+    "upper bound on the store's own time (`perflab bench state` measures that)"
+)
+
+
+@dataclass(frozen=True)
+class StateSeen:
+    """What the accesses met; `is_read` bool and `ended_s` float64 go with the answered ones, in order."""
+
+    variant: str
+    durability: str
+    seconds: float
+    met: Arrivals
+    is_read: np.ndarray
+    ended_s: np.ndarray = field(repr=False)
+
+    @cached_property
+    def checks(self) -> tuple[TrustCheck, ...]:
+        """Whether the client kept its schedule."""
+        sent = self.met.latency_ms.size + self.met.failed
+        return (generator_late(float(np.quantile(self.met.late_ms, 0.99)), sent, "accesses"),)
+
+    def interval(self, what: str) -> Interval | None:
+        """Return p95 of reads or writes in ms, or answered accesses a minute; None where they are too few."""
+        if what == "rate":
+            edges = np.linspace(0, self.seconds, PARTS + 1)
+            per_min = 60.0 * np.histogram(self.ended_s, edges)[0] / np.diff(edges)
+            return sectioned_mean(per_min) if np.ptp(per_min) else None
+        return quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.95)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row for reads and one for writes."""
+        return [
+            {
+                "accesses": f"{what}s",
+                "n": int((self.is_read == (what == "read")).sum()),
+                "failed": self.met.failed,
+                "p50 (ms)": _quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.5),
+                "p95 (ms)": _quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.95),
+                "durability": self.durability,
+            }
+            for what in ("read", "write")
+        ]
+
+
+def access(study: Study) -> StateSeen:
+    """Start the judged variant and send it accesses, four reads to a write, at a fifth above the rate asked for."""
+    variant = study.system.judge
+    length = QUICK_S if study.quick else max(FULL_S * study.time_scale, SHORTEST_S)
+    experiment = replace(EXPERIMENT, key="state-targets", prepare=partial(fill, turns=TURNS))
+    study.progress("state targets", 0, 1, f"{PER_MIN:,} accesses/min on {variant}", length + 5)
+    with started(study, experiment, "state-targets", variant, study.run.folder("trials") / "24-state-targets") as arm:
+        _drive(study, arm, WARM_UP_S, 0)
+        return _drive(study, arm, length, 1)
+
+
+def _drive(study: Study, arm: Arm, seconds: float, number: int) -> StateSeen:
+    rng = np.random.default_rng([study.seed, 24, number])
+    target = Target(arm.endpoints, arm.running, arm.client, rng, seconds, number, arm.running.variant)
+    return arm.loop.run(_accesses(target))
+
+
+async def _accesses(target: Target) -> StateSeen:
+    count = int(PER_MIN / 60 * target.seconds * 2 + 100)
+    draws, sessions = target.rng.random(count), target.rng.integers(1, SESSIONS + 1, size=count)
+    ended: list[float] = []
+    async with target.client.get(f"{target.api}/healthz") as answer:
+        durability = str((await answer.json())["durability"])
+    begin = time.perf_counter()
+
+    async def send(i: int) -> bool:
+        if draws[i] < WRITES:
+            request = target.client.post(f"{target.api}/api/sessions", json={"user": f"user of {i}"})
+        else:
+            request = target.client.get(f"{target.api}/api/sessions/{sessions[i]}")
+        async with request as answer:
+            await answer.read()
+        ended.append(time.perf_counter() - begin)
+        return bool(answer.status < 400)
+
+    met = await open_arrivals(target.rng, PER_MIN / 60, target.seconds, send)
+    is_read = np.array([draws[i] >= WRITES for i in met.answered])
+    return StateSeen(target.variant.name, durability, target.seconds, met, is_read, np.array(ended))
+
+
+def state_sentence(seen: StateSeen) -> str:
+    """Say what reads and writes took at the rate asked for."""
+    read, write = (seen.interval(what) for what in ("read", "write"))
+    said = [f"{word} p95 {i.value:.1f} ms" for word, i in (("read", read), ("write", write)) if i]
+    return (
+        f"{seen.variant} under {PER_MIN:,} accesses/min, four reads to a write: {', '.join(said) or 'too few'} "
+        f"({seen.durability}; {seen.met.failed} of {seen.met.latency_ms.size + seen.met.failed:,} failed)."
+    )
+
+
+def state_targets(study: Study, seen: StateSeen) -> list[Finding]:
+    """Judge the catalogue's targets on state access; a target that the system's catalogue lacks is left out."""
+    catalogue = load_targets(study.system.resolve(study.system.targets)) if study.system.targets else []
+    known = {target.id for target in catalogue}
+    found = []
+    for number, (name, what) in enumerate(TARGETS, 1):
+        if name not in known:
+            continue
+        target = by_id(catalogue, name)
+        few = "" if what == "rate" else f"{int((seen.is_read == (what == 'read')).sum())} {what}s are too few"
+        judgement = judge_target(
+            target, seen.interval(what), unit="queries/min" if what == "rate" else "ms", level=study.level,
+            trust=seen.checks, domain=study.system.domain, reason=few,
+        )  # fmt: skip
+        found.append(
+            target_finding(
+                target, judgement, id=f"F24-target.{number}", notebook=study.notebook, n_unit="accesses",
+                question=f"Does state access meet {name}?", variant=seen.variant, trust=seen.checks,
+                condition=f"open arrivals, {PER_MIN:,} accesses/min", caveats=(AT_API, STAND_IN_CAVEAT),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _quantile(values: np.ndarray, q: float) -> float | None:
+    return round(float(np.quantile(values, q)), 2) if values.size else None

@@ -1,0 +1,55 @@
+"""The targets on state access are judged by what the accesses met: surely met, surely missed, too few to say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.experiments.state_database.targets import PER_MIN, StateSeen, state_sentence, state_targets
+from perflab.experiments.strategies.arrivals import Arrivals
+
+
+def seen(read_ms: float, write_ms: float, per_min: float = PER_MIN, seconds: float = 14.0, late_ms: float = 1.0) -> Any:
+    chance = np.random.default_rng(3)
+    n = int(per_min / 60 * seconds)
+    is_read = chance.random(n) < 0.8
+    latency = np.where(is_read, read_ms, write_ms) * chance.lognormal(0, 0.2, n)
+    ended = np.sort(chance.uniform(0, seconds, n))
+    return StateSeen("optimised", "synced", seconds, Arrivals(latency, np.full(n, late_ms), 0, np.arange(n)), is_read,
+                     ended)  # fmt: skip
+
+
+def verdicts(study: Any, one: StateSeen) -> dict[str, str]:
+    return {f.target_id: f.verdict for f in state_targets(study, one)}
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (seen(5, 10), ("meets", "meets", "meets")),
+        (seen(80, 10), ("misses", "meets", "meets")),
+        (seen(5, 300), ("meets", "misses", "meets")),
+        (seen(5, 10, per_min=6_000), ("meets", "meets", "misses")),
+    ],
+)
+def test_each_target_is_judged_by_its_own_figure(study: Any, one: StateSeen, expected: tuple[str, ...]) -> None:
+    assert tuple(verdicts(study, one).values()) == expected
+
+
+def test_a_late_client_leaves_no_verdict(study: Any) -> None:
+    assert set(verdicts(study, seen(5, 10, late_ms=50)).values()) == {"untrusted"}
+
+
+def test_few_accesses_are_not_judged(study: Any) -> None:
+    one = seen(5, 10, seconds=0.1)
+    assert set(verdicts(study, one).values()) <= {"inconclusive", "not-yet-judged"}
+    assert "failed" in state_sentence(one)
+
+
+def test_a_system_whose_catalogue_lacks_them_is_judged_on_nothing(study: Any, root: Path) -> None:
+    own = study.system.model_copy(update={"targets": str(root / "tests/systems/notes/targets.toml")})
+    assert state_targets(replace(study, system=own), seen(5, 10)) == []
