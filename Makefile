@@ -20,12 +20,15 @@ setup: $(READY)      ## make the virtual environment .venv (uv where it can be u
 spike: $(READY)      ## study the built-in system, or SYSTEM=FILE.toml; EFFORT=full for the stated durations
 	@$(BIN)/perflab spike --system $(SYSTEM) --effort $(EFFORT) $(SPIKE)
 
+# Tests of running systems want the machine for themselves; the others share it.
+ALONE := tests/e2e tests/experiments tests/gateway tests/instrument tests/load tests/system
 test: $(READY) $(PESQ) ## run every check: style, types, import arrows, tests, a reduced end-to-end run
 	$(BIN)/ruff check perflab tests notebooks
 	$(BIN)/ruff format --check perflab tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
 
 lab: $(READY)        ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
