@@ -18,6 +18,7 @@ from perflab.stats.compare import Comparison, compare_differences, compare_paire
 from perflab.stats.selection import Confirmed, Screened, confirm_family, screen_family
 from perflab.system.variant import equivalence
 
+SAME = "the same in every block"
 DIRECTION = {"better": "less", "worse": "more"}
 SHARED_START = "one process for each arm, started once: find what to confirm, not what to publish"
 
@@ -36,7 +37,7 @@ class ArmJudged:
     def word(self) -> str:
         """The verdict as printed: what a screening saw is not confirmed."""
         if self.judged is None:
-            return "cannot be computed"
+            return "unchanged" if self.problem == SAME else "cannot be computed"
         verdict = self.judged.comparison.verdict
         return verdict if self.result.sizes.fresh or verdict == "untrusted" else f"{verdict}, not confirmed"
 
@@ -63,7 +64,8 @@ def judge_arms(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
                 try:
                     compared.setdefault(figure.column, {})[key] = _compare(result, arm, figure)
                 except StatisticError as error:
-                    problems[key, figure.column] = str(error).rstrip(".")
+                    same = all_equal(result.column(BASE, figure.column), result.column(arm, figure.column))
+                    problems[key, figure.column] = SAME if same else str(error).rstrip(".")
     fresh = all(result.sizes.fresh for result in results)
     judged = {column: {c.name: c for c in _family(family, fresh)} for column, family in compared.items() if family}
     return tuple(
@@ -78,6 +80,11 @@ def judge_arms(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
         for arm in result.experiment.arms
         for figure in result.experiment.all_figures
     )
+
+
+def all_equal(base: Any, own: Any) -> bool:
+    """Say whether two arms show one figure alike in every block: answers of the same size, say."""
+    return bool(base.shape == own.shape and base.size and (base == own).all())
 
 
 def _family(compared: Mapping[str, Comparison], fresh: bool) -> tuple[Screened | Confirmed, ...]:

@@ -106,12 +106,19 @@ def test_a_screening_of_twenty_arms_still_points_where_two_gain(study: Any) -> N
 
 def test_a_figure_that_cannot_be_computed_is_named_and_the_others_stand(study: Any) -> None:
     seen = result(0.7)
-    rows = tuple({**row, "bytes": 0.0} for row in seen.rows)
+    rows = tuple({**row, "bytes": float(row["arm"] == ARM)} for row in seen.rows)  # no ratio to nothing
     judged = judge_arms([replace(seen, rows=rows)])
     broken = next(i for i in judged if i.figure is BYTES)
     assert broken.judged is None and broken.problem
     assert "bytes" not in by_figure(study, replace(seen, rows=rows))
     assert broken.problem in sentence(judged, "planted")
+
+
+def test_a_figure_that_both_arms_show_alike_is_called_unchanged(study: Any) -> None:
+    seen = result(0.7)
+    judged = judge_arms([replace(seen, rows=tuple({**row, "bytes": 812.0} for row in seen.rows))])
+    alike = next(i for i in judged if i.figure is BYTES)
+    assert (alike.shown, alike.word) == ("the same in every block", "unchanged")
 
 
 def test_the_table_shows_every_figure_beside_the_price() -> None:
