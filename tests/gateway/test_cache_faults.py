@@ -170,10 +170,11 @@ def test_redis_killed_or_slow_costs_a_moment_and_nothing_acknowledged(tmp_path: 
                 row = await state.session(1)
                 assert row is not None and row.turns == number  # its own write, from the store
             assert state.counts.faults["unreachable"] >= 1 and not state.levels.shared.usable  # type: ignore[union-attr]
-            began = time.monotonic()
+            tried = state.counts.faults["unreachable"]
             for _ in range(50):
                 await state.session(1)
-            assert state.counts.misses >= 50 and time.monotonic() - began < 50 * 0.1  # nobody waits for it any more
+            asked = state.counts.faults["unreachable"] - tried
+            assert state.counts.misses >= 50 and asked < 25  # reads do not ask it any more, each to wait for it
             if fault == "killed":
                 server.restart()
             else:

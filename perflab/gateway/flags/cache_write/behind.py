@@ -179,12 +179,11 @@ class BehindState(CachedState):
         try:
             await apply_changes(self.below, batch)
         except StateUnavailable as error:
-            log.warning("%d acknowledged writes wait: %s", len(self._queue), error)
-            await asyncio.sleep(RETRY_S)
+            await self._wait_for_store(error)
             return
-        except Exception:
+        except Exception:  # a write that the store refuses must not hold up those behind it
             log.exception("a batch of %d writes was refused: each is tried by itself", len(batch))
-            await self._one_by_one(batch)
+            batch = await self._one_by_one(batch)
         del self._queue[: len(batch)]
         self._waiting -= Counter(change.session for change in batch)
         self.counts.flushed += len(batch)
@@ -193,13 +192,24 @@ class BehindState(CachedState):
         stored.set()
         await self._tell(batch)
 
-    async def _one_by_one(self, batch: list[Change]) -> None:
-        """Store what can be stored of a batch in which the store refuses something: one bad write harms no other."""
-        for change in batch:
+    async def _one_by_one(self, batch: list[Change]) -> list[Change]:
+        """Store what can be stored of a batch in which the store refuses something, and return what is dealt with.
+
+        One bad write harms no other. Where the store goes away meanwhile, what is left stays queued.
+        """
+        for number, change in enumerate(batch):
             try:
                 await apply_changes(self.below, [change])
-            except Exception as error:
+            except StateUnavailable as error:
+                await self._wait_for_store(error)
+                return batch[:number]
+            except Exception as error:  # whatever the store says of it, it will say again
                 log.error("an acknowledged write of session %d is lost: %s", change.session, error)
+        return batch
+
+    async def _wait_for_store(self, error: StateUnavailable) -> None:
+        log.warning("%d acknowledged writes wait: %s", len(self._queue), error)
+        await asyncio.sleep(RETRY_S)
 
     async def _tell(self, batch: list[Change]) -> None:
         """Make old what another worker may have loaded before this batch was stored."""
