@@ -43,7 +43,7 @@ LIVE_FAULTS: dict[str, tuple[str, float]] = {
 CODEGEN_FAULTS: dict[str, tuple[str, float]] = {
     "rest_429": ("refused with 429, Retry-After arg s", 1.0),
     "rest_503": ("refused with 503, Retry-After arg s", 1.0),
-    "stall": ("the answer is delayed by arg ms more", 500.0),
+    "stall": ("the answer, a refusal too, is delayed by arg ms more", 500.0),
     "reset": ("the connection is cut without an answer", 0.0),
     "silent": ("nothing is answered for arg s", 3600.0),
 }

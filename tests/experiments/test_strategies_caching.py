@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from perflab.experiments.strategies.caching import EXPERIMENTS, cheap_store, lev
 from perflab.experiments.strategies.caching.break_even import crossing, curve_rows, turning_sentence, turnings
 from perflab.experiments.strategies.caching.counters import Counters, parsed
 from perflab.experiments.strategies.caching.study import conclude, still_open
-from perflab.experiments.strategies.caching.zipf_reads import PATHS, drawn_paths, loads_per_read
+from perflab.experiments.strategies.caching.zipf_reads import PATHS, TTL_S, drawn_paths, loads_per_read
 from perflab.experiments.strategies.conclude import judge_arms
 from perflab.experiments.strategies.experiment import BASE, StrategyExperiment
-from perflab.experiments.strategies.run import ExperimentResult, Sizes
+from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment
 from perflab.experiments.study import Study, create_run
 from perflab.findings.catalogue import load_strategies
+from perflab.gateway.state.cached.settings import CacheSettings
 from perflab.report.figures.break_even import break_even
 from perflab.report.figures.staleness_timeline import staleness_timeline
 from perflab.system.cores import default_cores
@@ -66,6 +68,19 @@ def test_loads_per_read_leave_refreshes_out_and_are_one_without_a_cache() -> Non
 def test_reads_are_skewed_and_the_same_paths_are_popular_in_every_block() -> None:
     often = [max(set(drawn := drawn_paths(np.random.default_rng(s), 2000)), key=drawn.count) for s in (1, 2)]
     assert often[0] == often[1] and len(set(PATHS)) == 300
+
+
+def test_a_block_of_the_levels_begins_with_a_filled_cache(gateway_study: Study) -> None:
+    assert CacheSettings.ttl_s == TTL_S
+    cold, warm = (
+        run_experiment(
+            gateway_study,
+            replace(levels.EXPERIMENT, key=key, arms=("cache=l1",), warm=warmed),
+            Sizes(blocks=1, seconds=0.4, fresh=False),
+        ).column("cache=l1", "loads_per_request")
+        for key, warmed in (("cold", None), ("warm", levels.EXPERIMENT.warm))
+    )
+    assert warm[0] < cold[0] - 0.05
 
 
 def test_staleness_is_the_age_of_the_oldest_write_that_an_answer_lacks() -> None:

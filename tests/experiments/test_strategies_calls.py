@@ -13,6 +13,7 @@ from perflab.experiments.strategies.experiment import BASE, StrategyExperiment
 from perflab.experiments.strategies.run import Sizes, run_experiment
 from perflab.experiments.study import Study, create_run
 from perflab.standins.codegen import troubles
+from perflab.standins.faults import CODEGEN_FAULTS, parse_faults
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
 
@@ -40,9 +41,19 @@ def _flags(study: Study, experiment: StrategyExperiment, arm: str) -> dict[str, 
     return dict(study.variant(experiment.variant_of(arm)).flags)
 
 
-def test_the_burst_is_the_one_that_the_stand_in_makes() -> None:
-    made = troubles.BURST_S, troubles.BURST_S + troubles.BURST_LENGTH_S, troubles.BURST_EVERY_S
-    assert pytest.approx(made) == (failures.BURST_FROM_S, failures.BURST_TO_S, failures.PERIOD_S)
+def test_the_bursts_are_the_ones_that_the_stand_in_makes() -> None:
+    for name, burst in (("burst503", failures.INSTANT), ("slow503", failures.SLOW_TO_FAIL)):
+        for fault in parse_faults(troubles.TROUBLES[name], CODEGEN_FAULTS):
+            made = (fault.start_s, fault.end_s, fault.period_s)
+            assert made == pytest.approx((burst.from_s, burst.to_s, burst.period_s)), (name, fault)
+
+
+def test_a_breaker_tells_slow_failures_sooner_and_asks_less_of_who_fails(gateway: Study) -> None:
+    seen = run_experiment(gateway, failures.SLOW, Sizes(blocks=1, seconds=0.5, fresh=False))
+    told, left_alone = (seen.column(arm, "refusal_ms") for arm in (BASE, "breaker=on"))
+    assert (told > troubles.SLOW_MS).all() and (left_alone < told).all()
+    asked = [seen.column(arm, "upstream_per_request") for arm in (BASE, "breaker=on")]
+    assert (asked[1] < asked[0]).all()
 
 
 @pytest.mark.parametrize(

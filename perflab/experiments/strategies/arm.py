@@ -25,6 +25,7 @@ from perflab.system.launch import RunningSystem, launch
 MEMORY_EVERY_S = 0.1
 REQUEST_LIMIT_S = 30.0
 CONNECTIONS = 512
+WARM = 1_000_000  # added to a block's number for the random numbers of its warm-up
 
 
 @dataclass
@@ -41,21 +42,19 @@ class Arm:
 
     def measure(self, block: int, seconds: float, *, prepare: bool = False) -> dict[str, Any]:
         """Run the work of one block and return its row; `prepare` runs the preparation instead and returns {}."""
-        target = Target(
-            self.endpoints,
-            self.running,
-            self.client,
-            np.random.default_rng(block_seed(self.study.seed, block)),
-            seconds,
-            block,
-            self.running.variant,
-        )
+        target = self._target(block, seconds, block_seed(self.study.seed, block))
         if prepare:
             if self.experiment.prepare:
                 self.loop.run(self.experiment.prepare(target))
             return {}
         self.running.check_alive()
+        if self.experiment.warm:
+            self.loop.run(self.experiment.warm(self._target(block, seconds, block_seed(self.study.seed, WARM + block))))
         return self.loop.run(self._watched(target))
+
+    def _target(self, block: int, seconds: float, seed: int) -> Target:
+        rng = np.random.default_rng(seed)
+        return Target(self.endpoints, self.running, self.client, rng, seconds, block, self.running.variant)
 
     async def _watched(self, target: Target) -> dict[str, Any]:
         memory: list[float] = []

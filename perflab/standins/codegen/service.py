@@ -120,13 +120,15 @@ class CodegenService:
         prompt, language = wanted
         self.counts["requests"] += 1
         ordinal = self.counts["requests"]
+        stall = self._strike("stall", ordinal)
         for code in (429, 503):
             if fault := self._strike(f"rest_{code}", ordinal):
+                await asyncio.sleep(stall.arg / 1000.0 if stall else 0.0)
                 return self._answered(refusal(code, "fault on schedule", fault.arg), rx, caller, "error", size)
         if self._strike("reset", ordinal):
             return self._answered(Answer(0, cut=True), rx, caller, "error", size)
         think_s = prompt_think_time_s(self.profile, self.seed, prompt)
-        stall, silent = self._strike("stall", ordinal), self._strike("silent", ordinal)
+        silent = self._strike("silent", ordinal)
         await asyncio.sleep(think_s + (stall.arg / 1000.0 if stall else 0.0) + (silent.arg if silent else 0.0))
         answer = Answer(200, orjson.dumps(generate(prompt, language)))
         return self._answered(answer, rx, caller, "ok", size, int(think_s * 1e9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from perflab.experiments.strategies.experiment import FigureSpec, Target, Work
 from perflab.experiments.strategies.payloads.content import ARTEFACTS, SESSIONS
 
 PER_S, SKEW, WRITE_SHARE = 120.0, 1.0, 0.05
+TTL_S = 1.0  # of the gateway's caches; a test holds them equal
 LOADS = FigureSpec("loads_per_request", "store reads per request", "of a request", 0.05, in_units=True)
 PATHS = (
     *(f"/api/sessions/{s}" for s in range(1, SESSIONS + 1)),
@@ -28,6 +30,11 @@ def drawn_paths(rng: np.random.Generator, count: int) -> list[str]:
     order = np.random.default_rng(1).permutation(len(PATHS))
     weight = np.arange(1, len(PATHS) + 1, dtype=np.float64) ** -SKEW
     return [PATHS[order[i]] for i in rng.choice(len(PATHS), size=count, p=weight / weight.sum())]
+
+
+async def fill_cache(target: Target) -> None:
+    """Send the mix for as long as values stay valid: a short block on an empty cache sees little else but misses."""
+    await read_and_write(replace(target, seconds=TTL_S))
 
 
 async def read_and_write(target: Target) -> Work:

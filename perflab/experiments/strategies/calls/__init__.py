@@ -17,5 +17,5 @@ def __getattr__(name: str) -> Any:
 
     return (
         clients.FEW, clients.MANY, http2.EXPERIMENT, dedup.EXPERIMENT, batch.BUSY, batch.QUIET, failures.BURST,
-        failures.FLAKY, noisy.EXPERIMENT,
+        failures.SLOW, failures.FLAKY, noisy.EXPERIMENT,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import partial
 
 from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
@@ -20,38 +21,56 @@ from perflab.experiments.strategies.calls.asking import (
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
 
 PER_S = 60.0
-BURST_FROM_S, BURST_TO_S, PERIOD_S = 0.3, 0.7, 2.0  # of the stand-in's trouble burst503; a test holds them equal
+
+
+@dataclass(frozen=True)
+class Burst:
+    """When a trouble of the stand-in is on, in seconds from the start of its period; a test holds them equal."""
+
+    from_s: float
+    to_s: float
+    period_s: float
+
+
+INSTANT, SLOW_TO_FAIL = Burst(0.3, 0.7, 2.0), Burst(0.1, 1.1, 2.5)  # of burst503 and slow503
+SLOW_LEAST_S = 2.0  # a shorter block would end before what the burst left behind
 ANSWERED = FigureSpec("answered", "requests answered", "share", 0.01, lower_is_better=False, in_units=True)
 RECOVERY = FigureSpec("recovery_ms", "last failure after the burst", "ms", 50.0, in_units=True)
 WORST = FigureSpec("p99_ms", "response p99", "ms", 0.1)
+REFUSAL = FigureSpec("refusal_ms", "time until a failure is told", "ms", 10.0, in_units=True)
 
 
-def recovery_ms(failed_at_s: list[float]) -> float:
+def recovery_ms(failed_at_s: list[float], burst: Burst = INSTANT) -> float:
     """Return how long after its burst the last request still failed, in ms, the worst of all bursts; 0 for none.
 
     `failed_at_s`: seconds from the start of the block, which is the start of a period of the trouble.
     """
-    after = [at % PERIOD_S - BURST_TO_S for at in failed_at_s if at % PERIOD_S >= BURST_FROM_S]
+    after = [at % burst.period_s - burst.to_s for at in failed_at_s if at % burst.period_s >= burst.from_s]
     return 1000 * max([*after, 0.0])
 
 
-async def through_trouble(target: Target, period_s: float) -> Work:
+async def through_trouble(target: Target, burst: Burst | None, least_s: float = 0.0) -> Work:
     """Ask for code while the generator fails; every block begins at the same moment of the trouble."""
     import numpy as np
 
-    prompts, asked, failed_at = fresh_prompts(target, int(PER_S * target.seconds * 2 + 100)), Asked(), []
-    if period_s:
-        await wait_for_phase(target, period_s)
+    seconds = max(target.seconds, least_s)
+    prompts, asked = fresh_prompts(target, int(PER_S * seconds * 2 + 100)), Asked()
+    failed_at: list[float] = []
+    refusals_ms: list[float] = []
+    if burst:
+        await wait_for_phase(target, burst.period_s)
     began = time.perf_counter()
 
     async def send(i: int) -> bool:
+        sent = time.perf_counter()
         answered = await ask(target, prompts[i], asked, i)
         if not answered:
             failed_at.append(time.perf_counter() - began)
+            refusals_ms.append(1000 * (time.perf_counter() - sent))
         return answered
 
     async def work() -> Arrivals:
-        return await open_arrivals(target.rng, PER_S, target.seconds, send)
+        return await open_arrivals(target.rng, PER_S, seconds, send)
 
     met, upstream = await counted(target, work)
     sent = met.latency_ms.size + met.failed
@@ -59,8 +78,9 @@ async def through_trouble(target: Target, period_s: float) -> Work:
         ANSWERED.column: met.latency_ms.size / sent,
         WORST.column: float(np.quantile(met.latency_ms, 0.99)),
     }
-    if period_s:
-        figures[RECOVERY.column] = recovery_ms(failed_at)
+    if burst:
+        figures[RECOVERY.column] = recovery_ms(failed_at, burst)
+        figures[REFUSAL.column] = float(np.mean(refusals_ms)) if refusals_ms else 0.0
     return Work(met.latency_ms, met.late_ms, met.failed, figures)
 
 
@@ -73,14 +93,30 @@ BURST = StrategyExperiment(
     base=POOLED,
     condition=f"{PER_S:g} requests/s for code that takes 20 ms; every call fails for 0.4 s of every 2 s",
     conditions={"generator": "const-20", "trouble": "burst503"},
-    work=partial(through_trouble, period_s=PERIOD_S),
+    work=partial(through_trouble, burst=INSTANT),
     prepare=warm,
     figures=(ANSWERED, UPSTREAM, RECOVERY, WORST),
     fewer_failures=True,
     price="retries send up to four times the calls to a service that is down, and waits; an open breaker refuses for "
     "up to 0.5 s after the service is back",
     turns="retries pay while the failure is shorter than all their waits (0.35 to 0.65 s); a breaker where each failed "
-    "call is dear (a timeout, not an instant 503) or the load keeps the service down",
+    "call is dear (see the slow refusals) or the load keeps the service down",
+)
+SLOW = StrategyExperiment(
+    key="slow503",
+    strategy="ST-RES-02",
+    title="breaker while failing is slow",
+    arms=("breaker=on",),
+    base=POOLED,
+    condition=f"{PER_S:g} requests/s for code that takes 20 ms; for 1 s of every 2.5 s every call is refused, and only "
+    "after 150 ms; 4 connections to the generator, so that calls which will fail keep others waiting",
+    conditions={"generator": "const-20", "trouble": "slow503", "connections": "4"},
+    work=partial(through_trouble, burst=SLOW_TO_FAIL, least_s=SLOW_LEAST_S),
+    prepare=warm,
+    figures=(ANSWERED, UPSTREAM, RECOVERY, REFUSAL, WORST),
+    fewer_failures=True,
+    price="an open breaker refuses for up to 0.5 s after the service is back, what would have been answered too",
+    turns="failures that come at once (see the burst of 503), or callers who would rather wait than be refused",
 )
 FLAKY = StrategyExperiment(
     key="flaky503",
@@ -90,7 +126,7 @@ FLAKY = StrategyExperiment(
     base=POOLED,
     condition=f"{PER_S:g} requests/s for code that takes 20 ms; one call in twenty fails, each by itself",
     conditions={"generator": "const-20", "trouble": "flaky503"},
-    work=partial(through_trouble, period_s=0.0),
+    work=partial(through_trouble, burst=None),
     prepare=warm,
     figures=(ANSWERED, UPSTREAM, WORST),
     fewer_failures=True,
