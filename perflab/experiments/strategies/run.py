@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -145,9 +146,13 @@ def _fresh(
 
 
 def _started(study: Study, experiment: StrategyExperiment, name: str) -> Any:
-    """Return the context of a started arm; the null arm is the base under another name."""
+    """Return the context of a started arm; the null arm is the base under another name.
+
+    Its folder begins empty: rows that an earlier block stored would be read, and its logs taken for this one's.
+    """
     variant = experiment.variant_of(BASE if name == NULL else name)
     folder = study.run.folder("trials") / f"{experiment.key}-{name.replace('=', '-').replace('+', '-')}"
+    shutil.rmtree(folder, ignore_errors=True)
     return started(study, experiment, name, variant, folder)
 
 

@@ -87,3 +87,16 @@ def test_an_interrupted_experiment_of_fresh_processes_goes_on_where_it_was(notes
     assert len(kept) == 2
     seen = run_experiment(notes, EXPERIMENT, sizes)
     assert list(seen.rows[:2]) == kept and len(seen.rows) == 3
+
+
+def test_every_fresh_process_begins_in_an_empty_folder(notes: Study) -> None:
+    found: list[bool] = []
+
+    async def leaves(target: Target) -> Work:
+        folder = target.running.trial_dir
+        found.append((folder / "rows").exists())
+        (folder / "rows").write_text("left behind")
+        return await read(target)
+
+    run_experiment(notes, replace(EXPERIMENT, work=leaves), Sizes(blocks=2, seconds=0.2, fresh=True))
+    assert found == [False] * 6
