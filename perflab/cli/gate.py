@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import typer
 
+from perflab.cli.chosen_variant import chosen_variant
 from perflab.cli.gate_text import Said
 from perflab.environment import fingerprint, short_fingerprint
 from perflab.errors import EXIT_OK, UsageError
@@ -75,7 +76,7 @@ def run_gate(
         stay_on(cores.others)
         study = Study(run, suspect, "gate", "quick", run.manifest.rng_seed, cores)
         for name, arm in ((chosen, suspect), (good.variant, good.system)):
-            _check_variant(arm, name)
+            chosen_variant(arm, name)
         plan = gate_plan(study, sizes, judged)
         check_blocks(plan.blocks, judged)
         count = f"{plan.blocks} to {plan.most}" if plan.stop else str(plan.blocks)
@@ -132,12 +133,6 @@ def _last_good(baseline: str, system: System, variant: str) -> Iterator[tuple[La
         with at_ref(system, baseline) as (old, commit):
             good = LastGood(with_world_of(old, system), variant, f"{baseline} ({commit[:12]})")
             yield good, with_sources(system, repository_of(system))
-
-
-def _check_variant(system: System, name: str) -> None:
-    from perflab.system.variant import variant
-
-    variant(system, name)
 
 
 def columns_of(metric: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from perflab.cli.chosen_variant import chosen_variant
 from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.runs import exclusive, write_atomic
@@ -43,13 +44,13 @@ def run_load_command(
     from perflab.experiments.settling import settling_caveats
     from perflab.experiments.trial import Segment, TrialSpec, run_trial
 
+    chosen_variant(system, variant)
     reports = reports_folder()
     with exclusive(reports):
         run = create_run(system, str(system.path), "quick", 7, reports)
         cores = default_cores()
         stay_on(cores.others)
         study = Study(run, system, "load", "quick", 7, cores)
-        study.variant(variant)
         settle = min(SETTLE_SHARE * seconds, 5.0)
         spec = TrialSpec(
             name=f"load-{users}", variant=variant, steps=((0.0, users), (seconds, 0)), duration_s=seconds,
@@ -88,14 +89,13 @@ def add_workers(
     from perflab.load.plan import LoadPlan
     from perflab.load.runner import run_load
     from perflab.runs import new_run_id
-    from perflab.system.variant import variant
 
     folder = reports_folder() / "workers" / new_run_id("worker")
     folder.mkdir(parents=True, exist_ok=True)
     plan = LoadPlan(
         name="workers", host="", endpoints={}, users=dict(system.load.users), primary=system.load.primary,
         steps=((0.0, users), (seconds, 0)), duration_s=seconds, out_dir=str(folder), workers=workers, master=master,
-        flags=variant(system, variant_name).flags, conditions=system.conditions(**conditions),
+        flags=chosen_variant(system, variant_name).flags, conditions=system.conditions(**conditions),
         options=dict(system.load.options), drain_s=TrialSpec.drain_s,
     )  # fmt: skip
     result = run_load(plan, system.resolve(system.load.file))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from perflab.cli.chosen_variant import chosen_variant
 from perflab.errors import EXIT_BROKEN, EXIT_OK, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.instrument.failures import CODES
@@ -31,6 +32,7 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, s
     from perflab.experiments.effort import GROWTH_S
 
     system, reports = load_system(system_path), reports_folder()
+    chosen_variant(system, variant)
     with exclusive(reports):
         run = create_run(system, str(system.path), "quick", 7, reports)
         cores = default_cores()

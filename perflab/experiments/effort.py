@@ -153,14 +153,17 @@ SHORTEST_S = {
 def sizes_of(effort: str, time_scale: float = 1.0) -> Effort:
     """Return the sizes of an effort; `time_scale` below 1 shortens every stretch of time, as the project's tests do.
 
-    Counts that statistics rest on (blocks, windows, pairs) stay; no stretch falls below the shortest that measures
+    Counts that statistics rest on (blocks, windows, pairs) stay; of the units that a user works through in a trial at
+    least one stays; no stretch falls below the shortest that measures
     anything at all.
     """
     sizes = EFFORT[effort]
     if time_scale == 1.0:
         return sizes
     lengths = {name: getattr(sizes, name) for name in SHORTEST_S}
-    return replace(sizes, **{name: max(s * time_scale, SHORTEST_S[name]) for name, s in lengths.items() if s})
+    shorter = {name: max(s * time_scale, SHORTEST_S[name]) for name, s in lengths.items() if s}
+    units = max(1, round(sizes.units_per_user * time_scale))  # the work of a trial is a length too
+    return replace(sizes, **shorter, units_per_user=units)
 
 
 GROWTH_S = 3.0  # the shorter window where growth is asked for by itself

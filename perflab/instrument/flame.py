@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape as escape_markup
+from pathlib import Path
 
-from perflab.instrument.source_tree import SourceTree
+from perflab.instrument.source_tree import OTHER, SourceTree
 from perflab.instrument.stacks import Frame, Stack, after_loop
 
 WIDTH, ROW, PAD, CHAR = 1200, 18, 10, 6.6
@@ -71,7 +73,8 @@ def flame_svg(weights: Mapping[Stack, int], title: str, unit: str, tree: SourceT
     """
     root = grow(weights)
     rows: list[str] = []
-    left_out = _draw(root, PAD, 34.0, (WIDTH - 2 * PAD) / max(1, root.weight), root.weight, unit, _kind(tree), rows)
+    look = _Look(_kind(tree), _shown(tree), unit, root.weight)
+    left_out = _draw(root, PAD, 34.0, (WIDTH - 2 * PAD) / max(1, root.weight), look, rows)
     height = 34 + depth(root) * ROW + 24
     note = f"{root.weight:,} {unit}" + (
         f"; {left_out} frames narrower than {MIN_WIDTH} px left out" if left_out else ""
@@ -91,32 +94,46 @@ def flame_svg(weights: Mapping[Stack, int], title: str, unit: str, tree: SourceT
     )
 
 
-def _draw(
-    node: Node, x: float, y: float, scale: float, total: int, unit: str, kind: Callable[[Frame], str], rows: list[str]
-) -> int:
+@dataclass(frozen=True)
+class _Look:
+    """How frames of one graph are shown: the class of a frame, the name of a file, the unit, and the whole weight."""
+
+    kind: Callable[[Frame], str]
+    name: Callable[[str], str]
+    unit: str
+    total: int
+
+
+def _draw(node: Node, x: float, y: float, scale: float, look: _Look, rows: list[str]) -> int:
     width = node.weight * scale
-    rows.append(_box(node, x, y, width, total, unit, kind(node.frame)))
+    rows.append(_box(node, x, y, width, look))
     left_out = 0
     for child in sorted(node.children.values(), key=lambda c: (-c.weight, c.frame)):
         if child.weight * scale < MIN_WIDTH:
             left_out += 1
             continue
-        left_out += _draw(child, x, y + ROW, scale, total, unit, kind, rows)
+        left_out += _draw(child, x, y + ROW, scale, look, rows)
         x += child.weight * scale
     return left_out
 
 
-def _box(node: Node, x: float, y: float, width: float, total: int, unit: str, kind: str) -> str:
+def _box(node: Node, x: float, y: float, width: float, look: _Look) -> str:
     frame = node.frame
-    where = f" ({frame.file})" if frame.file else ""
-    tip = f"{frame.function}{where}: {node.weight:,} {unit}, {100 * node.weight / max(1, total):.1f} %"
+    where = f" ({look.name(frame.file)})" if frame.file else ""
+    tip = f"{frame.function}{where}: {node.weight:,} {look.unit}, {100 * node.weight / max(1, look.total):.1f} %"
     room = int((width - 4) / CHAR)
     name = frame.function if len(frame.function) <= room else frame.function[: max(0, room - 1)] + "…"
     text = f'<text x="{x + 3:.1f}" y="{y + 12.5:.1f}">{escape(name)}</text>' if room >= 3 else ""
     return (
-        f'<g><title>{escape(tip)}</title><rect class="{kind}" x="{x:.2f}" y="{y:.1f}" width="{width:.2f}" '
+        f'<g><title>{escape(tip)}</title><rect class="{look.kind(frame)}" x="{x:.2f}" y="{y:.1f}" width="{width:.2f}" '
         f'height="{ROW - 1}"/>{text}</g>'
     )
+
+
+def _shown(tree: SourceTree | None) -> Callable[[str], str]:
+    """Return what names a file in a graph: from its package on, never by where this machine keeps it."""
+    known = tree or SourceTree(Path("/nonexistent"))
+    return cache(lambda file: known.name(file).removeprefix(f"{OTHER}/"))
 
 
 def _kind(tree: SourceTree | None) -> Callable[[Frame], str]:

@@ -34,6 +34,12 @@ def unmet_needs(system: System, flag: str, flags: Mapping[str, str]) -> str:
     return ""
 
 
+def idle_settings(system: System, flags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return one line for each value of a variant that does nothing in it, because what it needs is not set."""
+    unmet = (unmet_needs(system, flag.name, flags) for flag in system.flag)
+    return tuple(f"{line}: it does nothing in this variant" for line in unmet if line)
+
+
 def need_faults(system: System) -> list[str]:
     """Return one line for each value whose needs cannot be met."""
     faults = [

@@ -87,3 +87,11 @@ def test_a_tree_may_name_its_files_and_then_the_same_code_in_two_places_is_one_f
     assert [node.weight for node in grow(stacks).children.values()] == [2, 5]
     named = grow(stacks, name=lambda file: Path(file).name).children
     assert [(node.frame.file, node.weight) for node in named.values()] == [("a.py", 7)]
+
+
+def test_a_picture_does_not_tell_where_this_machine_keeps_its_files():
+    files = ("/home/me/env/lib/python3.11/site-packages/x/y.py", "/home/me/app/z.py",
+             "/home/me/lib/python3.11/json/decoder.py")  # fmt: skip
+    svg = flame_svg({tuple(Frame(f"f{i}", file, 1) for i, file in enumerate(files)): 10}, "t", "samples")
+    assert "/home" not in svg
+    assert all(name in svg for name in ("&lt;site&gt;/x/y.py", "(z.py)", "&lt;stdlib&gt;/json/decoder.py"))

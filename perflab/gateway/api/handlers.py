@@ -118,7 +118,8 @@ class Handlers:
         try:
             made = await self._gateway.generator.generate(request.prompt, request.language, tenant=request.session)
         except HttpCallFailed as error:
-            raise HTTPException(error.answer, f"the code generator: {error}") from None
+            wait = {"retry-after": "1"} if error.answer in (429, 503) else None  # what the gateway itself refused
+            raise HTTPException(error.answer, f"the code generator: {error}", wait) from None
         return await self._keep(Artefact(
             0, request.session, 0, request.prompt, request.language, made.code, made.explanation, now_ms()
         ))  # fmt: skip
