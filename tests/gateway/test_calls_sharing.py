@@ -73,6 +73,29 @@ def test_a_shared_failure_is_told_to_those_who_wait_and_to_nobody_later(tmp_path
     assert later == [right("a", "python")]
 
 
+def test_a_refusal_of_the_one_who_led_is_not_told_to_those_who_joined() -> None:
+    async def work() -> tuple[list[Any], Counter[str], set[int]]:
+        from perflab.gateway.calls.dedup import Shared
+
+        async def one_is_over_its_rate(call: CodeCall) -> dict[str, Any]:
+            await asyncio.sleep(0)
+            if call.tenant == 1:
+                raise CallRefused("session 1 calls too often", answer=429)
+            reached.add(call.tenant)
+            return {"code": call.prompt}
+
+        counts: Counter[str] = Counter()
+        reached: set[int] = set()
+        shared = Shared(one_is_over_its_rate, lambda event: counts.update([event]))
+        calls = [CodeCall("a", "python", tenant=tenant) for tenant in (1, 2, 3, 1)]
+        return await asyncio.gather(*map(shared, calls), return_exceptions=True), counts, reached
+
+    answers, counts, reached = asyncio.run(work())
+    assert answers[1:3] == [{"code": "a"}] * 2 and reached == {2, 3}
+    assert isinstance(answers[0], CallRefused) and isinstance(answers[3], CallRefused)
+    assert counts == {"shared": 3, "refusal_not_shared": 3}
+
+
 def test_a_batch_is_one_request_and_its_items_fail_alone(tmp_path: Path) -> None:
     async def work(generate: Generate, _: Counter[str]) -> Any:
         calls = [CodeCall(f"p{i}", "basic" if i == 3 else "go") for i in range(12)]
