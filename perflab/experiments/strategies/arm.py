@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from perflab.system.launch import RunningSystem, launch
 MEMORY_EVERY_S = 0.1
 REQUEST_LIMIT_S = 30.0
 CONNECTIONS = 512
+TAIL_REQUESTS = 20  # of fewer answers in a block the largest would be called their p95
 WARM = 1_000_000  # added to a block's number for the random numbers of its warm-up
 
 
@@ -49,8 +51,16 @@ class Arm:
             return {}
         self.running.check_alive()
         if self.experiment.warm:
-            self.loop.run(self.experiment.warm(self._target(block, seconds, block_seed(self.study.seed, WARM + block))))
+            self.loop.run(self.experiment.warm(self._unmeasured(block, seconds)))
         return self.loop.run(self._watched(target))
+
+    def begin(self) -> None:
+        """Do a little of the work unmeasured: a fresh process loads modules and connects with its first requests."""
+        if self.experiment.first_s and not self.experiment.warm:
+            self.loop.run(self.experiment.work(self._unmeasured(0, self.experiment.first_s)))
+
+    def _unmeasured(self, block: int, seconds: float) -> Target:
+        return self._target(block, seconds, block_seed(self.study.seed, WARM + block))
 
     def _target(self, block: int, seconds: float, seed: int) -> Target:
         rng = np.random.default_rng(seed)
@@ -60,12 +70,14 @@ class Arm:
         memory: list[float] = []
         sampler = asyncio.create_task(_sample(self.running, memory))
         noise, before, waited = NoiseWindow(canary_rounds=1), cpu_now(self.running), _schedule(self.running)
+        own, began = time.process_time(), time.perf_counter()
         try:
             work = await self.experiment.work(target)
         finally:
             sampler.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await sampler
+        client = (time.process_time() - own) / (time.perf_counter() - began)
         after, delays = cpu_now(self.running), _schedule(self.running)
         latency = np.asarray(work.latency_ms, dtype=np.float64)
         if not latency.size:
@@ -74,21 +86,23 @@ class Arm:
                 "every block needs answered requests", f"See the logs in {self.running.trial_dir}",
             )  # fmt: skip
         spent = sum(max(after[pid] - before.get(pid, 0.0), 0.0) for pid in after)
-        return {
+        row = {
             "arm": self.name,
             "block": target.block,
             "requests": int(latency.size) + work.failed,
             "failed": work.failed,
             "cpu_ms_per_request": 1000 * spent / latency.size,
             "p50_ms": float(np.quantile(latency, 0.5)),
-            "p95_ms": float(np.quantile(latency, 0.95)),
+            "p95_ms": float(np.quantile(latency, 0.95)) if latency.size >= TAIL_REQUESTS else float("nan"),
             "memory_mb": max([*memory, memory_mb(self.running)]),
-            "late_p99_ms": float(np.quantile(work.late_ms, 0.99)) if work.late_ms.size else 0.0,
+            "late_p99_ms": float(np.quantile(work.late_ms, 0.99)) if work.late_ms.size else float("nan"),
+            "client_cpu": client,
             "run_delay": max((delays[pid].delay_since(waited[pid]) for pid in delays if pid in waited), default=0.0),
             "steal": noise.read().steal,
             "answers": work.answers,
             **{name: float(value) for name, value in work.figures.items()},
         }
+        return {name: value for name, value in row.items() if value == value}  # a figure it could not have is left out
 
 
 @contextmanager

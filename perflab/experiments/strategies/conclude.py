@@ -8,15 +8,15 @@ from typing import Any
 
 from perflab.errors import StatisticError
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, percent_change, vetoed
-from perflab.experiments.null_arm import NULL, voided
+from perflab.experiments.null_arm import NULL, machine_null, voided
+from perflab.experiments.strategies.arm import TAIL_REQUESTS
+from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.experiment import BASE, FigureSpec
 from perflab.experiments.strategies.run import ExperimentResult
 from perflab.experiments.study import Study
-from perflab.findings import trust
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
 from perflab.stats.selection import Confirmed, Screened, confirm_family, screen_family
-from perflab.system.variant import equivalence
 
 SAME = "the same in every block"
 DIRECTION = {"better": "less", "worse": "more"}
@@ -53,21 +53,25 @@ def judge_arms(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
     Fresh processes are judged by Holm (5 % for even one false difference), a screening by Benjamini-Hochberg (10 % of
     what passes), as everywhere: with 8 blocks Holm over a dozen arms could never point anywhere.
     The hypotheses are those that the experiments' files state: none was chosen by looking at these blocks.
-    A null arm that fails in any figure voids all verdicts of its experiment.
+    A null arm that fails in any figure voids all verdicts of its experiment, and takes it out of the others' family.
     """
     compared: dict[str, dict[str, Comparison]] = {}
+    voids: dict[str, dict[str, Comparison]] = {}  # a family of their own: their p-values must not carry the others
     problems: dict[tuple[str, str], str] = {}
     for result in results:
+        into = voids if result.failed_null else compared
         for figure in result.experiment.all_figures:
             for arm in result.experiment.arms:
                 key = f"{result.experiment.key}/{arm}"
                 try:
-                    compared.setdefault(figure.column, {})[key] = _compare(result, arm, figure)
+                    into.setdefault(figure.column, {})[key] = _compare(result, arm, figure)
                 except StatisticError as error:
-                    same = all_equal(result.column(BASE, figure.column), result.column(arm, figure.column))
-                    problems[key, figure.column] = SAME if same else str(error).rstrip(".")
+                    problems[key, figure.column] = _problem(result, arm, figure, error)
     fresh = all(result.sizes.fresh for result in results)
-    judged = {column: {c.name: c for c in _family(family, fresh)} for column, family in compared.items() if family}
+    judged: dict[str, dict[str, Screened | Confirmed]] = {}
+    for families in (compared, voids):
+        for column, family in families.items():
+            judged.setdefault(column, {}).update({c.name: c for c in _family(family, fresh)})
     return tuple(
         ArmJudged(
             result,
@@ -80,6 +84,18 @@ def judge_arms(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
         for arm in result.experiment.arms
         for figure in result.experiment.all_figures
     )
+
+
+def _problem(result: ExperimentResult, arm: str, figure: FigureSpec, error: StatisticError) -> str:
+    """Say why a figure cannot be compared."""
+    import numpy as np
+
+    base, own = result.column(BASE, figure.column), result.column(arm, figure.column)
+    if all_equal(base, own):
+        return SAME
+    if figure.column == "p95_ms" and np.isnan([*base, *own]).any():
+        return f"a block has fewer than {TAIL_REQUESTS} answers: no tail"
+    return str(error).rstrip(".")
 
 
 def all_equal(base: Any, own: Any) -> bool:
@@ -113,17 +129,21 @@ def change_text(figure: FigureSpec, comparison: Comparison) -> str:
 
 def findings(study: Study, judged: Sequence[ArmJudged], figure: Evidence | None = None) -> list[Finding]:
     """Return one finding for each figure of each arm; at quick they are a screening and publish no effect."""
-    found = []
+    found, machine = [], machine_null(study.run)
     for item in judged:
         if item.judged is None:
             continue
-        found.append(_confirmed(study, item, figure) if item.result.sizes.fresh else _screened(study, item, figure))
+        checks = checks_of(study, item.result, item.arm, item.figure, machine)
+        conclude = _confirmed if item.result.sizes.fresh else _screened
+        found.append(conclude(study, item, item.judged, checks, figure))
     return found
 
 
-def _confirmed(study: Study, item: ArmJudged, figure: Evidence | None) -> Finding:
-    assert item.judged is not None
-    said, checks = item.judged.comparison, trust_of(study, item)
+def _confirmed(
+    study: Study, item: ArmJudged, judged: Screened | Confirmed, checks: tuple[TrustCheck, ...],
+    figure: Evidence | None,
+) -> Finding:  # fmt: skip
+    said = judged.comparison
     unit = "ratio" if said.scale == "ratio" else item.figure.unit
     return finding(
         study,
@@ -136,13 +156,15 @@ def _confirmed(study: Study, item: ArmJudged, figure: Evidence | None) -> Findin
         trust=checks,
         caveats=_caveats(said),
         next_step=f"About {said.pairs_needed} pairs would settle it" if said.verdict == "inconclusive" else "",
-        details=_details(item) | {"adjusted_p": item.judged.adjusted_p, "pairs": said.n},
+        details=_details(item) | {"adjusted_p": judged.adjusted_p, "pairs": said.n},
     )
 
 
-def _screened(study: Study, item: ArmJudged, figure: Evidence | None) -> Finding:
-    assert item.judged is not None
-    said, checks = item.judged.comparison, trust_of(study, item)
+def _screened(
+    study: Study, item: ArmJudged, judged: Screened | Confirmed, checks: tuple[TrustCheck, ...],
+    figure: Evidence | None,
+) -> Finding:  # fmt: skip
+    said = judged.comparison
     direction = "" if vetoed(checks) else DIRECTION.get(said.verdict, "")
     return finding(
         study,
@@ -154,7 +176,7 @@ def _screened(study: Study, item: ArmJudged, figure: Evidence | None) -> Finding
         trust=checks,
         caveats=(SHARED_START, *_caveats(said)),
         next_step="Confirm in fresh processes: --effort full",
-        details=_details(item) | {"direction": direction, "adjusted_p": item.judged.adjusted_p},
+        details=_details(item) | {"direction": direction, "adjusted_p": judged.adjusted_p},
     )
 
 
@@ -177,49 +199,12 @@ def _details(item: ArmJudged) -> dict[str, Any]:
     base = item.result.column(BASE, item.figure.column)
     return {
         "flag": item.arm,
+        "figure": item.figure.name,
         "price": experiment.price,
         "turns": experiment.turns,
         "base": f"{_middle(base):.4g} {item.figure.unit}".strip(),
         "with it": f"{_middle(own):.4g} {item.figure.unit}".strip(),
     }
-
-
-def trust_of(study: Study, item: ArmJudged) -> tuple[TrustCheck, ...]:
-    """Return the checks on one arm: null arm, equal answers, failures, generator, waiting for the core, steal."""
-    result, names = item.result, (BASE, NULL, item.arm)
-    rows = [row for row in result.rows if row["arm"] in names]
-    late, waited, steal = (_worst(rows, name) for name in ("late_p99_ms", "run_delay", "steal"))
-    checks = [
-        *result.null_checks,
-        _answers(study, item),
-        trust.generator_late(late, sum(int(row["requests"]) for row in rows), "requests"),
-        trust.cpu_wait(waited),
-        trust.undisturbed(steal, 0.0, None),
-    ]
-    if not result.experiment.fewer_failures:
-        checks.append(trust.failing_alike(result.counts(BASE), result.counts(item.arm)))
-    return tuple(checks)
-
-
-def _worst(rows: Sequence[Mapping[str, Any]], name: str) -> float:
-    """Return the median over blocks of the arm that fared worst: one late block of a dozen is not the measurement."""
-    import numpy as np
-
-    arms = {row["arm"] for row in rows}
-    return float(np.max([np.median([float(row[name]) for row in rows if row["arm"] == arm]) for arm in arms]))
-
-
-def _answers(study: Study, item: ArmJudged) -> TrustCheck:
-    """Return the check that an arm of class exact gave the base's answers, where its work compares them."""
-    equal, compared = item.result.equal_answers(item.arm)
-    flags = study.variant(item.result.experiment.variant_of(item.arm)).flags
-    exact = equivalence(study.system, flags) == "exact"
-    passed = not exact or equal == compared
-    return TrustCheck(
-        name="equal answers", passed=passed, limit="all blocks, for flags of class exact",
-        observed=f"{equal} of {compared} blocks answered as the base did" if compared else "not compared by this work",
-        next_step="" if passed else f"Find what {item.arm} changes",
-    )  # fmt: skip
 
 
 def _caveats(said: Comparison) -> tuple[str, ...]:

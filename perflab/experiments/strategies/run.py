@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from perflab.errors import RunCorrupt
 from perflab.experiments.null_arm import NULL, Judged, failed_null, null_checks
 from perflab.experiments.strategies.arm import Arm, started
 from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment
-from perflab.experiments.study import Study
+from perflab.experiments.study import Study, commit_now
 from perflab.findings.finding import TrustCheck
 from perflab.runs import write_atomic
 from perflab.stats.schedule import balanced_blocks
+from perflab.strict_json import json_text
 
 
 @dataclass(frozen=True)
@@ -89,19 +90,21 @@ def run_experiment(study: Study, experiment: StrategyExperiment, sizes: Sizes | 
     numbers in all of them. Full: fresh processes each time, so that the spread from start to start is in the
     intervals; an interrupted experiment goes on at its next block. Quick: one process for each arm, all started once,
     idle but for their turn; that spread is not in the intervals, so its figures are a screening.
+    What a run has already is read back if the same code measured it, whole blocks only.
     Weakness: arms that share a machine with idle siblings see a little less cache; the null arm sees the same.
     """
     sizes = sizes or sizes_for(study)
     path = study.run.folder("samples") / f"strategy.{experiment.key}.json"
-    rows = _read(path, experiment, sizes)
     names = [BASE, NULL, *experiment.arms]
+    identity = _identity(study, experiment, sizes)
+    rows = _whole_blocks(_read(path, experiment, identity), len(names))
     order = balanced_blocks(names, sizes.blocks, study.seed)
     if len(rows) < sizes.blocks * len(names):
         if sizes.fresh:
-            _fresh(study, experiment, sizes, order, rows, path)
+            _fresh(study, experiment, sizes, order, rows, partial(_write, path, identity))
         else:
             rows = _side_by_side(study, experiment, sizes, order)
-            _write(path, experiment, sizes, rows)
+            _write(path, identity, rows)
     return ExperimentResult(experiment, tuple(rows), sizes)
 
 
@@ -129,7 +132,7 @@ def _side_by_side(
 
 def _fresh(
     study: Study, experiment: StrategyExperiment, sizes: Sizes, order: Sequence[Sequence[str]],
-    rows: list[dict[str, Any]], path: Path,
+    rows: list[dict[str, Any]], keep: Callable[[list[dict[str, Any]]], None],
 ) -> None:  # fmt: skip
     have = {(row["arm"], int(row["block"])) for row in rows}
     began, total, done = time.monotonic(), len(order) * len(order[0]), 0
@@ -140,9 +143,10 @@ def _fresh(
             left = total - len(rows)
             _tell(study, experiment, name, done, done + left, time.monotonic() - began)
             with _started(study, experiment, name) as arm:
+                arm.begin()
                 rows.append(arm.measure(block, sizes.seconds))
             done += 1
-            _write(path, experiment, sizes, rows)
+            keep(rows)
 
 
 def _started(study: Study, experiment: StrategyExperiment, name: str) -> Any:
@@ -165,25 +169,37 @@ def _judged(figure: FigureSpec) -> Judged:
     return Judged(figure.column, figure.name, figure.margin, in_ms=figure.in_units)
 
 
-def _write(path: Path, experiment: StrategyExperiment, sizes: Sizes, rows: Sequence[dict[str, Any]]) -> None:
-    body = {"sizes": asdict(sizes), "arms": list(experiment.arms), "base": experiment.base, "rows": list(rows)}
-    write_atomic(path, json.dumps(body, indent=1))
+def _identity(study: Study, experiment: StrategyExperiment, sizes: Sizes) -> dict[str, Any]:
+    """Return what rows must have in common to be blocks of one experiment."""
+    return {
+        "sizes": asdict(sizes), "arms": list(experiment.arms), "base": experiment.base, "seed": study.seed,
+        "condition": experiment.condition, "conditions": dict(experiment.conditions), "commit": commit_now(),
+    }  # fmt: skip
 
 
-def _read(path: Path, experiment: StrategyExperiment, sizes: Sizes) -> list[dict[str, Any]]:
-    """Return the rows that the run has already of the same arms and sizes."""
+def _write(path: Path, identity: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    write_atomic(path, json_text({**identity, "rows": list(rows)}, indent=1))
+
+
+def _read(path: Path, experiment: StrategyExperiment, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows that the run has already of this very experiment, by the same code."""
     if not path.exists():
         return []
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        same = (body["sizes"], body["arms"], body["base"]) == (asdict(sizes), list(experiment.arms), experiment.base)
-        return list(body["rows"]) if same else []
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return list(body["rows"]) if {name: body.get(name) for name in identity} == identity else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunCorrupt(
             f"The samples of experiment {experiment.key} cannot be read ({error})",
             "",
             f"Delete {path} to measure again",
         ) from None
+
+
+def _whole_blocks(rows: list[dict[str, Any]], arms: int) -> list[dict[str, Any]]:
+    """Leave out a block that was interrupted: pairs are of the same minutes."""
+    blocks = [int(row["block"]) for row in rows]
+    return [row for row in rows if blocks.count(int(row["block"])) == arms]
 
 
 __all__ = ["Arm", "ExperimentResult", "Sizes", "run_experiment", "run_experiments", "sizes_for"]

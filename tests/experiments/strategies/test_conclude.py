@@ -12,10 +12,16 @@ from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, sentence, table_rows
 from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.run import FULL, QUICK, ExperimentResult
+from perflab.system.cores import Cores
 
 BYTES = FigureSpec("bytes", "bytes per request", "bytes", 0.05)
 STALE = FigureSpec("stale_ms", "staleness", "ms", 5.0, in_units=True)
 ARM = "http_client=pooled"
+
+
+@pytest.fixture(name="study")
+def on_cores_of_its_own(study: Any) -> Any:
+    return replace(study, cores=Cores((0,), (1,)))
 
 
 async def nothing(target: Target) -> Work:
@@ -28,15 +34,19 @@ EXPERIMENT = StrategyExperiment(
 )  # fmt: skip
 
 
-def result(factor: float, *, sizes: Any = FULL, null: float = 1.0, answers: str = "same", failed: int = 0) -> Any:
+def result(
+    factor: float, *, sizes: Any = FULL, null: float = 1.0, answers: str = "same", failed: int = 0, before: int = 0
+) -> Any:
+    """Return blocks in which the arm takes `factor` of everything; `failed` and `before` of 100 requests fail."""
     chance = np.random.default_rng(5)
     rows = []
     for block in range(sizes.blocks):
         level = chance.lognormal(0, 0.3)
         for arm, times in ((BASE, 1.0), (NULL, null), (ARM, factor)):
             row = {
-                "arm": arm, "block": block, "requests": 100, "failed": failed if arm == ARM else 0,
-                "late_p99_ms": 1.0, "run_delay": 0.01, "steal": 0.0, "answers": answers if arm == ARM else "same",
+                "arm": arm, "block": block, "requests": 100, "failed": failed if arm == ARM else before,
+                "late_p99_ms": 1.0, "client_cpu": 0.3, "run_delay": 0.01, "steal": 0.0,
+                "answers": answers if arm == ARM else "same",
                 "stale_ms": 40.0 * (arm == ARM) + chance.normal(0, 1),
             }  # fmt: skip
             for name in ("cpu_ms_per_request", "p95_ms", "memory_mb", "bytes"):
@@ -85,8 +95,37 @@ def test_answers_that_differ_take_the_verdict_of_an_exact_flag(study: Any) -> No
 def test_an_arm_that_drops_its_work_is_not_believed_unless_failing_is_the_question(study: Any) -> None:
     seen = result(0.7, failed=30)
     assert {f.verdict for f in by_figure(study, seen).values()} == {"untrusted"}
-    asked = replace(seen, experiment=replace(EXPERIMENT, fewer_failures=True))
-    assert by_figure(study, asked)["cpu-ms-per-request"].verdict == "better"
+    asked = replace(EXPERIMENT, fewer_failures=True)
+    fewer = by_figure(study, replace(result(0.7, before=30), experiment=asked))
+    assert fewer["cpu-ms-per-request"].verdict == fewer["bytes"].verdict == "better"
+    more = by_figure(study, replace(seen, experiment=asked))
+    assert more["cpu-ms-per-request"].verdict == more["p95-ms"].verdict == "untrusted"
+    assert more["bytes"].verdict == "better"  # no figure of the answered alone
+
+
+def test_a_server_of_ones_own_is_missing_in_the_figures_that_it_would_add_to(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = replace(EXPERIMENT, arms=("cache=l2",))
+    rows = tuple({**row, "arm": "cache=l2" if row["arm"] == ARM else row["arm"]} for row in result(0.7).rows)
+    seen = ExperimentResult(cached, rows, FULL)
+    assert by_figure(study, seen)["memory-mb"].verdict == "better"
+    monkeypatch.setenv("PERFLAB_CACHE_URL", "redis://127.0.0.1:6379/0")
+    found = by_figure(study, seen)
+    assert found["cpu-ms-per-request"].verdict == found["memory-mb"].verdict == "untrusted"
+    assert found["p95-ms"].verdict == "better"
+
+
+def test_a_voided_experiment_does_not_carry_the_screening_of_the_others(study: Any) -> None:
+    """Nine planted biases beside one weak effect: their p-values would raise the threshold that it must pass."""
+    voided = [replace(result(0.5, null=1.3, sizes=QUICK), experiment=replace(EXPERIMENT, key=f"void-{i}"))
+              for i in range(9)]  # fmt: skip
+    same = [replace(result(1.0, sizes=QUICK), experiment=replace(EXPERIMENT, key=f"same-{i}")) for i in range(9)]
+    alone, beside = judge_arms(same), judge_arms([*voided, *same])
+    p_of = [{i.result.experiment.key: i.judged.adjusted_p for i in seen if i.judged and i.figure.column == "bytes"}
+            for seen in (alone, beside)]  # fmt: skip
+    assert p_of[0].items() <= p_of[1].items()
+    assert all(i.word == "untrusted" for i in beside if i.judged and i.result.failed_null)
 
 
 def test_holm_counts_all_arms_of_the_notebook(study: Any) -> None:
@@ -131,3 +170,11 @@ def test_the_table_shows_every_figure_beside_the_price() -> None:
 def test_an_experiment_without_arms_or_with_twins_is_refused(arms: tuple[str, ...]) -> None:
     with pytest.raises(Exception, match="at least one"):
         replace(EXPERIMENT, arms=arms)
+
+
+def test_a_client_on_the_core_of_the_system_or_short_of_cpu_takes_every_verdict(study: Any) -> None:
+    shared = by_figure(replace(study, cores=Cores((0,), (0,))), result(0.7))
+    assert {f.verdict for f in shared.values()} == {"untrusted"}
+    seen = result(0.7)
+    busy = replace(seen, rows=tuple({**row, "client_cpu": 0.95} for row in seen.rows))
+    assert {f.verdict for f in by_figure(study, busy).values()} == {"untrusted"}

@@ -12,6 +12,7 @@ import pytest
 
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.arrivals import open_arrivals
+from perflab.experiments.strategies.conclude import judge_arms
 from perflab.experiments.strategies.experiment import BASE, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.run import Sizes, run_experiment
 from perflab.experiments.study import Study, create_run
@@ -71,22 +72,28 @@ async def _must_not_run(target: Target) -> Work:
     raise AssertionError("measured again")
 
 
-def test_an_interrupted_experiment_of_fresh_processes_goes_on_where_it_was(notes: Study) -> None:
+def test_an_interrupted_experiment_of_fresh_processes_goes_on_with_whole_blocks(notes: Study) -> None:
     calls = []
 
     async def stops(target: Target) -> Work:
         calls.append(target.block)
-        if len(calls) == 3:
+        if len(calls) == 5:
             raise RuntimeError("interrupted")
         return await read(target)
 
-    sizes = Sizes(blocks=1, seconds=0.2, fresh=True)
+    sizes, short = Sizes(blocks=2, seconds=0.2, fresh=True), replace(EXPERIMENT, first_s=0.0)
     with pytest.raises(RuntimeError, match="interrupted"):
-        run_experiment(notes, replace(EXPERIMENT, work=stops), sizes)
-    kept = json.loads((notes.run.folder("samples") / "strategy.notes-reads.json").read_text())["rows"]
-    assert len(kept) == 2
-    seen = run_experiment(notes, EXPERIMENT, sizes)
-    assert list(seen.rows[:2]) == kept and len(seen.rows) == 3
+        run_experiment(notes, replace(short, work=stops), sizes)
+    path = notes.run.folder("samples") / "strategy.notes-reads.json"
+    kept = json.loads(path.read_text())["rows"]
+    assert len(kept) == 4
+    seen = run_experiment(notes, short, sizes)
+    assert list(seen.rows[:3]) == kept[:3] and len(seen.rows) == 6 and seen.rows[3] != kept[3]
+
+    other = json.loads(path.read_text()) | {"commit": "of another day"}
+    path.write_text(json.dumps(other))
+    with pytest.raises(AssertionError, match="measured again"):
+        run_experiment(notes, replace(short, work=_must_not_run), sizes)
 
 
 def test_every_fresh_process_begins_in_an_empty_folder(notes: Study) -> None:
@@ -98,5 +105,20 @@ def test_every_fresh_process_begins_in_an_empty_folder(notes: Study) -> None:
         (folder / "rows").write_text("left behind")
         return await read(target)
 
-    run_experiment(notes, replace(EXPERIMENT, work=leaves), Sizes(blocks=2, seconds=0.2, fresh=True))
+    run_experiment(notes, replace(EXPERIMENT, work=leaves, first_s=0.0), Sizes(blocks=2, seconds=0.2, fresh=True))
     assert found == [False] * 6
+
+
+def test_a_fresh_process_works_a_little_before_it_is_measured_and_a_small_block_has_no_tail(notes: Study) -> None:
+    lengths = []
+
+    async def notes_length(target: Target) -> Work:
+        lengths.append(target.seconds)
+        return await read(target)
+
+    few = replace(EXPERIMENT, work=notes_length, key="notes-few")
+    seen = run_experiment(notes, few, Sizes(1, 0.05, fresh=True))
+    assert lengths == [0.5, 0.05] * 3
+    assert all("p95_ms" not in row for row in seen.rows) and np.isnan(seen.column(BASE, "p95_ms")).all()
+    told = [item for item in judge_arms([seen]) if item.figure.column == "p95_ms"]
+    assert told[0].judged is None and "fewer than 20 answers" in told[0].problem
