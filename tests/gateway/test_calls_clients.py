@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from perflab.gateway.calls.call import CallSettings, Generate
+from perflab.gateway.calls.call import CallSettings, CodeCall, Generate
 from perflab.gateway.flags import FLAGS, http_client
 from perflab.gateway.flags.http_client import HttpCallFailed, pooled_http2
 from perflab.standins.codegen.answer import generate as right
@@ -89,3 +90,19 @@ def test_a_connection_is_left_before_the_server_leaves(tmp_path: Path, monkeypat
         answers, told = through(url, calls, "pooled_http2")
     assert all(isinstance(answer, dict) for group in answers for answer in group)
     assert told["counts"]["requests"] == 200
+
+
+def test_a_connection_that_is_left_is_closed_also_when_calls_come_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pooled_http2, "LEAVE_AFTER", 3)
+
+    async def calls(generate: Generate, _: Counter[str]) -> Any:
+        answers = [await generate(CodeCall(f"p{i}", "python")) for i in range(11)]
+        port = int(url.rpartition(":")[2])
+        kept = [c for c in psutil.Process().net_connections() if c.raddr and c.raddr.port == port]
+        return answers, [c.status for c in kept if c.status in (psutil.CONN_ESTABLISHED, psutil.CONN_CLOSE_WAIT)]
+
+    with generator(tmp_path, "--latency", "const-0") as url:
+        answers, kept = through(url, calls, "pooled_http2")
+    assert answers == [right(f"p{i}", "python") for i in range(11)] and len(kept) == 1

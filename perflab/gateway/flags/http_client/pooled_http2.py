@@ -14,7 +14,7 @@ TRIES = 3
 
 
 class _Connection:
-    """One client of one connection, closed when the last of its calls is done."""
+    """One client of one connection, closed when the last of its calls is done and no other will follow."""
 
     def __init__(self, timeout_s: float) -> None:
         self.client = httpx2.AsyncClient(
@@ -22,6 +22,11 @@ class _Connection:
             timeout=httpx2.Timeout(timeout_s, pool=min(POOL_WAIT_S, timeout_s)),
         )  # fmt: skip
         self.sent = self.flying = self.answered = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether it takes no further call, for it has had its number."""
+        return self.sent >= LEAVE_AFTER
 
 
 class Http2Client:
@@ -52,7 +57,7 @@ class Http2Client:
         raise failed
 
     def _current(self) -> _Connection:
-        if self._now.sent >= LEAVE_AFTER:
+        if self._now.spent:
             self._now = _Connection(self._timeout_s)
         self._now.sent += 1
         return self._now
@@ -72,7 +77,7 @@ class Http2Client:
             raise
         finally:
             connection.flying -= 1
-            if connection is not self._now and not connection.flying:
+            if not connection.flying and (connection.spent or connection is not self._now):
                 await connection.client.aclose()
 
     async def close(self) -> None:
