@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from perflab.gateway.calls import breaker, retry
-from perflab.gateway.calls.call import CallRefused, CodeCall, Generate
+from perflab.gateway.calls.batch import MOST, Batched
+from perflab.gateway.calls.call import CallRefused, CallWorld, CodeCall, Generate
+from perflab.gateway.calls.chain import plain_call
 from perflab.gateway.flags.http_client import HttpCallFailed
 
 from .generator import ask, generator, stats, through
@@ -100,6 +102,59 @@ def test_four_hundreds_and_full_pools_open_no_breaker() -> None:
         return [around.state]
 
     assert asyncio.run(work()) == ["closed"]
+
+
+@pytest.mark.parametrize("late", ["answer", "failure"])
+def test_what_was_sent_before_the_opening_does_not_end_the_rest(monkeypatch: pytest.MonkeyPatch, late: str) -> None:
+    monkeypatch.setattr(breaker, "OPEN_S", 0.0)
+
+    async def work() -> tuple[str, str]:
+        old, probe = asyncio.Event(), asyncio.Event()
+
+        async def inner(call: CodeCall) -> dict[str, Any]:
+            if call.prompt == "fails" or (call.prompt == "old" and await old.wait() and late == "failure"):
+                raise HttpCallFailed("no", status=503)
+            if call.prompt == "probe":
+                await probe.wait()
+            return {}
+
+        around = breaker.Broken(inner)
+        slow = asyncio.create_task(around(CodeCall("old", "python")))
+        await asyncio.sleep(0)
+        for _ in range(breaker.FAILURES):
+            with pytest.raises(HttpCallFailed):
+                await around(CodeCall("fails", "python"))
+        await asyncio.sleep(0.001)  # the clock goes on
+        tried = asyncio.create_task(around(CodeCall("probe", "python")))
+        await asyncio.sleep(0)
+        old.set()
+        await asyncio.gather(slow, return_exceptions=True)
+        meanwhile = around.state
+        probe.set()
+        await tried
+        return meanwhile, around.state
+
+    assert asyncio.run(work()) == ("half-opened", "closed")
+
+
+def test_a_lost_batch_is_one_failure_to_the_breaker() -> None:
+    class Lost:
+        async def post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+            raise HttpCallFailed("connection lost", transient=True)
+
+        async def close(self) -> None:
+            """Nothing is open."""
+
+    async def work() -> list[str]:
+        world = CallWorld(Lost(), "http://nowhere")
+        generate = breaker.Broken(Batched(plain_call(world), world))
+        states = []
+        for _ in range(breaker.FAILURES):
+            states.append(generate.state)
+            assert all(type(item) is HttpCallFailed for item in await ask(generate, ["a"] * MOST))
+        return [*states, generate.state]
+
+    assert asyncio.run(work()) == ["closed"] * breaker.FAILURES + ["opened"]
 
 
 def test_an_open_breaker_ends_retries(tmp_path: Path, brisk: None) -> None:

@@ -61,7 +61,7 @@ class Batched:
         except HttpCallFailed as error:
             results = [error] * len(items)
         except Exception as error:  # whatever it is, those who wait must learn of it
-            results = [HttpCallFailed(f"{type(error).__name__}: {error}") for _ in items]
+            results = [HttpCallFailed(f"{type(error).__name__}: {error}")] * len(items)
         for (_, future), result in zip(items, results, strict=True):
             if future.done():
                 continue

@@ -18,9 +18,10 @@ class Broken:
 
     Closed: five failures in a row open it. Open: calls are refused at once for half a second. Half open: one call
     goes through and closes or opens it; the others are refused meanwhile (purgatory itself lets all of them through,
-    which is the burst that a breaker is to prevent). What the other side refuses with 4xx is an answer, not a
-    failure; a call that was cancelled or got no connection is neither. Weakness: purgatory reads the wall clock, so
-    that a step of it moves the end of a rest.
+    which is the burst that a breaker is to prevent). What ends while it is open or half open and was sent before says
+    nothing of the other side as it is now, and is not counted. What the other side refuses with 4xx is an answer, not
+    a failure; a call that was cancelled or got no connection is neither; a lost batch is one failure, however many
+    waited for it. Weakness: purgatory reads the wall clock, so that a step of it moves the end of a rest.
     """
 
     def __init__(self, inner: Generate, count: Count = uncounted) -> None:
@@ -41,13 +42,14 @@ class Broken:
         try:
             answer = await self._inner(call)
         except HttpCallFailed as error:
-            if error.fault_of_service:
-                self._ended(error)
-            elif error.status:
-                self._ended(None)
+            if not error.fault_of_service:
+                if error.status:
+                    self._ended(None, probe)
+            elif error.first_count() or probe:
+                self._ended(error, probe)
             raise
         else:
-            self._ended(None)
+            self._ended(None, probe)
             return answer
         finally:
             if probe:
@@ -67,8 +69,10 @@ class Broken:
             f"left alone for {OPEN_S:g} s after {FAILURES} failures in a row; try again", answer=503
         ) from None
 
-    def _ended(self, error: HttpCallFailed | None) -> None:
+    def _ended(self, error: HttpCallFailed | None, probe: bool) -> None:
         before = self.state
+        if before != "closed" and not probe:
+            return
         if error is not None:
             self._circuit.handle_exception(error)
         else:

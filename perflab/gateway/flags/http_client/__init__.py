@@ -22,6 +22,8 @@ class HttpCallFailed(Exception):
     def __init__(self, text: str, *, status: int = 0, transient: bool = False, answer: int = 502) -> None:
         super().__init__(text)
         self.status, self.transient, self.answer = status, transient, answer
+        self._first: HttpCallFailed | None = None  # whose copy it is
+        self._counted = False
 
     @classmethod
     def by_status(cls, status: int, text: str) -> HttpCallFailed:
@@ -35,7 +37,15 @@ class HttpCallFailed(Exception):
 
     def again(self) -> HttpCallFailed:
         """Return a failure like this for another waiter: each raises an object of its own, with its own traceback."""
-        return HttpCallFailed(str(self), status=self.status, transient=self.transient, answer=self.answer)
+        copy = HttpCallFailed(str(self), status=self.status, transient=self.transient, answer=self.answer)
+        copy._first = self._first or self
+        return copy
+
+    def first_count(self) -> bool:
+        """Say whether it has yet to be counted, and that it now is: all copies of a failure count once."""
+        first = self._first or self
+        counted, first._counted = first._counted, True
+        return not counted
 
 
 def pool_exhausted(connections: int) -> HttpCallFailed:
