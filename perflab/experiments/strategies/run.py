@@ -36,7 +36,7 @@ class Sizes:
 
 QUICK = Sizes(blocks=8, seconds=1.0, fresh=False)
 FULL = Sizes(blocks=12, seconds=3.0, fresh=True)  # 12: up to 50 arms of a notebook can pass Holm, m * 2^(1 - n) <= 0.05
-SHORTEST_S = 0.5
+SHORTEST_S = 0.75  # most experiments have 20 answers by then, of which a tail can be told
 
 
 @dataclass(frozen=True)

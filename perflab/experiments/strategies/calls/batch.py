@@ -24,6 +24,7 @@ BUSY = StrategyExperiment(
     conditions={"generator": "const-20"},
     work=partial(distinct, per_s=BUSY_PER_S),
     prepare=warm,
+    first_s=0.0,
     figures=(CALLS,),
     price=PRICE,
     turns=TURNS,

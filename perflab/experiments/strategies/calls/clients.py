@@ -22,6 +22,7 @@ FEW = StrategyExperiment(
     conditions={"generator": "const-20"},
     work=partial(distinct, per_s=FEW_PER_S),
     prepare=warm,
+    first_s=0.0,
     price=PRICE,
     turns="gains more over TLS and over a longer way, where a connection costs round trips; none for a call a minute",
 )
@@ -36,6 +37,7 @@ MANY = StrategyExperiment(
     conditions={"generator": "aa-fast"},
     work=partial(distinct, per_s=MANY_PER_S),
     prepare=warm,
+    first_s=0.0,
     price=PRICE,
     turns="httpx 0.28 looks through its whole pool for every call: its gain shrinks with the calls at a time until "
     "the pool costs more than the connections that it saves (encode/httpx#3215); httpx2 and aiohttp do not",

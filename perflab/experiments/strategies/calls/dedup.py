@@ -28,6 +28,7 @@ EXPERIMENT = StrategyExperiment(
     condition=f"{PER_S:g} requests/s for code that takes about 120 ms; {REPEATS:.0%} ask for one of {FASHION} prompts",
     work=repeated,
     prepare=warm,
+    first_s=0.0,
     figures=(UPSTREAM,),
     price="a failure is shared by all who wait for it; the key must hold everything that the answer depends on",
     turns="saves nothing where equal prompts do not meet: share saved = 1 - 1 / (1 + rate of the prompt x its time)",

@@ -95,6 +95,7 @@ BURST = StrategyExperiment(
     conditions={"generator": "const-20", "trouble": "burst503"},
     work=partial(through_trouble, burst=INSTANT),
     prepare=warm,
+    first_s=0.0,
     figures=(ANSWERED, UPSTREAM, RECOVERY, WORST),
     fewer_failures=True,
     price="retries send up to four times the calls to a service that is down, and waits; an open breaker refuses for "
@@ -113,6 +114,7 @@ SLOW = StrategyExperiment(
     conditions={"generator": "const-20", "trouble": "slow503", "connections": "4"},
     work=partial(through_trouble, burst=SLOW_TO_FAIL, least_s=SLOW_LEAST_S),
     prepare=warm,
+    first_s=0.0,
     figures=(ANSWERED, UPSTREAM, RECOVERY, REFUSAL, WORST),
     fewer_failures=True,
     price="an open breaker refuses for up to 0.5 s after the service is back, what would have been answered too",
@@ -128,6 +130,7 @@ FLAKY = StrategyExperiment(
     conditions={"generator": "const-20", "trouble": "flaky503"},
     work=partial(through_trouble, burst=None),
     prepare=warm,
+    first_s=0.0,
     figures=(ANSWERED, UPSTREAM, WORST),
     fewer_failures=True,
     price="50 to 150 ms for a request that was tried again: the tail carries what failed before",

@@ -18,6 +18,7 @@ EXPERIMENT = StrategyExperiment(
     conditions={"generator": "aa-fast"},
     work=partial(distinct, per_s=MANY_PER_S),
     prepare=warm,
+    first_s=0.0,
     price="framing and flow control in Python for every call; one lost packet holds all calls up; the server's GOAWAY "
     "after 1,000 requests must be survived",
     turns="pays where connections are dear (TLS, long ways, few ports) or limited in number, not between neighbours",

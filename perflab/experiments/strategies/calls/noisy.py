@@ -55,6 +55,7 @@ EXPERIMENT = StrategyExperiment(
     conditions={"connections": str(POOL)},
     work=side_by_side,
     prepare=warm,
+    first_s=0.0,
     figures=(VICTIM, SERVED),
     fewer_failures=True,
     price="the noisy one waits longer or is refused, also while nobody else wants what is left free",
