@@ -67,12 +67,19 @@ def level_sentence(runs: list[tuple[int, Routing, Levels]]) -> str:
     """Say what a first level saves and what it does not."""
     without, best = runs[0][2], max((found for _, _, found in runs[1:]), key=lambda found: found.l1_ratio)
     gained = 100 * (best.hit_ratio - without.hit_ratio)
-    why = (f"only {gained:.1f} points less than without: the size of L2 decides that" if gained < SMALL_GAIN
-           else f"{gained:.1f} points less than without: together the pods hold more than L2 alone")  # fmt: skip
     return (
         f"A first level takes up to {100 * best.l1_ratio:.0f} % of the requests away from L2, but "
-        f"{100 * (1 - best.hit_ratio):.1f} % still reach the origin, {why}."
+        f"{100 * (1 - best.hit_ratio):.1f} % still reach the origin, {_beside_none(gained)}."
     )
+
+
+def _beside_none(gained: float) -> str:
+    """Say by how many points fewer requests reach the origin with a first level than without."""
+    if gained < 0.05:
+        return f"{-gained:.1f} points more than without" if gained <= -0.05 else "as many as without"
+    if gained < SMALL_GAIN:
+        return f"only {gained:.1f} points less than without: the size of L2 decides that"
+    return f"{gained:.1f} points less than without: together the pods hold more than L2 alone"
 
 
 def stampedes(study: Study) -> list[Stampede]:
@@ -93,11 +100,15 @@ def stampede_sentence(found: list[Stampede]) -> str:
     """Say what each strategy trades."""
     naive, single, early, stale = found
     return (
-        f"Without protection each expiry sets off {naive.per_renewal:.0f} recomputes; single flight needs one, but "
-        f"{single.waiting_per_renewal:.0f} requests wait for it; early recomputation needs {early.per_renewal:.1f} and "
-        f"{early.waiting_per_renewal:.1f} wait; with the old value served meanwhile nobody waits and "
-        f"{stale.stale / max(1, stale.renewals):.0f} answers are stale."
+        f"Without protection each expiry sets off {naive.per_renewal:.0f} recomputes; single flight needs "
+        f"{single.per_renewal:.3g}, and {single.waiting_per_renewal:.0f} requests wait for it; early recomputation "
+        f"needs {early.per_renewal:.1f} and {early.waiting_per_renewal:.1f} wait; with the old value served meanwhile "
+        f"{_waiting(stale)} and {stale.stale / max(1, stale.renewals):.0f} answers are stale."
     )
+
+
+def _waiting(found: Stampede) -> str:
+    return f"{found.waiting_per_renewal:.3g} wait" if found.waited else "nobody waits"
 
 
 def own_trace(path: str, form: str, capacity: int) -> OwnTrace | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import pytest
 
 from perflab.benches.cache.live import LiveRun, run_all
 from perflab.cache.generators import zipf_trace
+from perflab.cache.levels import Levels
 from perflab.cache.live.registry import libraries, open_cache, version_of
 from perflab.cache.policies.registry import simulate
 from perflab.errors import UsageError
@@ -130,6 +132,19 @@ def test_levels_and_stampedes_are_told_with_their_figures() -> None:
     rows = caching_models.stampede_rows(found)
     assert rows[1]["recomputes per renewal"] == 1 and rows[3]["waiting per renewal"] == 0
     assert "nobody waits" in caching_models.stampede_sentence(found)
+    worse = [*found[:1], replace(found[1], recomputes=2 * found[1].renewals), found[2], replace(found[3], waited=30)]
+    said = caching_models.stampede_sentence(worse)
+    assert "single flight needs 2, and" in said and "nobody" not in said
+
+
+def test_a_first_level_that_loses_is_said_to_lose() -> None:
+    def said(missed: int) -> str:
+        return caching_models.level_sentence([(0, "random", Levels(1000, 0, 500, 500)),
+                                              (5, "random", Levels(1000, 100, 900 - missed, missed))])  # fmt: skip
+
+    assert said(520).endswith("52.0 % still reach the origin, 2.0 points more than without.")
+    assert said(500).endswith("50.0 % still reach the origin, as many as without.")
+    assert "only 2.0 points less than without" in said(480) and "10.0 points less" in said(400)
 
 
 def test_target_is_judged_on_a_trace_of_ones_own_and_on_nothing_else(tmp_path: Path) -> None:
