@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from perflab.experiments.strategies.experiment import StrategyExperiment
-from perflab.experiments.strategies.payloads.voice_turns import CALLERS, WHOLE, talk
+from perflab.experiments.strategies.payloads.voice_turns import CALLERS, LONG_S, WHOLE, talk, turns_in
 
 EXPERIMENT = StrategyExperiment(
     key="voice-path",
     strategy="ST-API-04",
     title="streamed replies and coalesced frames",
     arms=("reply=streamed", "coalesce=ms100", "reply=streamed+coalesce=ms100"),
-    condition=f"{CALLERS} callers, a turn each in every block, Live thinks 300 ms; response is the time to first audio",
+    condition=f"{CALLERS} callers, {turns_in(LONG_S)} calls of a turn each in a block, {turns_in(0)} in one below "
+    f"{LONG_S:g} s; Live thinks 300 ms; response is the time to first audio",
     work=talk,
     conditions={"latency": "const-300"},
     figures=(WHOLE,),

@@ -18,6 +18,8 @@ CALLERS = 8
 SPOKEN, FRAME_S = 25, 0.02  # half a second of speech in frames of 20 ms
 SILENCE = bytes(640)
 TURN_LIMIT_S = 20.0
+LONG_S = 2.0  # of a block: in one that long each caller holds three turns, of one to two seconds each
+Told = tuple[float, float, bytes]  # ms to the first audio, ms to the end, digest of the reply
 WHOLE = FigureSpec("whole_ms", "time until the reply is whole", "ms", 0.05)
 
 
@@ -40,9 +42,12 @@ class Caller:
             await self.socket.send_bytes(encode_binary(frame))
 
     async def receive(self) -> Frame:
-        """Return the next frame."""
+        """Return the next frame; raises ConnectionError when there will be none."""
         message = await self.socket.receive(TURN_LIMIT_S)
-        return decode_json64(message.data) if self.codec == "json64" else decode_binary(message.data)
+        data, whole = message.data, str if self.codec == "json64" else bytes
+        if not isinstance(data, whole):
+            raise ConnectionError(f"the socket was closed, or sent what is no frame: {data!r:.200}")
+        return decode_json64(data) if isinstance(data, str) else decode_binary(data)
 
     async def start(self, session: int) -> None:
         """Start the session; raises ConnectionError when the gateway refuses it."""
@@ -52,7 +57,7 @@ class Caller:
         if body.get("op") != "ready":
             raise ConnectionError(f"the session was refused: {body}")
 
-    async def ask(self, speech: list[bytes]) -> tuple[float, float, bytes]:
+    async def ask(self, speech: list[bytes]) -> Told:
         """Speak in real time, then be silent; return ms to the first audio and to the end, and the reply's digest."""
         self.turn += 1
         talking = asyncio.create_task(self._talk(speech))
@@ -72,17 +77,20 @@ class Caller:
             await self.send(FrameType.AUDIO, payload, Flag.END_OF_SPEECH if last else Flag.NONE)
             number += 1
 
-    async def _listen(self, talking: asyncio.Task[None], spoken_s: float) -> tuple[float, float, bytes]:
+    async def _listen(self, talking: asyncio.Task[None], spoken_s: float) -> Told:
         spoken_at = time.perf_counter() + spoken_s - FRAME_S  # when the last frame of speech is due
-        first, told = 0.0, hashlib.sha256()
+        first: float | None = None
+        told = hashlib.sha256()
         while True:
             frame = await self.receive()
             if frame.type is FrameType.CONTROL:
                 raise ConnectionError(f"the session ended in a turn: {frame.payload[:200]!r}")
             if frame.type is FrameType.AUDIO:
-                first = first or time.perf_counter()
+                first = time.perf_counter() if first is None else first
                 told.update(frame.payload)
             if frame.flags & Flag.END_OF_TURN:
+                if first is None:
+                    raise ConnectionError("a turn ended without audio")
                 return 1e3 * (first - spoken_at), 1e3 * (time.perf_counter() - spoken_at), told.digest()
 
 
@@ -94,19 +102,42 @@ def speech(rng: np.random.Generator) -> list[bytes]:
     return [pcm[i : i + len(SILENCE)] for i in range(0, len(pcm), len(SILENCE))]
 
 
+def turns_in(seconds: float) -> int:
+    """Return how many turns each caller holds: three where a block is long enough to ask for its p95, else one."""
+    return 3 if seconds >= LONG_S else 1
+
+
 async def talk(target: Target) -> Work:
-    """Let eight callers begin within half a second and hold one turn each; time counts from the end of speech."""
-    utterances = [speech(target.rng) for _ in range(CALLERS)]
+    """Let eight callers begin within half a second and hold turns one after another; time counts from end of speech.
+
+    Each turn is a call of its own: the third of a session would have a tool called, which is another matter. One that
+    is refused, ends early or brings no audio has failed.
+    """
+    turns = turns_in(target.seconds)
+    utterances = [[speech(target.rng) for _ in range(turns)] for _ in range(CALLERS)]
     starts = np.sort(target.rng.uniform(0, 0.5, CALLERS))
 
-    async def one(number: int) -> tuple[float, float, bytes]:
+    async def one(number: int) -> list[Told | None]:
         await asyncio.sleep(float(starts[number]))
+        session = 1000 * (target.block + 1) + number
+        return [await call(target, session + CALLERS * i, spoken) for i, spoken in enumerate(utterances[number])]
+
+    came = [turn for mine in await asyncio.gather(*(one(number) for number in range(CALLERS))) for turn in mine]
+    told = [turn for turn in came if turn is not None]
+    failed = len(came) - len(told)
+    answers = "" if failed else hashlib.sha256(b"".join(digest for _, _, digest in told)).hexdigest()
+    whole = float(np.median([turn[1] for turn in told])) if told else float("nan")
+    return Work(np.array([turn[0] for turn in told]), failed=failed, figures={WHOLE.column: whole}, answers=answers)
+
+
+async def call(target: Target, session: int, spoken: list[bytes]) -> Told | None:
+    """Open a socket, hold one turn and return what came; None for one that failed."""
+    import aiohttp
+
+    try:
         async with target.client.ws_connect(target.voice, max_msg_size=1 << 22) as socket:
             caller = Caller(socket, target.variant.flags["frames"])
-            await caller.start(1000 * (target.block + 1) + number)
-            return await caller.ask(utterances[number])
-
-    told = await asyncio.gather(*(one(number) for number in range(CALLERS)))
-    answers = hashlib.sha256(b"".join(digest for _, _, digest in told)).hexdigest()
-    first, whole = np.array([t[0] for t in told]), np.array([t[1] for t in told])
-    return Work(first, figures={WHOLE.column: float(np.median(whole))}, answers=answers)
+            await caller.start(session)
+            return await caller.ask(spoken)
+    except (OSError, TimeoutError, aiohttp.ClientError):
+        return None
