@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from perflab.experiments.strategies.calls import EXPERIMENTS as CALLS
+from perflab.experiments.strategies.calls.pool_sweep import LIBRARY
 from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
 from perflab.experiments.strategies.edge import edge_cache
 from perflab.experiments.strategies.experiment import StrategyExperiment
@@ -91,7 +92,8 @@ def pool_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     worse = ", ".join(f"{row['pool']} connections (p95 {row['p95 (ms)']:,.0f} ms)" for row in slower)
     told = f"slower than no pool at all: {worse}" if worse else "no pool here is surely slower than none"
     return (
-        f"Without a pool p95 is {none['p95 (ms)']:,.0f} ms ({none['p95 low']:,.0f} to {none['p95 high']:,.0f}, "
+        f"With {LIBRARY}, without a pool, p95 is {none['p95 (ms)']:,.0f} ms ({none['p95 low']:,.0f} to "
+        f"{none['p95 high']:,.0f}, "
         f"n = {none['requests']:,}); {told}. From {enough['pool']} connections on ({enough['p95 (ms)']:,.0f} ms) a "
         "larger pool gains less than a tenth."
     )

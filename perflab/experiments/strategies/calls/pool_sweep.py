@@ -21,7 +21,7 @@ from perflab.stats.schedule import balanced_blocks
 
 PER_S = 40.0
 SIZES = ("none", "4", "8", "16", "100")
-CLIENT = "http_client=pooled_aiohttp"
+CLIENT, LIBRARY = "http_client=pooled", "httpx"  # that of per_call, so that the pool is all that differs
 QUICK, FULL = (6, 1.5), (12, 3.0)  # blocks, seconds of each
 
 
@@ -43,9 +43,10 @@ def pool_sweep_rows(study: Study, sizes: tuple[str, ...] = SIZES) -> list[dict[s
 
     One gateway for each size, started side by side, measured block by block in balanced random order with the same
     arrivals in each: 40 requests/s of about 125 ms are 5 calls at a time on average (Little), so that 4 connections
-    cannot do. "none" is a new connection for each call. Measured once for a run, then read back.
+    cannot do. "none" is a new client, and so a new connection, for each call; the
+    sizes are one shared client of the same library. Measured once for a run, then read back.
     """
-    path = study.run.folder("samples") / "pool_sweep.json"
+    path = study.run.folder("samples") / f"pool_sweep.{LIBRARY}.json"
     if not path.exists():
         write_atomic(path, json.dumps(_measure(study, sizes)))
     return _table(json.loads(path.read_text(encoding="utf-8")), study.seed)
