@@ -22,14 +22,19 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.experiments.api_streaming import knee, lab
+from perflab.experiments.api_streaming import conclude, knee, lab
+from perflab.experiments.conclude.parts import vetoed
 from perflab.experiments.strategies.arrivals import Arrivals
 from perflab.experiments.strategies.payloads import EXPERIMENTS, break_even, codings, content, link, reading, sparse
 from perflab.experiments.strategies.payloads.codings import Coded, Coding
 from perflab.experiments.strategies.payloads.listeners import Board
+from perflab.experiments.study import Study, create_run
+from perflab.findings.finding import TrustCheck
 from perflab.gateway.state.schema import SCHEMA
 from perflab.report.figures.break_even import break_even as break_even_figure
 from perflab.stats.interval import Interval
+from perflab.system.cores import default_cores
+from perflab.system.load_file import load_system
 from tests.gateway.processes import gateway, world
 
 
@@ -39,6 +44,13 @@ def us(value: float, spread: float = 0.1) -> Interval:
 
 def coded(plain: int, left: int, encode_us: float, decode_us: float = 0.0, label: str = "zstd") -> Coded:
     return Coded("history", Coding(label, label, 3, bytes, bytes), plain, left, us(encode_us), us(decode_us))
+
+
+@pytest.fixture
+def study(root: Path, tmp_path: Path) -> Study:
+    system = load_system(root / "data/systems/voice_gateway.toml")
+    run = create_run(system, str(system.path), "quick", 7, tmp_path)
+    return Study(run, system, "23_api_streaming", "quick", 7, default_cores())
 
 
 # --- content and reading
@@ -192,6 +204,48 @@ def test_a_rung_holds_by_its_simple_requests_its_failures_and_its_complex_ones()
     assert not rung(fast, late_ms=60.0).checks[0].passed
     said = knee.knee_sentence([rung(fast), rung(fast * 40)])
     assert "optimised holds 6,000/min (p95 4." in said and "failed)" in said
+    assert "optimised holds no rung and misses 6,000/min" in knee.knee_sentence([rung(fast * 40)])
+    steep = replace(rung(fast * 40), per_min=24_000)
+    assert "optimised was not asked below 24,000/min and misses 24,000/min" in knee.knee_sentence([steep])
+
+
+def test_a_rung_whose_requests_fail_is_not_trusted() -> None:
+    fast = np.random.default_rng(1).uniform(1, 5, 900)
+    assert not vetoed(rung(fast, failed=9).checks) and vetoed(rung(fast, failed=20).checks)
+
+
+def test_refused_requests_are_no_throughput(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Answer:
+        status = 200
+
+        async def __aenter__(self) -> Answer:
+            asked.append("")
+            self.status = 503 if len(asked) % 2 else 200
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+        async def read(self) -> bytes:
+            return b""
+
+    monkeypatch.setattr(knee, "cpu_now", lambda _: {})
+    client = SimpleNamespace(request=lambda *_, **__: Answer())
+    target: Any = SimpleNamespace(
+        rng=np.random.default_rng(2), seconds=0.3, client=client, api="", running=None,
+        variant=SimpleNamespace(name="optimised"),
+    )  # fmt: skip
+    seen = asyncio.run(knee._arrive(target, 6_000))
+    assert seen.met.failed > 5 and seen.ended_s.size == seen.met.latency_ms.size == len(asked) - seen.met.failed
+
+
+def test_the_link_says_nothing_where_identical_arms_differ(monkeypatch: pytest.MonkeyPatch, study: Study) -> None:
+    monkeypatch.setattr(conclude, "link_sentence", lambda _: "It holds.")
+    for passed, verdict in ((True, "reported"), (False, "untrusted")):
+        check = TrustCheck(name="identical arms measure alike", passed=passed, observed="", limit="")
+        seen: Any = SimpleNamespace(null_checks=(check,))
+        assert conclude.link_finding(study, seen).verdict == verdict
 
 
 def test_the_mix_is_that_of_the_load_file_and_the_same_for_every_variant() -> None:
@@ -202,8 +256,6 @@ def test_the_mix_is_that_of_the_load_file_and_the_same_for_every_variant() -> No
 
 
 def test_what_is_not_measured_is_named(root: Path) -> None:
-    from perflab.system.load_file import load_system
-
     system = load_system(root / "data/systems/voice_gateway.toml")
     study: Any = SimpleNamespace(system=system, quick=True)
     said = lab.still_open(study)
@@ -224,6 +276,7 @@ def pool_row(size: str, p95: float) -> dict[str, Any]:
 def test_the_pool_that_starves_and_the_one_that_is_enough_are_named() -> None:
     sizes = {"none": 190.0, "4": 900.0, "8": 185.0, "100": 180.0}
     said = lab.pool_sentence([pool_row(size, p95) for size, p95 in sizes.items()])
+    assert said.startswith("With httpx, without a pool, p95 is 190 ms (171 to 209, n = 400)")
     assert "slower than no pool at all: 4 connections (p95 900 ms). From 8 connections on (185 ms)" in said
     assert "no pool here is surely slower" in lab.pool_sentence([pool_row("none", 190.0), pool_row("4", 180.0)])
 

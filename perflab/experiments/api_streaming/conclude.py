@@ -34,16 +34,22 @@ def conclude(
     found = findings(study, judged, figures.get("forest"))
     found.append(_break_even(study, table, checks, figures.get("break-even")))
     if link is not None:
-        found.append(
-            finding(study, "2", question="Does the break-even model hold on a link?", kind="observation",
-                    verdict="reported", strategy="ST-NET-03", claim=link_sentence(link), trust=link.null_checks)
-        )  # fmt: skip
+        found.append(link_finding(study, link))
     found.append(
         finding(study, "4", question="How large must the pool to the code generator be?", kind="observation",
                 verdict="reported", strategy="ST-API-02", claim=pool_sentence(pools),
                 evidence=evidence(figures.get("pools")), caveats=(STAND_IN_CAVEAT,), details={"pools": list(pools)})
     )  # fmt: skip
     return [*found, _knee(study, rungs), *_targets(study, rungs)]
+
+
+def link_finding(study: Study, link: ExperimentResult) -> Finding:
+    """Return the finding on the break-even model's test; untrusted where identical arms differed."""
+    checks = link.null_checks
+    return finding(
+        study, "2", question="Does the break-even model hold on a link?", kind="observation", strategy="ST-NET-03",
+        verdict="untrusted" if vetoed(checks) else "reported", claim=link_sentence(link), trust=checks,
+    )  # fmt: skip
 
 
 def _break_even(study: Study, table: Sequence[Coded], checks: Sequence[TrustCheck], figure: Evidence | None) -> Finding:

@@ -17,7 +17,7 @@ from perflab.experiments.strategies.payloads.compression import EXPERIMENT
 from perflab.experiments.strategies.payloads.content import SESSIONS
 from perflab.experiments.study import Study
 from perflab.findings.finding import TrustCheck
-from perflab.findings.trust import generator_cpu, generator_late
+from perflab.findings.trust import generator_cpu, generator_late, nothing_lost
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
 
@@ -80,9 +80,13 @@ class Rung:
 
     @property
     def checks(self) -> tuple[TrustCheck, ...]:
-        """Whether the client kept its schedule and had CPU to spare."""
+        """Whether the client kept its schedule and had CPU to spare, and whether few requests failed."""
         late = float(np.quantile(self.met.late_ms, 0.99)) if self.met.late_ms.size else float("nan")
-        return generator_late(late, self.sent, "requests"), generator_cpu(self.generator_percent / 100)
+        return (
+            generator_late(late, self.sent, "requests"),
+            generator_cpu(self.generator_percent / 100),
+            nothing_lost(self.met.failed, self.sent, "requests", limit=FAILED_SHARE),
+        )
 
     def rate(self) -> Interval | None:
         """Return the answered requests a minute, bounded from equal parts of the rung; None when all are alike."""
@@ -165,8 +169,10 @@ async def _arrive(target: Target, per_min: int) -> Rung:
         asked = requests[i]
         async with target.client.request(asked.method, target.api + asked.path, json=asked.body) as answer:
             await answer.read()
-        ended.append(time.perf_counter() - begin)
-        return answer.status < 400
+        if answer.status >= 400:
+            return False
+        ended.append(time.perf_counter() - begin)  # of answered requests alone: a refusal is no throughput
+        return True
 
     met = await open_arrivals(target.rng, per_s, target.seconds, send)
     wall = time.perf_counter() - begin
@@ -187,11 +193,19 @@ def knee_sentence(rungs: Sequence[Rung]) -> str:
     for variant in dict.fromkeys(rung.variant for rung in rungs):
         mine = [rung for rung in rungs if rung.variant == variant]
         held, broken = [r for r in mine if r.held], [r for r in mine if not r.held]
-        top = f"holds {held[-1].per_min:,}/min" if held else "holds no rung"
+        top = f"holds {held[-1].per_min:,}/min" if held else _none_held(mine[0])
         at = f" (p95 {held[-1].p95.value:.1f} ms, n = {held[-1].sent:,})" if held and held[-1].p95 else ""
-        fails = f", not {broken[0].per_min:,}/min{_why(broken[0])}" if broken else ", the highest rung asked"
+        misses = ", not" if held else " and misses"
+        fails = f"{misses} {broken[0].per_min:,}/min{_why(broken[0])}" if broken else ", the highest rung asked"
         parts.append(f"{variant} {top}{at}{fails}")
     return f"With p95 of simple requests under {LIMIT_MS:g} ms: {'; '.join(parts)}."
+
+
+def _none_held(first: Rung) -> str:
+    """Say that no rung held; a climb that began high says nothing of the rungs below."""
+    if first.per_min > RUNGS_PER_MIN[0]:
+        return f"was not asked below {first.per_min:,}/min"
+    return "holds no rung"
 
 
 def _why(rung: Rung) -> str:
