@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.caching import EXPERIMENTS, cheap_store, levels, lost_writes, staleness
-from perflab.experiments.strategies.caching.break_even import crossing, curve_rows, turning_sentence, turnings
+from perflab.experiments.strategies.caching.break_even import Turning, crossing, curve_rows, turning_sentence, turnings
 from perflab.experiments.strategies.caching.counters import Counters, parsed
 from perflab.experiments.strategies.caching.study import conclude, still_open
 from perflab.experiments.strategies.caching.zipf_reads import PATHS, TTL_S, drawn_paths, loads_per_read
@@ -22,6 +22,7 @@ from perflab.experiments.strategies.experiment import BASE, StrategyExperiment
 from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment
 from perflab.experiments.study import Study, create_run
 from perflab.findings.catalogue import load_strategies
+from perflab.findings.finding import Finding
 from perflab.gateway.state.cached.settings import CacheSettings
 from perflab.report.figures.break_even import break_even
 from perflab.report.figures.staleness_timeline import staleness_timeline
@@ -61,8 +62,8 @@ def test_counters_grow_by_what_all_series_of_a_name_grow() -> None:
 def test_loads_per_read_leave_refreshes_out_and_are_one_without_a_cache() -> None:
     names = ("hits", "misses", "loads", "refreshes")
     after = Counters({f"gateway_cache_{n}_total": v for n, v in zip(names, (6.0, 4.0, 7.0, 3.0), strict=True)})
-    assert loads_per_read(Counters({}), after, 10) == 0.4
-    assert loads_per_read(Counters({}), Counters({}), 10) == 1.0
+    assert loads_per_read(Counters({}), after) == 0.4
+    assert loads_per_read(Counters({}), Counters({})) == 1.0
 
 
 def test_reads_are_skewed_and_the_same_paths_are_popular_in_every_block() -> None:
@@ -115,6 +116,21 @@ def test_the_crossing_is_where_the_straight_line_is_zero() -> None:
     assert crossing(*costs) == pytest.approx(hop / hits - 0.1)
     assert crossing(1.0, 0.8, 2.0, 1.0) < 0  # pays at the cheap store already
     assert crossing(1.0, 1.2, 2.0, 2.3) == float("inf")
+    assert crossing(1.0, 0.8, 2.0, 1.9) == 0.0  # gains less where a miss is dearer, and pays at the cheap store
+
+
+def test_a_level_pays_or_never_does_only_where_the_whole_interval_says_so() -> None:
+    never = float("inf")
+
+    def shown(crossing_ms: float, low: float, high: float) -> str:
+        return Turning("cache=l1", 0.1, 0.2, 1.0, crossing_ms, low, high).shown
+
+    assert shown(-0.2, -0.4, -0.1) == "pays at the cheap store already"
+    assert shown(-0.2, -0.4, 0.1) == "open: 0.00 ms [0.00, 0.10]"
+    assert shown(0.2, 0.1, 0.4) == "0.20 ms [0.10, 0.40]"
+    assert shown(0.2, 0.1, never) == "open: 0.20 ms [0.10, never]"
+    assert shown(never, 0.3, never) == "open: never [0.30, never]"
+    assert shown(never, never, never) == "never within this model"
 
 
 def test_the_break_even_of_measured_rows_is_drawn_and_said() -> None:
@@ -136,7 +152,9 @@ def test_the_break_even_of_measured_rows_is_drawn_and_said() -> None:
     )
     assert [one.crossing_ms for one in found] == pytest.approx([1 / 6] * 3, abs=0.01)
     assert all(one.low_ms <= one.crossing_ms <= one.high_ms for one in found)
-    assert "cache=l2: 0.1" in turning_sentence(found)
+    assert "cache=l2: 0.1" in turning_sentence(found) and "5 % writes costs 1.00 ms of CPU more" in turning_sentence(
+        found
+    )
     figure = break_even(curve_rows(found), "Break-even", "miss (ms)", "saved (ms)", "ms", side="above")
     assert "gains above 0.1" in figure.alt
 
@@ -151,6 +169,17 @@ def _result(experiment: StrategyExperiment, rng: np.random.Generator) -> Experim
     return ExperimentResult(experiment, tuple(rows), Sizes(8, 1.0, fresh=True))
 
 
+def _apart(result: ExperimentResult) -> ExperimentResult:
+    """Return a result whose identical arms differ by half."""
+    rows = [{**row, "cpu_ms_per_request": (1.5 if row["arm"] == NULL else 1.0) * row["cpu_ms_per_request"]}
+            for row in result.rows]  # fmt: skip
+    return ExperimentResult(result.experiment, tuple(rows), result.sizes)
+
+
+def _turning(found: Sequence[Finding]) -> Finding:
+    return next(one for one in found if one.question == "What must a miss cost before a level pays?")
+
+
 def test_the_notebook_concludes_on_every_arm_and_names_what_is_open(gateway_study: Study) -> None:
     rng = np.random.default_rng(5)
     results = [_result(experiment, rng) for experiment in EXPERIMENTS]
@@ -160,6 +189,10 @@ def test_the_notebook_concludes_on_every_arm_and_names_what_is_open(gateway_stud
     found = conclude(gateway_study, judged, turnings(results, 1), stale, lost, {})
     arms = sum(len(one.arms) * len(one.all_figures) for one in EXPERIMENTS)
     assert len(found) == arms + 3 and len({f.id for f in found}) == len(found)
+    assert _turning(found).verdict == "reported" and _turning(found).trust
+    apart = [_apart(one) if one.experiment.key == "cache-levels" else one for one in results]
+    told = conclude(gateway_study, judged, turnings(apart, 1), stale, lost, {})
+    assert _turning(told).verdict == "untrusted"
     claims = " ".join(f.claim for f in found)
     assert "lost 5 of 100 acknowledged writes behind" in claims and "cache=l2" in claims
     assert "ST-CACHE-03" in still_open(gateway_study) and "ST-CACHE-08" not in still_open(gateway_study)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from perflab.experiments.strategies.caching import cheap_store, levels
+from perflab.experiments.strategies.caching.zipf_reads import WRITE_SHARE
 from perflab.experiments.strategies.experiment import BASE
 from perflab.experiments.strategies.run import ExperimentResult
+from perflab.findings.finding import TrustCheck
 
 CPU = "cpu_ms_per_request"
 RESAMPLES = 2000
@@ -20,8 +22,9 @@ RESAMPLES = 2000
 class Turning:
     """One level: its gain of CPU (ms per request, base minus level) at both stores, and the miss cost that it needs.
 
-    `dear_ms`: how much more CPU a read costs at the dear store than at the cheap one. `crossing_ms` on that scale,
-    0 and less where the level pays at the cheap store already, infinite where a dearer miss does not help it.
+    `dear_ms`: how much more CPU a request of the mix costs at the dear store than at the cheap one. `crossing_ms` on
+    that scale, with its interval: 0 and less where the level pays at the cheap store already, infinite where it does
+    not pay there and a dearer miss does not help it. `trust`: the null checks of both experiments.
     """
 
     arm: str
@@ -31,15 +34,19 @@ class Turning:
     crossing_ms: float
     low_ms: float
     high_ms: float
+    trust: tuple[TrustCheck, ...] = ()
 
     @property
     def shown(self) -> str:
-        """The crossing in words."""
-        if not np.isfinite(self.crossing_ms):
-            return "never within this model"
-        if self.crossing_ms <= 0:
+        """The crossing in words, as far as its whole interval says one thing."""
+        if self.high_ms <= 0:
             return "pays at the cheap store already"
-        return f"{self.crossing_ms:.2f} ms [{self.low_ms:.2f}, {self.high_ms:.2f}]"
+        if np.isinf(self.low_ms):
+            return "never within this model"
+        interval = f"[{_bound(self.low_ms)}, {_bound(self.high_ms)}]"
+        if self.low_ms > 0 and np.isfinite(self.high_ms):
+            return f"{self.crossing_ms:.2f} ms {interval}"
+        return f"open: {_bound(self.crossing_ms)}{' ms' * bool(np.isfinite(self.crossing_ms))} {interval}"
 
     def row(self) -> dict[str, Any]:
         """Return the row of a table."""
@@ -48,6 +55,11 @@ class Turning:
             "gain before a connection per read (ms CPU)": round(self.gain_dear, 3),
             "a miss must cost so much more": self.shown,
         }  # fmt: skip
+
+
+def _bound(crossing_ms: float) -> str:
+    """Return a crossing or its bound as printed: 0 for all that lies at the cheap store or before it."""
+    return f"{max(crossing_ms, 0.0):.2f}" if np.isfinite(crossing_ms) else "never"
 
 
 def turnings(results: Sequence[ExperimentResult], seed: int) -> tuple[Turning, ...]:
@@ -73,23 +85,32 @@ def _turning(arm: str, cheap: ExperimentResult, dear: ExperimentResult, rng: np.
     return Turning(
         arm, cheap_base - cheap_arm, dear_base - dear_arm, dear_base - cheap_base,
         crossing(cheap_base, cheap_arm, dear_base, dear_arm), float(low), float(high),
+        (*cheap.null_checks, *dear.null_checks),
     )  # fmt: skip
 
 
 def crossing(cheap_base: float, cheap_arm: float, dear_base: float, dear_arm: float) -> float:
-    """Return by how much a miss must cost more than at the cheap store for the gain to be zero, in the given unit."""
+    """Return by how much a miss must cost more than at the cheap store for the gain to be zero, in the given unit.
+
+    Where a dearer miss raises no gain: 0 if the level pays at the cheap store, infinite if it does not.
+    """
     gain_cheap, gain_dear = cheap_base - cheap_arm, dear_base - dear_arm
     rise = gain_dear - gain_cheap
-    return -gain_cheap * (dear_base - cheap_base) / rise if rise > 0 else float("inf")
+    if rise <= 0:
+        return 0.0 if gain_cheap > 0 else float("inf")
+    return -gain_cheap * (dear_base - cheap_base) / rise
 
 
 def curve_rows(found: Sequence[Turning]) -> list[dict[str, Any]]:
-    """Return the lines for the figure: series, x (ms that a miss costs more), gain (ms per request), crossing."""
+    """Return the lines for the figure: series, x (ms that a miss costs more), gain (ms per request), crossing.
+
+    The figure takes a crossing of 0 for one that never comes: one at the cheap store stands left of all x instead.
+    """
     rows = []
     for one in found:
         rise = (one.gain_dear - one.gain_cheap) / one.dear_ms
         for x in np.geomspace(one.dear_ms / 50, 4 * one.dear_ms, 40):
-            shown = one.crossing_ms if np.isfinite(one.crossing_ms) else 0.0
+            shown = max(one.crossing_ms, one.dear_ms / 100) if np.isfinite(one.crossing_ms) else 0.0
             rows.append({"series": one.arm, "x": float(x), "gain": one.gain_cheap + rise * x, "crossing": shown})
     return [row for row in rows if found[0].dear_ms > 0]
 
@@ -98,6 +119,8 @@ def turning_sentence(found: Sequence[Turning]) -> str:
     """Say what a miss must cost before each level pays."""
     parts = "; ".join(f"{one.arm}: {one.shown}" for one in found)
     return (
-        f"A read that opens SQLite anew costs {found[0].dear_ms:.2f} ms more CPU than one on an open connection. By so "
-        f"much must a miss cost more than the latter before a level saves CPU (straight line through both): {parts}."
+        f"The mix with {100 * WRITE_SHARE:g} % writes costs {found[0].dear_ms:.2f} ms of CPU more per read where every "
+        "access opens SQLite anew than on one open connection with a write-ahead log and batched commits; these are "
+        "two experiments, and the difference is of the whole mixes, writes included. Taken for what a miss costs more, "
+        f"a level saves CPU from this much on (straight line through both): {parts}."
     )

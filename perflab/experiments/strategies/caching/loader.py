@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from perflab.experiments.strategies.caching.counters import counters
-from perflab.experiments.strategies.caching.single_flight import ask, session_ids, some_sessions, store_reads
+from perflab.experiments.strategies.caching.single_flight import ask, session_ids, some_sessions, store_reads, whose
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
 
 AT_ONCE, EVERY_S = 40, 0.1
@@ -28,11 +28,11 @@ async def gathered(target: Target) -> Work:
         answers = await asyncio.gather(*(ask(target, f"{target.api}/api/sessions/{ids[i]}", due) for i in wanted))
         took += [ms for ms, status, _ in answers if status == 200]
         failed += sum(status != 200 for _, status, _ in answers)
-        told.update(f"{len({body for _, _, body in answers})}/{len(set(wanted))};".encode())
+        told.update(whose(answers).encode())
         await asyncio.sleep(max(0.0, due + EVERY_S - time.perf_counter()))
     after = await counters(target)
     asked = 100 * store_reads(before, after, count * AT_ONCE) / (count * AT_ONCE)
-    return Work(np.array(took), np.zeros(0), failed, {QUERIES.column: asked}, told.hexdigest())
+    return Work(np.array(took), np.zeros(0), failed, {QUERIES.column: asked}, "" if failed else told.hexdigest())
 
 
 EXPERIMENT = StrategyExperiment(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perflab.experiments.conclude.parts import evidence, finding
+from perflab.experiments.conclude.parts import evidence, finding, vetoed
 from perflab.experiments.strategies.caching import EXPERIMENTS
 from perflab.experiments.strategies.caching.break_even import Turning, turning_sentence
 from perflab.experiments.strategies.caching.lost_writes import Lost, lost_check, lost_rows, lost_sentence
@@ -32,13 +32,15 @@ def conclude(
     lost: tuple[Lost, ...], figures: dict[str, Evidence],
 ) -> list[Finding]:  # fmt: skip
     """Return the findings on strategies; `figures` by name: forest, break-even, staleness."""
+    trust = turned[0].trust
     return [
         *findings(study, judged, figures.get("forest")),
         finding(
             study, "turning", question="What must a miss cost before a level pays?", kind="observation",
-            verdict="reported", strategy="ST-CACHE-13", claim=turning_sentence(turned),
+            verdict="untrusted" if vetoed(trust) else "reported", strategy="ST-CACHE-13",
+            claim=turning_sentence(turned), trust=trust,
             evidence=evidence(figures.get("break-even")), details={"levels": [one.row() for one in turned]},
-            caveats=("a straight line through two stores, with CPU for the cost of a miss",),
+            caveats=("a straight line through two stores, with the difference of two mixes for the cost of a miss",),
         ),
         finding(
             study, "staleness", question="How old are another worker's answers?", kind="observation",
