@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,24 @@ def test_an_exhausted_pool_is_one_clear_error_in_time(
     failed = [item for item in seen if isinstance(item, HttpCallFailed)]
     assert len(failed) == 2 and {failure.answer for failure in failed} == {503}
     assert all("all 1 connections" in str(failure) and "--codegen-pool" in str(failure) for failure in failed)
+
+
+@pytest.mark.parametrize("client", POOLED)
+def test_a_host_that_is_not_reached_in_time_is_no_exhausted_pool(client: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host's answers are lost: a listener whose queue is full drops what comes, as a firewall does."""
+    monkeypatch.setattr(f"{http_client.__name__}.pooled_aiohttp.POOL_WAIT_S", 0.2)
+
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            knock = waiting.enter_context(socket.socket())
+            knock.setblocking(False)
+            knock.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        failure = through(url, one, client, timeout_s=0.4)
+    assert isinstance(failure, HttpCallFailed) and failure.transient and failure.fault_of_service
+    assert "connections" not in str(failure)
 
 
 def test_a_server_that_leaves_loses_no_call(tmp_path: Path) -> None:
