@@ -67,6 +67,8 @@ def findings() -> list[Finding]:
                   memory="equivalent"),
         *compared("ST-NET-03", "compression=gzip", "loopback", "23_api_streaming", cpu="equivalent", p95="trivial",
                   memory="equivalent"),
+        *compared("ST-API-08", "audio=packed", "loopback", "23_api_streaming", cpu="equivalent", p95="inconclusive",
+                  memory="worse"),
         *compared("ST-API-03", "dedup=single_flight", "distinct calls", "23_api_streaming", cpu="inconclusive"),
         *compared("ST-STATE-14", "store=wal_batched", "", "30_prototype", **ALL_GOOD),
         *compared("ST-STATE-14", "store=wal_batched", "on top of the other confirmed flags", "30_prototype",

@@ -33,17 +33,35 @@ class Case:
 
     @property
     def outcome(self) -> Outcome:
-        """What its figures say together; a gain is one only where CPU, tail and memory are all shown and decided."""
+        """What its figures say together.
+
+        A gain is one only where CPU, tail and memory are all shown and no figure is open; what is worse is a loss only
+        where none of these three is open: the open one may still pay for it.
+        """
         verdicts = {f.verdict for f in self.findings}
         shown = {role(f) for f in self.findings if f.effect}
-        undecided = any(f.verdict in OPEN and role(f) in ROLES for f in self.findings)
+        undecided = {role(f) for f in self.findings if f.verdict in OPEN}
         if "better" in verdicts and "worse" in verdicts:
             return "gain at a price"
         if "better" in verdicts:
             return "gain" if shown.issuperset(ROLES) and not undecided else "gain, not all shown"
         if "worse" in verdicts:
-            return "loss"
+            return "open" if undecided.intersection(ROLES) else "loss"
         return "no gain" if verdicts and verdicts <= {"equivalent", "trivial"} else "open"
+
+    @property
+    def points(self) -> Literal["less", "more", ""]:
+        """Where its screening points: "less" where a figure seems better, "more" where some seem worse and none better.
+
+        The words are those of the findings, for any figure: "more" is the worse one, also of requests answered.
+        """
+        directions = {f.details.get("direction", "") for f in self.findings if f.stage == "screened"}
+        return "less" if "less" in directions else "more" if "more" in directions else ""
+
+    def covers(self, other: Case) -> bool:
+        """Whether it is of the same setting under the same condition; without one, each notebook is its own."""
+        own, theirs = ((c.setting, c.condition or c.notebook) for c in (self, other))
+        return own == theirs
 
     def with_verdict(self, *verdicts: str) -> list[Finding]:
         """Return its figures of some verdicts: CPU first, then tail, memory and the rest."""

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from perflab.findings.finding import Finding
 from perflab.report.deliverables.guide.cases import GAINS, LOSSES, Case, cases_of, labels
 
 HOW_TO_READ = (
-    "adopt: a gain in every condition measured, with CPU, tail latency and memory all shown and none of them hurt. "
-    "adopt if: a gain that depends on a condition, has a price, or has a figure still open; the condition is named. "
-    "reject: no gain, or a loss, wherever it was measured. needs more data: the interval allows either. What was only "
-    "screened is never adopted: confirm it first."
+    "adopt: a gain in every condition measured or screened, with CPU, tail latency and memory all shown, nothing hurt "
+    "and nothing open. adopt if: a gain that depends on a condition, has a price, has a figure still open, or was only "
+    "screened under another condition; the condition is named. "
+    "not if: a loss where it is named, while another condition is open or its screening points to a gain. "
+    "reject: no gain, or a loss, wherever it was measured; a loss is one only once CPU, tail latency and memory are "
+    "decided. needs more data: the interval allows either. What was only screened is never adopted and never rejected: "
+    "confirm it first; do not confirm what the screening shows as worse and in nothing better."
 )
+ASKS = re.compile(r"What does .+ do to (?P<figure>.+)\?$")
 
 
 def decide(own: Sequence[Finding]) -> str:
     """Return the decision on one strategy from every measured figure of it, under every condition.
 
     Signs that differ by condition make it "adopt if", naming the conditions; one figure alone never makes it "adopt".
+    A screening counts where nothing published covers its setting and condition: it holds back "adopt", and "reject" too
+    where it points to a gain.
     """
     compared = cases_of(f for f in own if f.kind == "comparison")
     published = [case for case in compared if not case.screened]
@@ -26,21 +33,25 @@ def decide(own: Sequence[Finding]) -> str:
         return "needs more data: observed, not compared"
     if not published:
         return _of_screening(compared)
+    screened = [case for case in compared if case.screened and not any(p.covers(case) for p in published)]
+    if any(case.outcome in GAINS for case in published):
+        return _of_gains(published, screened)
+    return _without_gain(published, [case for case in screened if case.points == "less"])
+
+
+def _of_gains(published: Sequence[Case], screened: Sequence[Case]) -> str:
+    """Return "adopt", or on what it depends: the price, the condition, what is open, what was only screened."""
     gains = [case for case in published if case.outcome in GAINS]
-    losses = [case for case in published if case.outcome in LOSSES]
-    rest = [case for case in published if case.outcome == "open"]
-    if gains and losses:
-        return f"adopt if {labels(gains, published)}{_at_a_price(gains)}; not if {labels(losses, published)}"
-    if gains and rest:
-        return f"adopt if {labels(gains, published)}{_at_a_price(gains)}; open: {labels(rest, published)}"
-    if gains:
-        return _of_gains(gains)
-    if any(case.outcome == "loss" for case in losses):
-        return "reject"
-    return "reject: no gain" if losses and not rest else "needs more data"
-
-
-def _of_gains(gains: Sequence[Case]) -> str:
+    limits = {
+        "not if": [case for case in published if case.outcome in LOSSES],
+        "open:": [case for case in published if case.outcome == "open"],
+        "confirm:": [case for case in screened if case.points != "more"],
+        "worse in the screening:": [case for case in screened if case.points == "more"],
+    }
+    seen = [*published, *screened]
+    told = [f"{word} {labels(cases, seen)}" for word, cases in limits.items() if cases]
+    if told:
+        return "; ".join([f"adopt if {labels(gains, seen)}{_at_a_price(gains)}", *told])
     outcomes = {case.outcome for case in gains}
     if outcomes == {"gain"}:
         return "adopt"
@@ -49,6 +60,20 @@ def _of_gains(gains: Sequence[Case]) -> str:
         where = f" ({labels(priced, gains)})" if len(priced) < len(gains) else ""
         return f"adopt if the price is acceptable{where}"
     return "adopt if the other figures hold"
+
+
+def _without_gain(published: Sequence[Case], promising: Sequence[Case]) -> str:
+    """Return "reject" where nothing speaks for it; `promising` are screenings elsewhere that point to a gain."""
+    losses = [case for case in published if case.outcome in LOSSES]
+    rest = [case for case in published if case.outcome == "open"]
+    lost = any(case.outcome == "loss" for case in losses)
+    if not losses or (rest and not lost):
+        return "needs more data"
+    seen = [*published, *promising]
+    left = [f"{word} {labels(cases, seen)}" for word, cases in (("open:", rest), ("confirm:", promising)) if cases]
+    if left:
+        return "; ".join([f"not if {labels(losses, seen)}", *left])
+    return "reject" if lost else "reject: no gain"
 
 
 def _at_a_price(gains: Sequence[Case]) -> str:
@@ -60,7 +85,18 @@ def _at_a_price(gains: Sequence[Case]) -> str:
 
 def _of_screening(cases: Sequence[Case]) -> str:
     """Return what a screening alone allows: to confirm, or to look elsewhere; never to adopt."""
-    directions = {f.details.get("direction", "") for case in cases for f in case.findings}
+    directions = {case.points for case in cases}
     if "less" in directions:
         return "confirm first: screened only"
-    return "do not confirm: it costs CPU in the screening" if "more" in directions else "needs more data"
+    worse = [f for case in cases for f in case.findings if f.details.get("direction") == "more"]
+    if not worse:
+        return "needs more data"
+    named = list(dict.fromkeys(_figure(f) for f in worse))
+    more = f" and {len(named) - 2} more" if len(named) > 2 else ""
+    return f"do not confirm: worse in the screening ({', '.join(named[:2])}{more})"
+
+
+def _figure(finding: Finding) -> str:
+    """Return what a screened finding, which carries no effect, is about; the screening of single flags is of CPU."""
+    asked = ASKS.match(finding.question)
+    return str(finding.details.get("figure") or (asked["figure"] if asked else "CPU"))

@@ -6,22 +6,31 @@ from collections.abc import Mapping, Sequence
 
 from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Block, Bullets, Text
-from perflab.report.deliverables.guide.cases import LOSSES, cases_of
+from perflab.report.deliverables.guide.cases import LOSSES, OPEN, Case, cases_of
 from perflab.report.deliverables.guide.table import change_of, title_of
 from perflab.report.deliverables.material import Material, claims, details, pictures
 
 
 def negative_results(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
-    """Return one line for each case that gained nothing or lost: a result like any other."""
+    """Return one line for each case that gained nothing or lost: a result like any other.
+
+    A case that is still open stands here with what is worse in it, and with what is open.
+    """
     lines = []
     for key, own in groups.items():
         for case in cases_of(f for f in own if f.kind == "comparison"):
-            if case.screened or case.outcome not in LOSSES:
-                continue
-            seen = "; ".join(change_of(f) for f in case.with_verdict("worse", "equivalent", "trivial"))
-            where = f" ({case.condition})" if case.condition else ""
-            lines.append(f"{title_of(material, key)}, {case.setting}{where}: {seen} [{case.findings[0].id}]")
+            hurt = case.outcome == "open" and case.with_verdict("worse")
+            if not case.screened and (hurt or case.outcome in LOSSES):
+                lines.append(f"{title_of(material, key)}, {_line(case)}")
     return [Bullets(tuple(lines))] if lines else []
+
+
+def _line(case: Case) -> str:
+    """Return one case that gained nothing: its setting, condition and figures, those still open last."""
+    seen = "; ".join(change_of(f) for f in case.with_verdict("worse", "equivalent", "trivial"))
+    left = "; ".join(change_of(f) for f in case.with_verdict(*OPEN))
+    where = f" ({case.condition})" if case.condition else ""
+    return f"{case.setting}{where}: {seen}{f'; still open: {left}' if left else ''} [{case.findings[0].id}]"
 
 
 def interactions(material: Material) -> list[Block]:

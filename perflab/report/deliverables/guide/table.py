@@ -11,7 +11,7 @@ from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.material import Material
 from perflab.report.wording import SCREENED, effect_text, look
 
-ORDER = ("adopt", "confirm first", "needs more data", "do not confirm", "reject")
+ORDER = ("adopt", "confirm first", "needs more data", "not if", "do not confirm", "reject")
 
 
 def decision_table(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
@@ -63,9 +63,10 @@ def price_of(material: Material, key: str, own: Sequence[Finding]) -> str:
 
 
 def measured_price(own: Sequence[Finding]) -> str:
-    """Return the figures that a strategy hurts where it gains, and what its experiment says of its price."""
-    gaining = [case for case in cases_of(f for f in own if f.kind == "comparison") if case.outcome in GAINS]
-    hurt = [change_of(f) for case in gaining if not case.screened for f in case.with_verdict("worse")]
+    """Return the figures that a strategy hurts where it gains or may yet, and what its experiment says of its price."""
+    cases = [case for case in cases_of(f for f in own if f.kind == "comparison") if not case.screened]
+    paying = [case for case in cases if case.outcome in GAINS] + [case for case in cases if case.outcome == "open"]
+    hurt = [change_of(f) for case in paying for f in case.with_verdict("worse")]
     said = [str(f.details["price"]) for f in own if f.details.get("price")]
     return "; ".join([*dict.fromkeys(hurt[:2]), *dict.fromkeys(said[:1])])
 
