@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from perflab.findings.finding import Finding
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
 from perflab.report.deliverables.guide.cases import cases_of
@@ -31,7 +32,8 @@ def decided(*cases: tuple[str, str, dict[str, str]]) -> str:
         ([("a=1", "hot", {"cpu": "better"})], "adopt if the other figures hold"),
         ([("a=1", "hot", {"cpu": "better", "p95": "better", "stale": "better"})], "adopt if the other figures hold"),
         ([("a=1", "hot", GOOD | {"memory": "inconclusive"})], "adopt if the other figures hold"),
-        ([("a=1", "hot", GOOD | {"stale": "inconclusive"})], "adopt"),
+        ([("a=1", "hot", GOOD | {"stale": "inconclusive"})], "adopt if the other figures hold"),
+        ([("a=1", "hot", GOOD | {"stale": "untrusted"})], "adopt if the other figures hold"),
         ([("a=1", "hot", GOOD | {"memory": "worse"})], "adopt if the price is acceptable"),
         ([("a=1", "hot", GOOD), ("a=1", "cold", GOOD | {"p95": "worse"})], "adopt if the price is acceptable (cold)"),
         ([("a=1", "hot", GOOD), ("a=1", "cold", LOSS)], "adopt if hot; not if cold"),
@@ -45,7 +47,13 @@ def decided(*cases: tuple[str, str, dict[str, str]]) -> str:
         ([("a=1", "hot", GOOD), ("a=1", "cold", {"cpu": "inconclusive"})], "adopt if hot; open: cold"),
         ([("a=1", "", GOOD), ("a=1", "on top", FLAT)], "adopt if alone, in 22_caching; not if on top"),
         ([("a=1", "hot", LOSS)], "reject"),
-        ([("a=1", "hot", LOSS), ("a=1", "cold", {"cpu": "inconclusive"})], "reject"),
+        ([("a=1", "hot", LOSS), ("a=1", "cold", {"cpu": "inconclusive"})], "not if hot; open: cold"),
+        ([("a=1", "hot", LOSS), ("a=1", "cold", FLAT)], "reject"),
+        ([("a=1", "hot", LOSS | {"stale": "inconclusive"})], "reject"),
+        ([("a=1", "hot", LOSS | {"p95": "inconclusive"})], "needs more data"),
+        ([("a=1", "hot", {"cpu": "untrusted", "p95": "equivalent", "memory": "worse"})], "needs more data"),
+        ([("a=1", "hot", GOOD), ("a=1", "cold", LOSS), ("a=1", "mild", {"cpu": "inconclusive"})],
+         "adopt if hot; not if cold; open: mild"),
         ([("a=1", "hot", FLAT)], "reject: no gain"),
         ([("a=1", "hot", FLAT), ("a=1", "cold", {"cpu": "inconclusive"})], "needs more data"),
         ([("a=1", "hot", dict.fromkeys(GOOD, "untrusted"))], "needs more data"),
@@ -67,15 +75,53 @@ def test_the_arm_that_a_finding_names_is_its_setting() -> None:
     assert [case.setting for case in cases_of([*named, *bare])] == ["c=3", "a=1+b=2"]
 
 
+def screened(condition: str, **directions: str) -> list[Finding]:
+    """Return a screening of one setting: where each of its figures points."""
+    return [f for figure, direction in directions.items()
+            for f in compared("ST-X-01", "a=1", condition, stage="screened", details={"direction": direction},
+                              **{figure: "better" if direction == "less" else "worse"})]  # fmt: skip
+
+
 def test_a_screening_decides_nothing_and_gives_way_to_what_confirms_it() -> None:
-    screened = compared("ST-X-01", "a=1", "hot", stage="screened", details={"direction": "less"}, cpu="better")
-    assert decide(screened) == "confirm first: screened only"
-    assert decide([*screened, *compared("ST-X-01", "a=1", "hot", **GOOD)]) == "adopt"
-    elsewhere = compared("ST-X-01", "a=1", "cold", stage="screened", details={"direction": "more"}, cpu="worse")
-    assert decide([*elsewhere, *compared("ST-X-01", "a=1", "hot", **GOOD)]) == "adopt"
-    assert decide(elsewhere) == "do not confirm: it costs CPU in the screening"
-    assert len(cases_of([*screened, *elsewhere])) == 2
-    assert decide([f.model_copy(update={"kind": "observation"}) for f in screened]).startswith("needs more data")
+    alone, good = screened("hot", cpu="less"), compared("ST-X-01", "a=1", "hot", **GOOD)
+    assert decide(alone) == "confirm first: screened only"
+    assert decide([*alone, *good]) == "adopt"
+    in_another_notebook = compared("ST-X-01", "a=1", "hot", "23_api_streaming", **GOOD)
+    assert decide([*screened("hot", cpu="more"), *in_another_notebook]) == "adopt"
+    assert len(cases_of([*alone, *screened("cold", cpu="more")])) == 2
+    assert decide([f.model_copy(update={"kind": "observation"}) for f in alone]).startswith("needs more data")
+
+
+@pytest.mark.parametrize(
+    ("published", "elsewhere", "decision"),
+    [
+        (GOOD, {"cpu": "less"}, "adopt if hot; confirm: cold"),
+        (GOOD, {"cpu": ""}, "adopt if hot; confirm: cold"),
+        (GOOD, {"cpu": "more"}, "adopt if hot; worse in the screening: cold"),
+        (GOOD, {"cpu": "less", "memory": "more"}, "adopt if hot; confirm: cold"),
+        (GOOD | {"memory": "worse"}, {"cpu": "less"}, "adopt if hot and the price is acceptable; confirm: cold"),
+        (LOSS, {"cpu": "less"}, "not if hot; confirm: cold"),
+        (LOSS, {"cpu": "more"}, "reject"),
+        (LOSS, {"cpu": ""}, "reject"),
+        (FLAT, {"cpu": "less"}, "not if hot; confirm: cold"),
+        ({"cpu": "inconclusive"}, {"cpu": "less"}, "needs more data"),
+    ],
+)
+def test_a_screening_elsewhere_holds_back_what_was_measured(published, elsewhere, decision) -> None:
+    own = [*screened("cold", **elsewhere), *compared("ST-X-01", "a=1", "hot", **published)]
+    assert decide(own) == decision
+
+
+def test_a_screening_that_is_against_a_strategy_names_the_figures() -> None:
+    assert decide(screened("hot", memory="more", cpu="")) == "do not confirm: worse in the screening (peak memory)"
+    assert decide(screened("hot", cpu="less", memory="more")) == "confirm first: screened only"
+    assert decide(screened("hot", cpu="")) == "needs more data"
+    worse = screened("hot", cpu="more", p95="more", memory="more")
+    assert decide(worse) == "do not confirm: worse in the screening (CPU per request, response p95 and 1 more)"
+    named = [f.model_copy(update={"details": f.details | {"figure": "requests answered"}}) for f in worse[:1]]
+    assert decide(named) == "do not confirm: worse in the screening (requests answered)"
+    of_a_flag = [f.model_copy(update={"question": "Does a=1 pay?"}) for f in worse[:1]]
+    assert decide(of_a_flag) == "do not confirm: worse in the screening (CPU)"
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +133,7 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_decision_table_comes_first_and_links_to_the_cards(guide: Path) -> None:
     assert audit_page(guide) == []
     facts, text = PageFacts(guide), guide.read_text(encoding="utf-8")
-    rows = {row[0].split()[0]: row for row in facts.rows if row and row[0].startswith("ST-")}
+    rows = {row[0].split()[0]: row for row in reversed(facts.rows) if row and row[0].startswith("ST-")}
     assert rows["ST-API-02"][1] == "adopt" and "CPU per request -30 % (-34 % to -26 %)" in rows["ST-API-02"][2]
     assert "Zipf 1.0" in rows["ST-CACHE-06"][1].split("not if")[0] and "uniform keys" in rows["ST-CACHE-06"][1]
     assert "age of answers +30 %" in rows["ST-CACHE-06"][3] and "a Redis server" in rows["ST-CACHE-06"][3]
@@ -125,6 +171,9 @@ def test_what_did_not_pay_what_interacts_and_what_was_not_run_is_told(guide: Pat
     parts = {part.split("\n")[0].strip(): part for part in text.split("\n## ")}
     negative = parts["Negative results"]
     assert "store=postgres" in negative and "compression=gzip" in negative and "http\\_client=pooled" not in negative
+    hurt, left = next(line for line in negative.splitlines() if "audio=packed" in line).split("still open")
+    assert "peak memory +30 %" in hurt and "response p95" in left
+    assert "ST-CACHE-02" not in negative
     adoption = parts["Interactions and order of adoption"]
     assert "no longer pays" in adoption and "1.405 [1.350, 1.460]".replace("[", "\\[").replace("]", "\\]") in adoption
     missing = parts["Strategies not yet run"]
@@ -146,3 +195,24 @@ def test_cards_that_cannot_be_read_are_told_and_the_rest_stands(tmp_path: Path) 
     text = next(p for p in build_deliverables(run) if p.name == "strategy-guide.md").read_text(encoding="utf-8")
     assert "The texts of the cards cannot be read" in text and "absent.toml" in text
     assert "ST-API-02 HTTP connection pooling" in text and "| adopt |" in text
+
+
+def test_a_decision_holds_in_the_domain_that_was_measured(guide: Path) -> None:
+    parts = {p.split("\n")[0].strip(): p for p in guide.with_suffix(".md").read_text(encoding="utf-8").split("\n## ")}
+    told = parts["Applicability by domain"]
+    head = next(line for line in told.splitlines() if line.startswith("| strategy"))
+    row = next(line for line in told.splitlines() if "ST-CACHE-02" in line)
+    cells = dict(zip((c.strip().replace(" ", "_") for c in head.split("|")), row.split("|"), strict=True))
+    assert cells["gemini_codegen"].strip().startswith("adopt if")
+    assert cells["edtech_in"].strip() == "asked for, not measured there" and cells["whispo"].strip() == "-"
+    assert "Measured on gemini" in told and "whispo" in told
+
+
+def test_the_checklist_is_ticked_by_findings_alone(guide: Path) -> None:
+    parts = {p.split("\n")[0].strip(): p for p in guide.with_suffix(".md").read_text(encoding="utf-8").split("\n## ")}
+    lines = [line.split("|") for line in parts["Performance checklist"].splitlines() if line.startswith("| ")]
+    state = {cells[1].strip(): cells[2].strip() for cells in lines}
+    assert state["What is adopted was confirmed, not only screened"] == "done"
+    assert state["What the adopted changes do to each other is known"] == "done"
+    assert state["The load matrix was run with the judged variant"] == "open"
+    assert state["The targets are met under that load"] == "missed"
