@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.experiments.state_database.targets import PER_MIN, StateSeen, state_sentence, state_targets
+from perflab.experiments.state_database.targets import (
+    PER_MIN,
+    StateSeen,
+    _accesses,
+    state_sentence,
+    state_targets,
+)
 from perflab.experiments.strategies.arrivals import Arrivals
+from perflab.experiments.strategies.experiment import Target
 
 
 def seen(read_ms: float, write_ms: float, per_min: float = PER_MIN, seconds: float = 14.0, late_ms: float = 1.0) -> Any:
@@ -21,6 +29,41 @@ def seen(read_ms: float, write_ms: float, per_min: float = PER_MIN, seconds: flo
     ended = np.sort(chance.uniform(0, seconds, n))
     return StateSeen("optimised", "synced", seconds, Arrivals(latency, np.full(n, late_ms), 0, np.arange(n)), is_read,
                      ended)  # fmt: skip
+
+
+class Answer:
+    """An answer of a status, as a client's request."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    async def json(self) -> dict[str, str]:
+        return {"durability": "synced"}
+
+    async def read(self) -> bytes:
+        return b""
+
+
+class Refusing:
+    """A client whose gateway refuses every write."""
+
+    def get(self, url: str) -> Answer:
+        return Answer(200)
+
+    def post(self, url: str, json: Any) -> Answer:
+        return Answer(503)
+
+
+class Named:
+    """A variant that is asked for nothing but its name."""
+
+    name = "refusing"
 
 
 def verdicts(study: Any, one: StateSeen) -> dict[str, str]:
@@ -42,6 +85,19 @@ def test_each_target_is_judged_by_its_own_figure(study: Any, one: StateSeen, exp
 
 def test_a_late_client_leaves_no_verdict(study: Any) -> None:
     assert set(verdicts(study, seen(5, 10, late_ms=50)).values()) == {"untrusted"}
+
+
+def test_what_is_lost_leaves_no_verdict(study: Any) -> None:
+    one = seen(5, 10)
+    n = one.met.latency_ms.size
+    for failed, expected in ((n // 200, {"meets"}), (n // 20, {"untrusted"})):
+        assert set(verdicts(study, replace(one, met=replace(one.met, failed=failed))).values()) == expected
+
+
+def test_a_refusal_does_not_count_towards_the_rate() -> None:
+    met = asyncio.run(_accesses(Target({"api": ""}, Any, Refusing(), np.random.default_rng(1), 0.1, 0, Named())))
+    assert met.met.failed > 0 and met.met.latency_ms.size > 0
+    assert met.ended_s.size == met.met.latency_ms.size and met.is_read.all()
 
 
 def test_few_accesses_are_not_judged(study: Any) -> None:

@@ -20,7 +20,7 @@ from perflab.experiments.study import Study
 from perflab.findings.catalogue import by_id, load_targets
 from perflab.findings.finding import Finding, TrustCheck
 from perflab.findings.judge import judge_target, target_finding
-from perflab.findings.trust import generator_late
+from perflab.findings.trust import generator_late, nothing_lost
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
 
@@ -29,6 +29,7 @@ PER_MIN = 12_000  # a fifth above what is asked for, so that a minute's chance d
 WRITES, TURNS = 0.2, 40
 QUICK_S, FULL_S, SHORTEST_S, WARM_UP_S = 14.0, 120.0, 12.0, 1.0
 PARTS = 20
+FAILED = 0.01  # more unanswered than this and the 95th percentile of the answered says little
 AT_API = (
     "timed by a client of the gateway's API, from when the access was due: the gateway's HTTP is in it, so it is an "
     "upper bound on the store's own time (`perflab bench state` measures that)"
@@ -48,9 +49,12 @@ class StateSeen:
 
     @cached_property
     def checks(self) -> tuple[TrustCheck, ...]:
-        """Whether the client kept its schedule."""
+        """Whether the client kept its schedule, and whether almost all was answered: only that has a time."""
         sent = self.met.latency_ms.size + self.met.failed
-        return (generator_late(float(np.quantile(self.met.late_ms, 0.99)), sent, "accesses"),)
+        return (
+            generator_late(float(np.quantile(self.met.late_ms, 0.99)), sent, "accesses"),
+            nothing_lost(self.met.failed, sent, "requests", limit=FAILED),
+        )
 
     def interval(self, what: str) -> Interval | None:
         """Return p95 of reads or writes in ms, or answered accesses a minute; None where they are too few."""
@@ -107,8 +111,10 @@ async def _accesses(target: Target) -> StateSeen:
             request = target.client.get(f"{target.api}/api/sessions/{sessions[i]}")
         async with request as answer:
             await answer.read()
-        ended.append(time.perf_counter() - begin)
-        return bool(answer.status < 400)
+        served = bool(answer.status < 400)
+        if served:  # a refusal is no answer: it must not count towards the rate
+            ended.append(time.perf_counter() - begin)
+        return served
 
     met = await open_arrivals(target.rng, PER_MIN / 60, target.seconds, send)
     is_read = np.array([draws[i] >= WRITES for i in met.answered])
