@@ -39,6 +39,16 @@ def test_the_index_is_used_and_changes_no_answer(small: Place) -> None:
         assert [row["table"] for row in gain.rows()] == ["plain", "indexed"]
 
 
+def gain(low: float, value: float, high: float) -> plans.IndexGain:
+    return plans.IndexGain("SQLite", {}, {}, Interval(value, low, high, 0.95, 40, "order statistics"))
+
+
+def test_an_index_is_called_faster_or_slower_by_its_interval(small: Place) -> None:
+    assert "SQLite 1,234 times as fast" in plans.index_sentence(small, (gain(1000, 1234, 1500),))
+    assert "SQLite slower, 0.31 times as fast" in plans.index_sentence(small, (gain(0.3, 0.31, 0.33),))
+    assert "neither faster nor slower for certain" in plans.index_sentence(small, (gain(0.9, 1.1, 1.2),))
+
+
 def test_a_row_that_is_wrong_in_one_engine_is_seen(small: Place) -> None:
     async def change(text: str) -> None:
         connection = await asyncpg.connect(small.postgres.url)
@@ -78,7 +88,10 @@ def test_the_pool_that_is_slower_than_none_is_named() -> None:
     said = pools.pool_sentence(swept)
     assert "a pool of 1 is slower than no pool: p95 1100 against 90 ms" in said
     assert "4 connections bring it to 36 ms" in said
-    assert "no slower" in pools.pool_sentence((seen(0, 90), seen(1, 50), *swept[2:]))
+    assert "and more gain less than a tenth" in said
+    assert "a pool of 1 is faster than no pool" in pools.pool_sentence((seen(0, 90), seen(1, 50), *swept[2:]))
+    assert "a pool of 1 cannot be told from no pool" in pools.pool_sentence((seen(0, 90), seen(1, 95), *swept[2:]))
+    assert "and no larger one was tried" in pools.pool_sentence((*swept[:5], seen(16, 20)))
     assert "pool none: p95 90 ms" in pool_sweep([one.row() for one in swept], "Sweep").alt
 
 

@@ -84,6 +84,17 @@ async def _postgres(place: Place, order: list[tuple[int, list[str]]]) -> IndexGa
 
 def index_sentence(place: Place, gains: tuple[IndexGain, ...]) -> str:
     """Say what the index buys in both engines."""
-    parts = [f"{g.engine} {g.ratio.value:.0f} times (n = {g.ratio.n} pairs, 95 % interval {g.ratio.low:.0f} to "
-             f"{g.ratio.high:.0f})" for g in gains]  # fmt: skip
-    return f"On {place.rows:,} rows an index on session and id makes a page of history faster: {', '.join(parts)}."
+    parts = ", ".join(f"{gain.engine} {_gained(gain.ratio)}" for gain in gains)
+    return f"On {place.rows:,} rows, a page of history with an index on session and id: {parts}."
+
+
+def _gained(ratio: Interval) -> str:
+    """Say a ratio of times, without over with the index, by the side of 1 on which its interval lies."""
+    low, high = ratio.low or 0.0, ratio.high or float("inf")
+    word = "" if low > 1 else "slower, " if high < 1 else "neither faster nor slower for certain, "
+    said = f"n = {ratio.n} pairs, 95 % interval {_times(low)} to {_times(high)}"
+    return f"{word}{_times(ratio.value)} times as fast ({said})"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"

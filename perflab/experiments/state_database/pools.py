@@ -78,12 +78,21 @@ async def _one(url: str, size: int, due: list[float]) -> PoolSeen:
 
 
 def pool_sentence(seen: tuple[PoolSeen, ...]) -> str:
-    """Say which pool is slower than none, and from which size on a larger one gains nothing."""
+    """Say whether the smallest pool is slower than none, and from which size on a larger one gains little."""
     none, one, *rest = seen
     enough = next((p for p in rest if p.p95.value < 1.1 * min(q.p95.value for q in rest)), rest[-1])
-    than = "slower" if one.p95.value > none.p95.value else "no slower"
+    larger = "no larger one was tried" if enough is rest[-1] else "more gain less than a tenth"
     return (
-        f"At {PER_S:g} queries a second that hold a connection for {1e3 * HELD_S:g} ms, a pool of 1 is {than} than no "
-        f"pool: p95 {one.p95.value:.0f} against {none.p95.value:.0f} ms (n = {none.p95.n} each); {enough.size} "
-        f"connections bring it to {enough.p95.value:.0f} ms, and more gain nothing."
+        f"At {PER_S:g} queries a second that hold a connection for {1e3 * HELD_S:g} ms, a pool of 1 "
+        f"{_than(one, none)} no pool: p95 {one.p95.value:.0f} against {none.p95.value:.0f} ms "
+        f"(n = {none.p95.n} each); {enough.size} connections bring it to {enough.p95.value:.0f} ms, and {larger}."
     )
+
+
+def _than(one: PoolSeen, none: PoolSeen) -> str:
+    """Compare two pools by their intervals; a missing bound tells nothing apart."""
+    if (one.p95.low or 0.0) > (none.p95.high or float("inf")):
+        return "is slower than"
+    if (none.p95.low or 0.0) > (one.p95.high or float("inf")):
+        return "is faster than"
+    return "cannot be told from"
