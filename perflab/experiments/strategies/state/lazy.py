@@ -11,7 +11,7 @@ from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperi
 from perflab.experiments.strategies.state.filling import SESSIONS, fill
 
 PER_S, TURNS, ROWS, OPENED_ROWS = 40.0, 40, 50, 5
-BYTES = FigureSpec("bytes_per_view", "bytes per view", "bytes", 0.05)
+BYTES = FigureSpec("bytes_per_view", "body bytes per view", "bytes", 0.05)
 
 
 async def view(target: Target, opened: int) -> Work:

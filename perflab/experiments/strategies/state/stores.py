@@ -15,6 +15,7 @@ EXPERIMENT = StrategyExperiment(
     title="where session state is kept",
     arms=("store=pooled", "store=wal_batched", "store=write_behind", "store=postgres", "store=redis"),
     strategies={
+        "store=postgres": "",  # another server, not another pool: no strategy of the catalogue is that
         "store=wal_batched": "ST-STATE-14",
         "store=write_behind": "ST-STATE-11",
         "store=redis": "ST-CACHE-14",
