@@ -119,10 +119,12 @@ class Paused:
     late_write: str
     value: str
     next_waited_ms: float
+    paused_ms: float
 
     def row(self) -> dict[str, Any]:
         """Return the row of a table."""
         return {"lock": self.lock, "write of the paused holder": self.late_write, "value in the end": self.value,
+                "paused (ms)": round(self.paused_ms),
                 "the next holder waited (ms)": round(self.next_waited_ms)}  # fmt: skip
 
 
@@ -136,7 +138,7 @@ async def paused_holders(redis_client: Any, pool: Any, lease_ms: int = 60, pause
 
 
 async def _paused_in_redis(client: Any, lease_ms: int, pause_s: float, *, fenced: bool) -> Paused:
-    name, waited, late = f"paused:{secrets.token_hex(4)}", 0.0, False
+    name, waited, paused, late = f"paused:{secrets.token_hex(4)}", 0.0, 0.0, False
     held = asyncio.Event()
 
     async def write(token: int, value: str) -> bool:
@@ -146,10 +148,10 @@ async def _paused_in_redis(client: Any, lease_ms: int, pause_s: float, *, fenced
         return True
 
     async def first() -> None:
-        nonlocal late
+        nonlocal late, paused
         async with redis_lock(client, name, lease_ms) as token:
             held.set()
-            await asyncio.sleep(pause_s)  # a pause of the collector, of the machine, of the network
+            paused = await _pause(pause_s)
             late = await write(token, "old, by the paused holder")
 
     async def second() -> None:
@@ -163,17 +165,25 @@ async def _paused_in_redis(client: Any, lease_ms: int, pause_s: float, *, fenced
     await asyncio.gather(first(), second())
     value = (await client.hget(f"value:{name}", "value")).decode()
     lock = "Redis lease, writes carry the fencing token" if fenced else "Redis lease alone"
-    return Paused(lock, "taken" if late else "refused", value, waited)
+    return Paused(lock, "taken" if late else "refused", value, waited, paused)
+
+
+async def _pause(seconds: float) -> float:
+    """Stand still as if the collector, the machine or the network paused; return for how long, in ms."""
+    began = time.perf_counter()
+    await asyncio.sleep(seconds)
+    return 1e3 * (time.perf_counter() - began)
 
 
 async def _paused_in_postgres(pool: Any, pause_s: float) -> Paused:
-    name, waited, values = f"paused:{secrets.token_hex(4)}", 0.0, list[str]()
+    name, waited, paused, values = f"paused:{secrets.token_hex(4)}", 0.0, 0.0, list[str]()
     held = asyncio.Event()
 
     async def first() -> None:
+        nonlocal paused
         async with advisory_lock(pool, name):
             held.set()
-            await asyncio.sleep(pause_s)
+            paused = await _pause(pause_s)
             values.append("old, by the paused holder")
 
     async def second() -> None:
@@ -185,7 +195,8 @@ async def _paused_in_postgres(pool: Any, pause_s: float) -> Paused:
             values.append("new")
 
     await asyncio.gather(first(), second())
-    return Paused("PostgreSQL advisory lock", "taken, before the next holder's", values[-1], waited)
+    order = "before" if values[0].startswith("old") else "after"
+    return Paused("PostgreSQL advisory lock", f"taken, {order} the next holder's", values[-1], waited, paused)
 
 
 def paused_sentence(seen: tuple[Paused, ...]) -> str:
@@ -193,5 +204,6 @@ def paused_sentence(seen: tuple[Paused, ...]) -> str:
     parts = [f'{p.lock}: late write {p.late_write}, in the end the value is "{p.value}"' for p in seen]
     return (
         f"A holder that is paused for longer than its lease: {'; '.join(parts)}. The advisory lock has no lease: the "
-        f"next holder waited {seen[-1].next_waited_ms:.0f} ms, for as long as the pause lasted. One try each."
+        f"next holder waited {seen[-1].next_waited_ms:.0f} ms, the pause lasted {seen[-1].paused_ms:.0f} ms. "
+        "One try each."
     )

@@ -18,7 +18,7 @@ ALL = """SELECT session, count(*), max(id) FROM indexed WHERE session = ANY($1::
 
 def per_user(lab: Laboratory) -> Contest:
     """Count and date the rows of the same users, one query each or one for all of them."""
-    connection, asked = lab.connect(), min(USERS, lab.place.sessions)
+    connection, asked, jobs = lab.connect(), min(USERS, lab.place.sessions), lab.operations(JOBS)
 
     async def each(users: list[int]) -> str:
         return _digest([await connection.fetchrow(ONE, user) for user in users])
@@ -28,7 +28,7 @@ def per_user(lab: Laboratory) -> Contest:
 
     def work(job: Any) -> Any:
         def run(rng: np.random.Generator) -> Done:
-            groups = [sorted(rng.choice(lab.place.sessions, asked, replace=False).tolist()) for _ in range(JOBS)]
+            groups = [sorted(rng.choice(lab.place.sessions, asked, replace=False).tolist()) for _ in range(jobs)]
             return lab.run(timed_async(groups, job))
 
         return run

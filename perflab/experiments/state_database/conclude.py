@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perflab.experiments.conclude.parts import effect_of, evidence, finding
+from perflab.experiments.conclude.parts import effect_of, evidence, finding, vetoed
 from perflab.experiments.education.fan_out import Delivered, Missed, fan_out_sentence
 from perflab.experiments.education.locks import Paused, paused_sentence
 from perflab.experiments.state_database.bulk import bulk_sentence
 from perflab.experiments.state_database.commits import Lost, crash_sentence
-from perflab.experiments.state_database.contest import contest_findings
+from perflab.experiments.state_database.contest_findings import contest_findings
 from perflab.experiments.state_database.journals import Beside, journal_sentence
 from perflab.experiments.state_database.laboratory import Held
 from perflab.experiments.state_database.place import Place
@@ -21,7 +21,7 @@ from perflab.experiments.state_database.replicas import Lag, lag_sentence
 from perflab.experiments.state_database.staleness import Stale, staleness_sentence
 from perflab.experiments.strategies.conclude import ArmJudged, findings
 from perflab.experiments.study import Study
-from perflab.findings.finding import Evidence, Finding, TrustCheck
+from perflab.findings.finding import Evidence, Finding, TrustCheck, Verdict
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ def conclude(study: Study, place: Place, seen: Seen, figures: Mapping[str, Evide
         ("How long do messages to many take?", fan_out_sentence(seen.delivered, seen.missed), "ST-API-09",
          {"effect": effect_of(f"delivery p95 to {many.receivers} receivers", many.p95, "ms", "deliveries")}),
     )  # fmt: skip
+    verdict: Verdict = "untrusted" if vetoed(seen.checks) else "reported"
     observed = [
-        finding(study, str(ordinal), question=question, kind="observation", verdict="reported", claim=claim,
+        finding(study, str(ordinal), question=question, kind="observation", verdict=verdict, claim=claim,
                 strategy=strategy, trust=tuple(seen.checks), **more)
         for ordinal, (question, claim, strategy, more) in enumerate(said, 1)
     ]  # fmt: skip

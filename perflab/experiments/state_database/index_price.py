@@ -49,7 +49,7 @@ def index_write(lab: Laboratory) -> Contest:
         sql = f"INSERT INTO {table} SELECT $1 + i, (i * 7919) % 4000, 'said ' || i FROM generate_series(1, {ROWS}) AS i"
 
         def work(rng: np.random.Generator) -> Done:
-            firsts = [next(numbers) * ROWS for _ in range(BATCHES)]
+            firsts = [next(numbers) * ROWS for _ in range(lab.operations(BATCHES))]
             return lab.run(timed_async(firsts, lambda first: connection.execute(sql, first))).written
 
         return work

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from perflab.experiments.state_database.contest import FULL_BLOCKS, QUICK_BLOCKS, Contest, run_contest
+from perflab.experiments.state_database.contest import FEWEST, FULL_BLOCKS, QUICK_BLOCKS, Contest, run_contest
 from perflab.experiments.state_database.place import Place
 from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
 from perflab.experiments.strategies.loop_thread import LoopThread
@@ -24,11 +24,16 @@ class Laboratory:
 
     place: Place
     loop: LoopThread
+    full: bool = False
     _open: list[Any] = field(default_factory=list)
 
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Run a coroutine to its end."""
         return self.loop.run(work)
+
+    def operations(self, few: int) -> int:
+        """Return how many operations a way does in a block: at full effort as many as a tail can be told of."""
+        return max(few, FEWEST) if self.full else few
 
     def connect(self, **options: Any) -> Any:
         """Return a new connection to PostgreSQL; `options` go to asyncpg."""
@@ -40,7 +45,7 @@ class Laboratory:
 
     @cached_property
     def own(self) -> Any:
-        """The laboratory's own connection, for what is not measured: a backend more would be counted as memory."""
+        """The laboratory's own connection, for what is not measured."""
         return self.connect()
 
     @cached_property
@@ -79,12 +84,12 @@ class Laboratory:
 
     @property
     def postgres(self) -> tuple[int, ...]:
-        """The process whose CPU and memory PostgreSQL costs."""
+        """The process whose CPU PostgreSQL costs."""
         return (self.place.postgres.process.pid,)
 
     @property
     def redis_pids(self) -> tuple[int, ...]:
-        """The process whose CPU and memory Redis costs."""
+        """The process whose CPU Redis costs."""
         return (self.place.redis.process.pid,)
 
     def close(self) -> None:
@@ -94,10 +99,10 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory(place: Place) -> Iterator[Laboratory]:
-    """Open a laboratory in the place and close its connections at the end."""
+def laboratory(place: Place, *, full: bool = False) -> Iterator[Laboratory]:
+    """Open a laboratory in the place and close its connections at the end; `full` does more in each block."""
     with LoopThread() as loop:
-        lab = Laboratory(place, loop)
+        lab = Laboratory(place, loop, full)
         try:
             yield lab
         finally:
@@ -114,13 +119,16 @@ class Held:
 
 
 def hold(study: Study, place: Place, makers: tuple[Callable[[Laboratory], Contest], ...]) -> Held:
-    """Prepare and run one contest after the other; Holm over all ways of all of them, figure by figure."""
+    """Prepare and run one contest after the other, and judge all of their ways as one family in each figure.
+
+    Full: Holm, published. Quick: a screening, because few blocks of one start are not to be adopted by.
+    """
     blocks = QUICK_BLOCKS if study.quick else FULL_BLOCKS
     contests, results = [], []
     for i, make in enumerate(makers):
         study.progress("contests", i, len(makers), make.__module__.rpartition(".")[2])
-        with laboratory(place) as lab:
+        with laboratory(place, full=not study.quick) as lab:
             contest = make(lab)
             contests.append(contest)
-            results.append(run_contest(contest, blocks, study.seed))
+            results.append(run_contest(contest, blocks, study.seed, screening=study.quick))
     return Held(tuple(contests), tuple(results), judge_arms(results))

@@ -40,7 +40,7 @@ def day_read(lab: Laboratory) -> Contest:
         sql = DAY.format(table=table)
 
         def work(rng: np.random.Generator) -> Done:
-            days = rng.integers(DAYS, size=READS).tolist()
+            days = rng.integers(DAYS, size=lab.operations(READS)).tolist()
             return lab.run(timed_async(days, lambda d: connection.fetch(sql, d * 1_000_000, (d + 1) * 1_000_000)))
 
         return work

@@ -10,7 +10,7 @@ import numpy as np
 from perflab.experiments.state_database.contest import Contest, Done, Work, timed_async
 from perflab.experiments.state_database.laboratory import Laboratory
 
-READS, WRITES, SHOWN = 8, 40, 10
+READS, WRITES, REFRESH_EVERY, SHOWN = 8, 40, 10, 10  # a refresh in ten writes: the 95th percentile holds it
 LIVE = f"""SELECT session, count(*) AS n, max(id) AS last FROM indexed GROUP BY session
            ORDER BY n DESC, last DESC, session LIMIT {SHOWN}"""
 KEPT = f"SELECT session, n, last FROM {{table}} ORDER BY n DESC, last DESC, session LIMIT {SHOWN}"
@@ -50,7 +50,7 @@ def dashboard_read(lab: Laboratory) -> Contest:
 
 
 def dashboard_write(lab: Laboratory) -> Contest:
-    """Write a row; beside it nothing, a share of a refresh every WRITES rows, or one count more."""
+    """Write a row; beside it nothing, a refresh every REFRESH_EVERY rows, or one count more."""
     lab.execute(
         "DROP TABLE IF EXISTS dash_totals",
         "CREATE TABLE dash_totals (session BIGINT PRIMARY KEY, n BIGINT, last BIGINT)",
@@ -69,7 +69,7 @@ def dashboard_write(lab: Laboratory) -> Contest:
 
     async def refreshed(number: int) -> None:
         await plain(number, "dash_view")
-        if number % WRITES == 0:
+        if number % REFRESH_EVERY == 0:
             await connection.execute("REFRESH MATERIALIZED VIEW dash_shown")
 
     async def counted(number: int) -> None:
@@ -89,7 +89,7 @@ def dashboard_write(lab: Laboratory) -> Contest:
 
     return Contest(
         key="precompute-write", strategy="ST-STATE-07", title="precomputed totals, to write", pids=lab.postgres,
-        condition=f"a row in each transaction, the view refreshed every {WRITES} rows (of 20,000)",
+        condition=f"a row in each transaction, the view refreshed every {REFRESH_EVERY} rows (of 20,000)",
         ways=dict(zip(NAMES, map(way, (plain, refreshed, counted)), strict=True)), strategies=STRATEGIES,
         price="this is the price of precomputing; a row that everybody counts on becomes a queue",
         turns="a hot session: its total is locked until the writer's commit",

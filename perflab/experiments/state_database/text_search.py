@@ -32,8 +32,9 @@ def documents(count: int) -> list[tuple[int, str]]:
     return [(i, " ".join(word(number) for number in row)) for i, row in enumerate(drawn.tolist())]
 
 
-def _searched(rng: np.random.Generator) -> list[str]:
-    return [word(number) for number in rng.integers(100, VOCABULARY, size=SEARCHES).tolist()]  # not the commonest
+def _searched(lab: Laboratory, rng: np.random.Generator) -> list[str]:
+    numbers = rng.integers(100, VOCABULARY, size=lab.operations(SEARCHES)).tolist()
+    return [word(number) for number in numbers]  # not the commonest
 
 
 def in_postgres(lab: Laboratory) -> Contest:
@@ -45,10 +46,10 @@ def in_postgres(lab: Laboratory) -> Contest:
     like = LIKE.format(mark="$1")
 
     def scan(rng: np.random.Generator) -> Done:
-        return lab.run(timed_async(_searched(rng), lambda w: connection.fetch(like, f"% {w} %")))
+        return lab.run(timed_async(_searched(lab, rng), lambda w: connection.fetch(like, f"% {w} %")))
 
     def index(rng: np.random.Generator) -> Done:
-        return lab.run(timed_async(_searched(rng), lambda w: connection.fetch(VECTOR, w)))
+        return lab.run(timed_async(_searched(lab, rng), lambda w: connection.fetch(VECTOR, w)))
 
     return Contest(
         key="text-postgres", strategy="ST-STATE-15", title="full-text search in PostgreSQL", pids=lab.postgres,
@@ -79,7 +80,7 @@ def in_sqlite(lab: Laboratory) -> Contest:
         def one(w: str) -> list[Any]:
             return connection.execute(sql, (asked.format(w),)).fetchall()
 
-        return lambda rng: timed(_searched(rng), one)
+        return lambda rng: timed(_searched(lab, rng), one)
 
     def plan(sql: str) -> str:
         return "; ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", ("w0500",)))

@@ -1,0 +1,123 @@
+"""What a contest concludes: at full effort a comparison for each figure of each way, at quick a screening."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, vetoed
+from perflab.experiments.state_database.contest import Contest, Span, span_text, tied_range
+from perflab.experiments.strategies.conclude import DIRECTION, ArmJudged
+from perflab.experiments.study import Study
+from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck, Verdict
+
+ONE_START = "one start of server and client is behind all blocks: how starts differ is not in the interval"
+
+
+def contest_findings(study: Study, contests: Sequence[Contest], judged: Sequence[ArmJudged],
+                     figure: Evidence | None = None) -> list[Finding]:  # fmt: skip
+    """Return a finding of kind comparison for each figure of each way, its price and plans beside it.
+
+    Those of a screening publish no effect, only the direction in which something was seen.
+    """
+    by_key = {contest.key: contest for contest in contests}
+    found = []
+    for item in judged:
+        contest, span = by_key[item.result.experiment.key], tied_range(item)
+        if not item.result.sizes.fresh and (item.judged or span):
+            found.append(_screened(study, contest, item, span, figure))
+        elif item.judged:
+            found.append(_published(study, contest, item, figure))
+        elif span:
+            found.append(_tied(study, contest, item, span))
+    return found
+
+
+def _published(study: Study, contest: Contest, item: ArmJudged, figure: Evidence | None) -> Finding:
+    assert item.judged is not None
+    said, checks = item.judged.comparison, _checks(contest, item)
+    return finding(
+        study, **_common(contest, item), evidence=evidence(figure), trust=checks,
+        claim=f"{item.arm} instead of {contest.base} changes the {item.figure.name} by {item.shown} in {said.n} "
+        f"interleaved blocks ({contest.condition}).",
+        verdict="untrusted" if vetoed(checks) else said.verdict,
+        effect=effect_of_comparison(item.figure.name, said, "ratio" if said.scale == "ratio" else item.figure.unit),
+        caveats=(ONE_START, *((said.caveat,) if said.caveat else ())),
+        details=_details(contest, item) | {"adjusted_p": item.judged.adjusted_p},
+    )  # fmt: skip
+
+
+def _screened(study: Study, contest: Contest, item: ArmJudged, span: Span | None, figure: Evidence | None) -> Finding:
+    checks, more = _checks(contest, item), {}
+    if item.judged is None:
+        assert span is not None
+        verdict, shown = _tied_verdict(item, span), span_text(span)
+    else:
+        verdict, shown = item.judged.comparison.verdict, item.shown
+        more = {"adjusted_p": item.judged.adjusted_p}
+    direction = "" if vetoed(checks) else DIRECTION.get(verdict, "")
+    return finding(
+        study, **_common(contest, item), evidence=evidence(figure), stage="screened", trust=checks,
+        claim=f"Screened, not confirmed: {item.arm} instead of {contest.base} and the {item.figure.name}, {shown} in "
+        f"{item.result.sizes.blocks} interleaved blocks ({contest.condition}).",
+        verdict="untrusted" if vetoed(checks) else "reported",
+        caveats=(f"{ONE_START}: find what to confirm, not what to publish",),
+        next_step="Confirm by more blocks: --effort full",
+        details=_details(contest, item) | more | {"direction": direction},
+    )  # fmt: skip
+
+
+def _common(contest: Contest, item: ArmJudged) -> dict[str, Any]:
+    return {
+        "ordinal": f"{contest.key}.{_word(item.arm)}.{item.figure.column}", "kind": "comparison",
+        "question": f"{contest.title}: what does {item.arm} do to the {item.figure.name}?",
+        "strategy": item.result.experiment.strategy_of(item.arm), "variant": item.arm, "condition": contest.condition,
+    }  # fmt: skip
+
+
+def _details(contest: Contest, item: ArmJudged) -> dict[str, Any]:
+    return {
+        "figure": item.figure.name, "instead of": contest.base, "price": contest.price, "turns": contest.turns,
+        "fixed price": contest.facts.get(item.arm, ""), "plan": contest.plans.get(item.arm, ""),
+        "plan before": contest.plans.get(contest.base, ""),
+    }  # fmt: skip
+
+
+def _checks(contest: Contest, item: ArmJudged) -> tuple[TrustCheck, ...]:
+    return (*item.result.null_checks, _same_answers(contest, item))
+
+
+def _tied_verdict(item: ArmJudged, span: Span) -> Verdict:
+    middle = span[1]
+    if abs(np.log(middle)) < np.log1p(item.figure.margin):
+        return "equivalent"
+    return "better" if (middle < 1) == item.figure.lower_is_better else "worse"
+
+
+def _tied(study: Study, contest: Contest, item: ArmJudged, span: Span) -> Finding:
+    low, middle, high = span
+    blocks, checks = item.result.sizes.blocks, _checks(contest, item)
+    return finding(
+        study, **_common(contest, item), trust=checks,
+        claim=f"{item.arm} instead of {contest.base}: {item.figure.name} times {low:.3g} to {high:.3g}, all of "
+        f"{blocks} blocks ({contest.condition}).",
+        verdict="untrusted" if vetoed(checks) else _tied_verdict(item, span),
+        caveats=(ONE_START, "the blocks are too much alike for an interval: their whole range is given"),
+        effect=Effect(metric=item.figure.name, value=middle, low=low, high=high, unit="ratio", n=blocks,
+                      n_unit="pairs", method="range of all blocks"),
+        details=_details(contest, item),
+    )  # fmt: skip
+
+
+def _word(text: str) -> str:
+    return "-".join("".join(c if c.isalnum() and c.isascii() else " " for c in text).split())
+
+
+def _same_answers(contest: Contest, item: ArmJudged) -> TrustCheck:
+    equal, compared = item.result.equal_answers(item.arm)
+    return TrustCheck(
+        name="the same answers", passed=equal == compared or item.arm in contest.unlike,
+        observed=f"{equal} of {compared} blocks" if compared else "writes: nothing is answered", limit="all",
+    )  # fmt: skip
