@@ -119,4 +119,6 @@ def decode_json64(message: str | bytes) -> Frame:
         raise FrameError(f"malformed JSON frame: {type(error).__name__}: {error}") from None
     if len(marks) != MARK_COUNT:
         raise FrameError(f"{len(marks)} marks; must be {MARK_COUNT}")
+    if not 0 <= numbers[0] < 1 << 16:  # what the binary header holds
+        raise FrameError(f"turn {numbers[0]}; must be 0 to 65535")
     return Frame(frame_type, *numbers, payload, flags, marks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from perflab.gateway.flags.http_client import HttpCallFailed
@@ -19,6 +19,7 @@ PAGE = 100
 SUMMARY_ROWS = 1000
 UP_BYTES_PER_S, DOWN_BYTES_PER_S = 32_000, 48_000
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
+Id = Annotated[int, Path(ge=0, lt=LAST_ID)]  # SQL holds 63 bits
 
 
 class NewSession(BaseModel):
@@ -35,7 +36,7 @@ class CodeRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
     prompt: str = Field(min_length=1, max_length=8000)
     language: str = Field(default="python", max_length=40)
-    session: int = Field(default=0, ge=0)
+    session: int = Field(default=0, ge=0, lt=LAST_ID)
 
 
 class Handlers:
@@ -49,36 +50,36 @@ class Handlers:
         self._template(request.template)
         return await self._state.create_session(request.user, request.template)
 
-    async def get_session(self, session: int) -> SessionRow:
+    async def get_session(self, session: Id) -> SessionRow:
         """Return a session."""
         row = await self._state.session(session)
         if row is None:
             raise HTTPException(404, f"no session {session}")
         return row
 
-    async def get_audio(self, session: int) -> dict[str, Any]:
+    async def get_audio(self, session: Id) -> dict[str, Any]:
         """Return what was found in a session's audio: null while it is not open, or its audio passes untouched."""
         await self.get_session(session)
         return {"session": session, "heard": self._gateway.media.of_session(session)}
 
     async def list_history(
-        self, session: int, before: Annotated[int, Query(ge=0)] = LAST_ID, limit: Limit = 20
+        self, session: Id, before: Annotated[int, Query(ge=0, le=LAST_ID)] = LAST_ID, limit: Limit = 20
     ) -> Sequence[HistoryRow | HistoryHead]:
         """Return a page of a session's history, newest first; `before` is the last id of the page before."""
         return await self._gateway.history.page(session, before, limit)
 
-    async def get_history_row(self, session: int, row: int) -> HistoryRow:
+    async def get_history_row(self, session: Id, row: int) -> HistoryRow:
         """Return one side of one turn, with what was said."""
         found = await self._state.history(session, row + 1, 1) if 0 < row < LAST_ID else []
         if not found or found[0].id != row:
             raise HTTPException(404, f"no row {row} in the history of session {session}")
         return found[0]
 
-    async def list_code(self, session: int, limit: Limit = 20) -> list[Artefact]:
+    async def list_code(self, session: Id, limit: Limit = 20) -> list[Artefact]:
         """Return a session's artefacts, newest first."""
         return await self._state.artefacts(session, limit)
 
-    async def summarise_session(self, session: int) -> Artefact:
+    async def summarise_session(self, session: Id) -> Artefact:
         """Write a summary of a session from its whole history and keep it as an artefact."""
         row = await self.get_session(session)
         history = (await self._state.history(session, LAST_ID, SUMMARY_ROWS))[::-1]
@@ -106,7 +107,7 @@ class Handlers:
         """Return a template's source."""
         return {"name": name, "source": self._template(name)}
 
-    async def get_code(self, artefact: int) -> Artefact:
+    async def get_code(self, artefact: Id) -> Artefact:
         """Return an artefact."""
         found = await self._state.artefact(artefact)
         if found is None:

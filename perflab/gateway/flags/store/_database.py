@@ -5,12 +5,42 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 
 from perflab.errors import UsageError
-from perflab.gateway.flags.store import Statement
+from perflab.gateway.flags.store import Statement, StateUnavailable
 from perflab.gateway.state.schema import SCHEMA
 
 BUSY_S = 5.0
+PASSING = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
+})  # fmt: skip
+
+
+class Passing:
+    """Within it, what may be gone at the next try (a locked file, a full disk) is StateUnavailable, not SQLite's error.
+
+    A statement that is wrong stays SQLite's error: it is refused however often it comes.
+    """
+
+    def __enter__(self) -> None:
+        """Nothing is needed."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put the gateway's error in place of SQLite's."""
+        if error is not None and passes(error):
+            raise StateUnavailable(f"the state's file cannot be used: {error}") from error
+
+
+passing = Passing()
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an error says nothing of the access, only of how the file is just now."""
+    return isinstance(error, sqlite3.OperationalError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in PASSING
 
 
 def connect(path: Path, durability: str, *, shared: bool = False) -> sqlite3.Connection:

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from perflab.gateway.flags.store import Row, Statement
-from perflab.gateway.flags.store._database import connect, create
+from perflab.gateway.flags.store._database import connect, create, passing
 from perflab.gateway.flags.store._writer import BatchWriter, Job
 
 
 class ThreadedStore:
     """Write-ahead log: readers on the event loop never wait for the writer thread."""
 
-    reachable = True
-
     def __init__(self, path: Path, durability: str, limit: int, linger_s: float) -> None:
         self._path, self._level = path, durability
         self._writer = BatchWriter(path, durability, limit, linger_s)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the writer runs and its last commit came about."""
+        return self._writer.works
 
     def open(self) -> None:
         """Create the tables, connect for reading and start the writer."""
@@ -30,7 +33,8 @@ class ThreadedStore:
 
     async def read(self, sql: str, values: tuple[Any, ...]) -> list[Row]:
         """Return all rows of a query."""
-        return self._reader.execute(sql, values).fetchall()
+        with passing:
+            return self._reader.execute(sql, values).fetchall()
 
     async def insert(self, statement: Statement) -> int:
         """Commit one insertion and return its row id."""

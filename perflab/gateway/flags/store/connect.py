@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perflab.gateway.flags.store import Row, Statement, StoreSettings, Widen
-from perflab.gateway.flags.store._database import connect, create, transact
+from perflab.gateway.flags.store._database import connect, create, passing, transact
 from perflab.gateway.state.sessions import SessionState
 
 
@@ -27,17 +27,17 @@ class ConnectStore:
 
     async def read(self, sql: str, values: tuple[Any, ...]) -> list[Row]:
         """Return all rows of a query."""
-        with closing(connect(self._path, self._level)) as connection:
+        with passing, closing(connect(self._path, self._level)) as connection:
             return connection.execute(sql, values).fetchall()
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Commit the statements on a connection of their own."""
-        with closing(connect(self._path, self._level)) as connection:
+        with passing, closing(connect(self._path, self._level)) as connection:
             transact(connection, statements)
 
     async def insert(self, statement: Statement) -> int:
         """Commit one insertion and return its row id."""
-        with closing(connect(self._path, self._level)) as connection:
+        with passing, closing(connect(self._path, self._level)) as connection:
             return transact(connection, [statement])
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perflab.gateway.flags.store import Row, Statement, StoreSettings, Widen
-from perflab.gateway.flags.store._database import connect, create, transact
+from perflab.gateway.flags.store._database import connect, create, passing, transact
 from perflab.gateway.state.sessions import SessionState
 
 
@@ -28,15 +28,18 @@ class PooledStore:
 
     async def read(self, sql: str, values: tuple[Any, ...]) -> list[Row]:
         """Return all rows of a query."""
-        return self._connection.execute(sql, values).fetchall()
+        with passing:
+            return self._connection.execute(sql, values).fetchall()
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Commit the statements."""
-        transact(self._connection, statements)
+        with passing:
+            transact(self._connection, statements)
 
     async def insert(self, statement: Statement) -> int:
         """Commit one insertion and return its row id."""
-        return transact(self._connection, [statement])
+        with passing:
+            return transact(self._connection, [statement])
 
     async def close(self) -> None:
         """Close the connection."""

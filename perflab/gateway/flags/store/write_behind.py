@@ -16,7 +16,11 @@ LINGER_S = 0.1
 
 
 class WriteBehindStore(ThreadedStore):
-    """Answers before the disk does. Reads do not see what still waits: at most `LINGER_S` and one commit old."""
+    """Answers before the disk does. Reads do not see what still waits: at most `LINGER_S` and one commit old.
+
+    While the file is locked or the disk is full, up to `limit` writes wait and are tried again, until the store is
+    closed; the next is refused with StoreFull.
+    """
 
     def __init__(self, path: Path, durability: str, limit: int) -> None:
         super().__init__(path, durability, limit, LINGER_S)
@@ -27,7 +31,7 @@ class WriteBehindStore(ThreadedStore):
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Queue the statements."""
-        self._writer.put(Job(statements, _report))
+        self._writer.put(Job(statements, _report, acknowledged=True))
 
 
 def _report(key: int, error: Exception | None) -> None:
