@@ -57,7 +57,7 @@ class PostgresStore:
 
     Degrades: while the server is away, refuses connections or all of the pool is in use, an access waits up to
     `wait_s` and then raises StateUnavailable; it comes back without a restart. A read whose connection breaks is done
-    once more, a write never is.
+    once more, a write never is; nor is a read that ran into its time limit, which would take it a second time.
     """
 
     def __init__(self, settings: StoreSettings, what: str = "the PostgreSQL server") -> None:
@@ -85,7 +85,7 @@ class PostgresStore:
                 async with self._connection() as connection:
                     return [tuple(row) for row in await connection.fetch(numbered(sql), *values)]
             except StateUnavailable as error:
-                if attempt or not isinstance(error.__cause__, asyncpg.PostgresConnectionError | OSError):
+                if attempt or not _broke(error.__cause__):
                     raise
         raise AssertionError("unreachable")
 
@@ -161,6 +161,11 @@ class PostgresStore:
             synced = await connection.fetchval("SHOW fsync")
             self.durability = self.durability.partition(", fsync")[0] + f", fsync={synced}"
             self._has_tables = True
+
+
+def _broke(error: BaseException | None) -> bool:
+    """Say whether a connection broke; a TimeoutError is an OSError by class, and no breaking."""
+    return isinstance(error, asyncpg.PostgresConnectionError | OSError) and not isinstance(error, TimeoutError)
 
 
 def _drop(connection: Any) -> None:

@@ -26,8 +26,9 @@ class SplitState(PostgresState):
 
     Read-your-writes holds for all clients of this process, by place in the log (see `Freshness`), not by a time. What
     a session did not write itself may be as old as the lag. Degrades: a replica that is away, slow or no replica
-    costs one read its time limit (0.25 s), then the primary answers for half a second before it is tried again; with
-    the primary away the replica goes on answering reads and writes are refused.
+    costs the reads that are under way to it their time limits (0.1 s for a connection and 0.25 s for the answer), then
+    the primary answers for half a second before one read tries it again; with the primary away the replica goes on
+    answering reads and writes are refused.
     """
 
     def __init__(self, settings: StoreSettings, widen: Widen) -> None:
