@@ -73,3 +73,6 @@ def test_a_run_without_findings_still_yields_every_document(tmp_path: Path) -> N
     assert len(build_deliverables(Run.open(run.path))) == 12
     text = (run.path / "deliverables" / "executive-summary.md").read_text(encoding="utf-8")
     assert "No target was judged in this run." in text and "| S4-SC-1 |" in text
+    guide = (run.path / "deliverables" / "strategy-guide.md").read_text(encoding="utf-8")
+    listed = [line for line in guide.split("## Performance checklist")[1].splitlines() if line.startswith("| ")][2:]
+    assert listed and all(("| open |" in line and "no such finding" in line) or "no target" in line for line in listed)

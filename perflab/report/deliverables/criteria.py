@@ -23,7 +23,7 @@ def risk_rows(material: Material) -> list[Row]:
     """Return one row per risk: text, mitigation, and the findings that bear on it."""
     rows: list[Row] = []
     for item in _read("risk"):
-        found = _matching(material, item)
+        found = matching(material, item)
         counts = ", ".join(f"{f.id} {f.verdict}" for f in found[:4]) + (
             f" and {len(found) - 4} more" if len(found) > 4 else ""
         )
@@ -37,7 +37,7 @@ def _read(table: str) -> list[dict[str, Any]]:
     return items
 
 
-def _matching(material: Material, item: dict[str, Any]) -> list[Finding]:
+def matching(material: Material, item: dict[str, Any]) -> list[Finding]:
     """Return the findings that an entry of the file asks for."""
     found = material.of(*item.get("notebooks", [""]), kind=item.get("kind", ""))
     words, verdicts, targets = item.get("words", []), item.get("verdicts", []), item.get("targets", [])
@@ -52,16 +52,16 @@ def _criterion(material: Material, item: dict[str, Any]) -> Row:
         bare = [row["risk"] for row in risk_rows(material) if row["evidence"] == "none yet"]
         state, on = ("met", "all risks carry evidence") if not bare else ("open", f"no evidence for {', '.join(bare)}")
     elif item["rule"] == "targets":
-        state, on = _targets(material, item)
+        state, on = judged_by_targets(material, item)
     else:
-        found = _matching(material, item)
+        found = matching(material, item)
         state, on = ("met", ", ".join(f.id for f in found[:5])) if found else ("open", "no such finding")
     return {"criterion": item["id"], "text": item["text"], "checked by": item["check"], "state": state, "on what": on}
 
 
-def _targets(material: Material, item: dict[str, Any]) -> tuple[str, str]:
+def judged_by_targets(material: Material, item: dict[str, Any]) -> tuple[str, str]:
     """Judge a criterion by targets: missed by one miss, met when all are met, open otherwise."""
-    found = judged_targets(_matching(material, item), material.verdict.judged)
+    found = judged_targets(matching(material, item), material.verdict.judged)
     decided = {
         t: f for t, f in by_target(found).items() if f.verdict in ("meets", "misses", "inconclusive", "untrusted")
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.document import Document, Rows, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, links, pictures
 
@@ -28,6 +29,7 @@ def monitoring_plan(material: Material) -> Document:
         section(
             "Routing, escalation and runbooks", [], "They depend on the operating team; no finding can supply them."
         ),
+        section("Set-up checklist", checklist(material, "monitoring"), ""),
         section("Known limits", caveats(found), "No caveat has been recorded."),
     )
     return Document(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.document import Document, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, pictures, split_world, target_table
 
@@ -40,6 +41,7 @@ def scalability_specification(material: Material) -> Document:
             "No finding on these has been recorded.",
         ),
         section("Cost", details(found, "cost"), "Prices are an input that this run was not given."),
+        section("Scalability checklist", checklist(material, "scalability"), ""),
         section("Assumptions and limits", caveats([*found, *ladder]), "No caveat has been recorded."),
     )
     return Document(

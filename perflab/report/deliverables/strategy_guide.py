@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from perflab.findings.finding import Finding
+from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.document import Block, Document, Rows, Section, Text, section
+from perflab.report.deliverables.guide.applicability import applicability
 from perflab.report.deliverables.guide.card import strategy_card
 from perflab.report.deliverables.guide.cases import by_strategy
 from perflab.report.deliverables.guide.decision import HOW_TO_READ, decide
@@ -48,6 +50,10 @@ def strategy_guide(material: Material) -> Document:
             if material.catalogue
             else "The system names no catalogue of strategies.",
         ),
+        section(
+            "Applicability by domain", applicability(material, groups), "No strategy of the catalogue was measured."
+        ),
+        section("Performance checklist", checklist(material, "performance"), ""),
     )
     return Document("strategy-guide", "Optimisation strategy guide", "Development team and system architects", sections)
 
