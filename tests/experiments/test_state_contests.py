@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from perflab.experiments.education import fan_out, leaderboard, locks
-from perflab.experiments.state_database import commits, replicas, serialisers
+from perflab.experiments.state_database import analytics, commits, replicas, serialisers
 from perflab.experiments.state_database.contest import (
+    FEWEST,
     Contest,
     Done,
     contest_sentence,
@@ -279,3 +280,11 @@ def test_every_arm_of_the_gateways_experiments_is_a_variant_of_the_system() -> N
             assert changed == {**base, flag: value} and changed != base
             of = next(one for one in system.flag if one.name == flag).value_of(value).strategy
             assert experiment.strategy_of(arm) == of, arm  # a pool's card must not be judged by another server
+
+
+def test_a_full_block_has_operations_enough_for_a_tail_and_never_fewer_than_asked(small: Place) -> None:  # noqa: F811
+    with laboratory(small) as quick, laboratory(small, full=True) as full:
+        assert [quick.operations(few) for few in (2, 30)] == [2, 30]
+        assert [full.operations(few) for few in (2, 30)] == [FEWEST, 30]
+        result = run_contest(analytics.per_user(full), 1, 3)
+    assert result.column("base", "p95_ms")[0] > 0

@@ -21,7 +21,7 @@ def index_read(lab: Laboratory) -> Contest:
         sql = PAGE.format(table=table, mark="$1")
 
         def work(rng: np.random.Generator) -> Done:
-            sessions = rng.integers(lab.place.sessions, size=READS).tolist()
+            sessions = rng.integers(lab.place.sessions, size=lab.operations(READS)).tolist()
             return lab.run(timed_async(sessions, lambda session: connection.fetch(sql, session)))
 
         return work

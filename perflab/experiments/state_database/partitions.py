@@ -74,7 +74,7 @@ def day_removed(lab: Laboratory) -> Contest:
 
     async def removed(table: str) -> np.ndarray:
         took = []
-        for day in [next(numbers) for _ in range(REMOVALS)]:
+        for day in [next(numbers) for _ in range(lab.operations(REMOVALS))]:
             await add(table, day)
             began = time.perf_counter()
             if table == "kept":

@@ -44,7 +44,8 @@ def by_place(lab: Laboratory) -> Contest:
     connection = lab.connect()
 
     def depths(rng: np.random.Generator) -> list[int]:
-        found: list[int] = rng.integers(lab.place.rows // 10, lab.place.rows // 2, size=PAGES).tolist()
+        pages = lab.operations(PAGES)
+        found: list[int] = rng.integers(lab.place.rows // 10, lab.place.rows // 2, size=pages).tolist()
         return found
 
     def last_id(depth: int) -> int:
