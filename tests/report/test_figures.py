@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from perflab.errors import StatisticError
+from perflab.report.figures.break_even import break_even
 from perflab.report.figures.degradation import degradation
 from perflab.report.figures.ecdf import ecdf
 from perflab.report.figures.false_alarms import false_alarms
@@ -200,3 +201,10 @@ def test_saved_figure_is_evidence_and_stands_alone(tmp_path: Path) -> None:
     assert evidence.path == "figures/memory-..-over-time.svg" and evidence.alt.startswith("Memory over time")
     text = (run.path / evidence.path).read_text(encoding="utf-8")
     assert "prefers-color-scheme:dark" in text and ElementTree.fromstring(text).tag.endswith("svg")
+
+
+def test_a_line_that_crosses_nowhere_says_on_which_side_it_is() -> None:
+    rows = [{"series": name, "x": x, "gain": gain, "crossing": 0.0}
+            for name, gain in (("up", 2.0), ("down", -2.0)) for x in (1.0, 10.0)]  # fmt: skip
+    alt = break_even(rows, "t", "x", "y", "ms").alt
+    assert "up everywhere" in alt and "down never" in alt

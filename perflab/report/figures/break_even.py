@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from perflab.report.figures.figure import Figure, Table, finish, legend_above, listing, number, table
 from perflab.report.style import INK, canvas, series_style
 
@@ -17,8 +19,8 @@ def break_even(
 ) -> Figure:
     """Draw one line per series over the logarithm of x, mark where it crosses zero, and name that x in the legend.
 
-    `points` has columns series, x (above 0), gain and crossing (the x of gain zero; 0 or less: it never gains). `unit`
-    stands behind the crossings, `side` (below, above) says where it gains; gains are drawn on a symmetric logarithmic
+    `points` has columns series, x (above 0), gain and crossing (the x of gain zero; 0 or less: there is none, and the
+    gains drawn tell whether it is one everywhere or never). `unit` stands behind the crossings, `side` (below, above) says where it gains; gains are drawn on a symmetric logarithmic
     axis, linear within +-`linear_within`.
     """
     frame = table(points, "series", "x", "gain", "crossing")
@@ -30,11 +32,12 @@ def break_even(
             group, style = group.sort_values("x"), series_style(position)
             style = {key: value for key, value in style.items() if key not in ("marker", "markersize")}
             crossing = float(group["crossing"].iloc[0])
-            label = f"{name}: {number(crossing)}" if crossing > 0 else f"{name}: never"
+            whole = _over_all(group["gain"], crossing)
+            label = f"{name}: {whole or number(crossing)}"
             axes.plot(group["x"], group["gain"], label=label, **style)
             if low <= crossing <= high:
                 axes.plot(crossing, 0, marker="o", markersize=6, color=style["color"], linestyle="none")
-            said.append(f"{name} gains {side} {number(crossing)} {unit}".rstrip() if crossing > 0 else f"{name} never")
+            said.append(f"{name} {whole}" if whole else f"{name} gains {side} {number(crossing)} {unit}".rstrip())
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=linear_within)
         for axis in (axes.xaxis, axes.yaxis):
@@ -42,3 +45,10 @@ def break_even(
         axes.set(xlabel=x_label, ylabel=y_label)
         legend_above(axes)
         return finish(drawn, title, f"{y_label} over {x_label}, zero crossed once: {listing(said)}.")
+
+
+def _over_all(gains: Any, crossing: float) -> str:
+    """Return what holds over the whole range drawn, "" where it turns inside it, or somewhere beyond a known point."""
+    if (gains > 0).all() and crossing <= 0:
+        return "everywhere"
+    return "never" if crossing <= 0 else ""

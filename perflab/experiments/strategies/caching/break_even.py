@@ -104,13 +104,13 @@ def crossing(cheap_base: float, cheap_arm: float, dear_base: float, dear_arm: fl
 def curve_rows(found: Sequence[Turning]) -> list[dict[str, Any]]:
     """Return the lines for the figure: series, x (ms that a miss costs more), gain (ms per request), crossing.
 
-    The figure takes a crossing of 0 for one that never comes: one at the cheap store stands left of all x instead.
+    A crossing of 0 stands for none; the gains drawn then say whether the level pays everywhere or never.
     """
     rows = []
     for one in found:
         rise = (one.gain_dear - one.gain_cheap) / one.dear_ms
         for x in np.geomspace(one.dear_ms / 50, 4 * one.dear_ms, 40):
-            shown = max(one.crossing_ms, one.dear_ms / 100) if np.isfinite(one.crossing_ms) else 0.0
+            shown = max(one.crossing_ms, 0.0) if np.isfinite(one.crossing_ms) else 0.0
             rows.append({"series": one.arm, "x": float(x), "gain": one.gain_cheap + rise * x, "crossing": shown})
     return [row for row in rows if found[0].dear_ms > 0]
 
