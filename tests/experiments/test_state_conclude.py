@@ -1,0 +1,42 @@
+"""Observations on state rest on the check of the pages: where that fails, none of them is reported."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.experiments.education.fan_out import Delivered, Missed
+from perflab.experiments.education.locks import Paused
+from perflab.experiments.state_database import conclude as closing
+from perflab.experiments.state_database.commits import Lost
+from perflab.experiments.state_database.journals import Beside
+from perflab.experiments.state_database.laboratory import Held
+from perflab.experiments.state_database.plans import IndexGain
+from perflab.experiments.state_database.pools import PoolSeen
+from perflab.experiments.state_database.replicas import Lag
+from perflab.experiments.state_database.staleness import Stale
+from perflab.findings.finding import TrustCheck
+from perflab.stats.interval import Interval
+
+
+def measured(passed: bool) -> closing.Seen:
+    ms, whole = np.linspace(1, 2, 200), Interval(4.0, 3.0, 5.0, 0.95, 40, "order statistics")
+    return closing.Seen(
+        checks=[TrustCheck(name="pages equal", passed=passed, observed="23 of 24", limit="all")],
+        gains=(IndexGain("SQLite", {}, {}, whole),), held=Held((), (), ()),
+        beside=(Beside("DELETE", ms, ms), Beside("WAL", ms, ms)),
+        pools=tuple(PoolSeen(size, 4.0, whole, 9.0) for size in (0, 1, 2)),
+        stale=(Stale("no cache", ms, 10, 10), Stale("cache", ms, 10, 5)), crashed=(Lost("on", 90, 0, 0.0),),
+        lagging=(Lag("at rest", ms, 0),), paused=(Paused("lock", "taken", "new", 150.0, 150.0),),
+        delivered=(Delivered(1, ms),), missed=(Missed("pub/sub", 30, 20),), on_gateway=(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("passed", "verdict"), [(True, "reported"), (False, "untrusted")])
+def test_wrong_pages_leave_no_observation_reported(study: Any, passed: bool, verdict: str) -> None:
+    figures: Any = dict.fromkeys(("pools", "ways", "settings"))
+    found = closing.conclude(study, SimpleNamespace(rows=4000), measured(passed), figures)  # type: ignore[arg-type]
+    assert len(found) == 9 and {f.verdict for f in found} == {verdict}
