@@ -20,8 +20,8 @@ def break_even(
     """Draw one line per series over the logarithm of x, mark where it crosses zero, and name that x in the legend.
 
     `points` has columns series, x (above 0), gain and crossing (the x of gain zero; 0 or less: there is none, and the
-    gains drawn tell whether it is one everywhere or never). `unit` stands behind the crossings, `side` (below, above) says where it gains; gains are drawn on a symmetric logarithmic
-    axis, linear within +-`linear_within`.
+    gains drawn tell whether it is one everywhere or never). `unit` stands behind the crossings, `side` (below, above)
+    says where it gains; gains are drawn on a symmetric logarithmic axis, linear within +-`linear_within`.
     """
     frame = table(points, "series", "x", "gain", "crossing")
     said = []
