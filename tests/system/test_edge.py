@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import urlopen
@@ -60,6 +61,24 @@ def test_good_answers_are_served_again_and_bad_ones_are_not(origin: Counting, tm
     assert not folder.exists() and not process.is_running()
 
 
+@pytest.mark.skipif(bool(required("nginx")), reason=required("nginx"))
+def test_what_is_kept_is_bounded(origin: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perflab.system.servers.kinds.nginx.KEYS", "32k")  # nginx's least
+    url = f"http://127.0.0.1:{origin.server_address[1]}"
+    with embedded("nginx", tmp_path / "edge.log", settings={"origin": url, "valid_s": 30}) as edge:
+        host, kept = HTTPConnection("127.0.0.1", int(edge.url.rpartition(":")[2])), []
+        for number in range(900):
+            host.request("GET", f"/{number}")
+            assert host.getresponse().read()
+            if number in (449, 899):
+                kept.append(sum(path.is_file() for path in (edge.folder.path / "edge" / "cache").rglob("*")))
+        host.request("GET", "/899")
+        newest = host.getresponse()
+        assert newest.headers["X-Cache"] == "HIT" and newest.read()
+        host.close()
+    assert 0 < kept[0] == kept[1] < 450
+
+
 def test_without_nginx_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kind_named("nginx"), "programs", lambda: None)
     assert "apt-get install nginx-light" in required("nginx")
@@ -77,3 +96,9 @@ def test_without_nginx_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 def test_settings_that_cannot_be_meant_are_one_clear_line(settings: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="origin"):
         configuration(Path("/nowhere"), 1, settings)
+
+
+@pytest.mark.parametrize(("stale", "told"), [(True, "updating"), (False, "off")])
+def test_an_old_answer_is_served_only_while_it_is_fetched_anew(stale: bool, told: str) -> None:
+    text = configuration(Path("/nowhere"), 1, {"origin": "http://h:1", "stale": stale})
+    assert f"proxy_cache_use_stale {told};" in text

@@ -16,7 +16,7 @@ TITLE, WHEEL, SCHEMES = "nginx", "", ("http", "https")
 REMEDY = "apt-get install nginx-light"
 ORIGIN, VALID_S, LOCK, STALE = "origin", "valid_s", "lock", "stale"
 KNOWN = {ORIGIN, VALID_S, LOCK, STALE}
-CACHE_MB = 64
+KEYS = "256k"  # of memory for keys: bounds what is cached, about 2,000 answers
 
 
 def programs() -> Path | None:
@@ -28,10 +28,13 @@ def programs() -> Path | None:
 def prepare(folder: Path, port: int, settings: Settings, identity: Identity) -> Prepared:
     """Write a configuration of one process on the loopback that caches good answers to GET from `origin`.
 
-    One process, no master: a worker would outlive a master that is killed.
+    One process, no master: a worker would outlive a master that is killed. Without one no manager of the cache runs
+    either, so that neither a size nor a time without use bounds the cache: the memory for keys does, and when that is
+    full the answers that were used longest ago go.
 
     Settings: `origin` (URL, required); `valid_s` seconds that an answer is served again; `lock`: of requests that miss
-    one key at once a single one goes to the origin; `stale`: one past its time is served while it is fetched anew.
+    one key at once a single one goes to the origin; `stale`: one past its time is served while it is fetched anew, and
+    for as long as that fails: with the origin away its age has no bound.
     Every answer says in X-Cache whether it was a HIT, MISS, STALE, EXPIRED or UPDATING. Raises UsageError.
     """
     found = programs()
@@ -52,7 +55,7 @@ def configuration(data: Path, port: int, settings: Settings) -> str:
     if unknown or origin.scheme != "http" or not origin.netloc or set(origin.geturl()) & set(" ;{}\"'\\\n"):
         raise UsageError(f"nginx with settings {dict(settings)}", f"settings are {', '.join(sorted(KNOWN))}, and "
                          "origin is an http:// URL")  # fmt: skip
-    stale = "updating error timeout" if settings.get(STALE) else "off"
+    stale = "updating" if settings.get(STALE) else "off"
     temporary = "\n".join(
         f"  {kind}_temp_path {data}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -63,7 +66,7 @@ events {{ worker_connections 4096; }}
 http {{
 {temporary}
   access_log off;
-  proxy_cache_path {data}/cache keys_zone=edge:8m max_size={CACHE_MB}m inactive=60s use_temp_path=off;
+  proxy_cache_path {data}/cache keys_zone=edge:{KEYS} use_temp_path=off;
   upstream origin {{ server {origin.netloc}; keepalive 64; }}
   server {{
     listen 127.0.0.1:{port};
