@@ -14,7 +14,7 @@ from perflab.gateway.flags.store import StateUnavailable, StoreFull
 from perflab.gateway.state.cached.cached_state import CachedState, Levels
 from perflab.gateway.state.cached.entries import Key
 from perflab.gateway.state.cached.settings import CacheSettings
-from perflab.gateway.state.changes import Change, Closed, Opened, TurnEnded, apply_changes
+from perflab.gateway.state.changes import Change, Closed, Opened, PartlyStored, TurnEnded, apply_changes
 from perflab.gateway.state.layer import Kept
 from perflab.gateway.state.records import Artefact, SessionRow
 from perflab.gateway.state.sessions import now_ms
@@ -50,7 +50,8 @@ class BehindState(CachedState):
 
     Declared loss: a crash loses what waits, `linger_s` and one commit long (50 ms by default), longer while the store
     is away: then up to `pending` writes wait here and are tried again, and the next is refused with StoreFull. Ids of
-    new sessions are this process' own. A batch whose commit was cut off is sent again, so that a turn may stand twice.
+    new sessions are this process' own. A batch whose commit was cut off is sent again: its turns may stand twice.
+    A store that takes changes one by one (Redis) is sent only what it has not acknowledged.
     Who reads a session with waiting writes waits until they are stored: in this process no answer is older than an
     acknowledged write. Artefacts are stored at once, for their id is the store's.
     """
@@ -128,6 +129,15 @@ class BehindState(CachedState):
         await self._settled(session)
         await super().drop_history(session, keep)
 
+    async def read(self, key: Key) -> Any:
+        """Return what a key names; where another worker may have put a page from before a waiting write, after that.
+
+        A session that is not stored yet is in no other worker's hands.
+        """
+        if key.changes and self.levels.shared is not None and key.owner not in self._new:
+            await self._settled(key.owner)
+        return await super().read(key)
+
     async def from_store(self, key: Key) -> Any:
         """Return what a key names, after the session's waiting writes."""
         if key.changes:
@@ -178,19 +188,26 @@ class BehindState(CachedState):
     async def _store(self, batch: list[Change]) -> None:
         try:
             await apply_changes(self.below, batch)
+        except PartlyStored as partly:
+            batch = batch[: partly.stored]  # the rest is sent again and, as the first of its batch, says why it failed
         except StateUnavailable as error:
             await self._wait_for_store(error)
             return
         except Exception:  # a write that the store refuses must not hold up those behind it
             log.exception("a batch of %d writes was refused: each is tried by itself", len(batch))
             batch = await self._one_by_one(batch)
+        await self._dealt_with(batch)
+
+    async def _dealt_with(self, batch: list[Change]) -> None:
+        """Take the first of the queue out of it, and let those go on who wait for them."""
         del self._queue[: len(batch)]
-        self._waiting -= Counter(change.session for change in batch)
         self.counts.flushed += len(batch)
         self.counts.pending = len(self._queue)
+        changes = Counter(change.session for change in batch)
+        await self._tell(changes)  # first: who waits for them reads the shared level next
+        self._waiting -= changes
         stored, self._stored = self._stored, asyncio.Event()
         stored.set()
-        await self._tell(batch)
 
     async def _one_by_one(self, batch: list[Change]) -> list[Change]:
         """Store what can be stored of a batch in which the store refuses something, and return what is dealt with.
@@ -211,10 +228,13 @@ class BehindState(CachedState):
         log.warning("%d acknowledged writes wait: %s", len(self._queue), error)
         await asyncio.sleep(RETRY_S)
 
-    async def _tell(self, batch: list[Change]) -> None:
-        """Make old what another worker may have loaded before this batch was stored."""
-        changed = {change.session for change in batch} - self._new
-        self._new.difference_update(change.session for change in batch)
+    async def _tell(self, changes: Counter[int]) -> None:
+        """Make old what another worker may have loaded before this batch was stored.
+
+        Of a new session with one change nobody can have loaded anything: it was not there.
+        """
+        changed = [session for session, count in changes.items() if count > 1 or session not in self._new]
+        self._new.difference_update(changes)
         if self.levels.shared is not None:
             for session in changed:
                 await self.invalidation.wrote(session)

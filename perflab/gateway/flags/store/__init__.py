@@ -39,6 +39,10 @@ class StateUnavailable(Exception):
     """The state cannot be reached just now; a write that raises this is not acknowledged, and may or may not stand."""
 
 
+class StateRefused(Exception):
+    """The state is there and will not take this access, however often it comes."""
+
+
 class StoreFull(StateUnavailable):
     """More accesses are waiting than the gateway may hold."""
 

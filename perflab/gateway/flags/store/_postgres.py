@@ -43,6 +43,10 @@ AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError,
     asyncpg.InternalClientError,  # what asyncpg raises when the server dies inside a transaction
 )  # fmt: skip
+PASSING = (  # the server is there and says no for now: it is full or read-only, or undid the write
+    asyncpg.InsufficientResourcesError, asyncpg.OperatorInterventionError, asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+)  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -112,7 +116,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        connection = await self._reach.connection(self._acquire, AWAY)
+        connection = await self._reach.connection(self._acquire, AWAY + PASSING)
         assert self._pool is not None
         try:
             yield connection
@@ -122,6 +126,8 @@ class PostgresStore:
         except AWAY as error:
             _drop(connection)
             raise self._reach.lost(error) from error
+        except PASSING as error:
+            raise StateUnavailable(f"{self._reach.what} refuses just now: {error}"[:300]) from error
         except asyncio.CancelledError:
             _drop(connection)  # its answer is under way and must not meet another question
             raise

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from perflab.gateway.flags.store import StateUnavailable, StoreSettings
+from perflab.gateway.flags.store import StateRefused, StateUnavailable, StoreSettings
 from perflab.gateway.state.reach import Reach
 
 AWAY = (OSError, TimeoutError, RedisConnectionError, RedisTimeoutError, BusyLoadingError, AuthenticationError)
+# What a server says of itself, not of the command. Some have no class, and in a script the code stands in the text.
+PASSING = OutOfMemoryError, ReadOnlyError, ClusterDownError, TryAgainError, NoPermissionError
+PASSING_CODE = re.compile(r"\b(OOM|READONLY|MISCONF|BUSY|LOADING|NOREPLICAS|TRYAGAIN|CLUSTERDOWN|MASTERDOWN|NOPERM)\b")
 
 
 class RedisLink:
@@ -23,6 +38,7 @@ class RedisLink:
 
     Degrades: while the server is away, slow or all connections are in use, a command waits up to `wait_s` for a
     connection and up to `command_s` for its answer, then raises StateUnavailable; it comes back without a restart.
+    A command that the server will never take raises StateRefused.
     """
 
     def __init__(self, settings: StoreSettings) -> None:
@@ -67,8 +83,9 @@ class RedisLink:
             raise
         except AWAY as error:
             raise self.reach.lost(error) from error
-        except RedisError as error:  # a key of a wrong type, no memory left: the server is there and says no
-            raise StateUnavailable(f"the Redis server refused: {error}"[:300]) from error
+        except RedisError as error:  # the server is there and says no
+            kind = StateRefused if _refuses_for_good(error) else StateUnavailable
+            raise kind(f"the Redis server refused: {error}"[:300]) from error
         except BaseException:
             await connection.disconnect()  # cancelled between question and answer: the answer must not meet another
             raise
@@ -77,6 +94,12 @@ class RedisLink:
 
     async def _connect(self, left_s: float) -> Any:
         return await self._pool.get_connection()  # type: ignore[no-untyped-call]
+
+
+def _refuses_for_good(error: RedisError) -> bool:
+    """Whether the server says no to the command itself (a key of a wrong type), so that it will say it again."""
+    passing = isinstance(error, PASSING) or PASSING_CODE.search(str(error)) is not None
+    return isinstance(error, ResponseError) and not passing
 
 
 async def _durability(connection: Any) -> str:

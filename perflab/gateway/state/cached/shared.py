@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
-from perflab.gateway.flags.store import StateUnavailable, StoreSettings
+from perflab.gateway.flags.store import StateRefused, StateUnavailable, StoreSettings
 from perflab.gateway.flags.store._redis_link import RedisLink
 from perflab.gateway.state.cached.counts import Counts
 from perflab.gateway.state.cached.entries import Key
@@ -18,8 +18,9 @@ from perflab.gateway.state.cached.settings import CacheSettings
 log = logging.getLogger("perflab.gateway.cache")
 EPOCH = "gwc:epoch"
 RETRY_S = 0.25
+UNUSABLE = StateUnavailable, StateRefused  # a cache is left alone, whatever the reason
 CONNECTIONS = 32
-VERSION_MS = 60_000  # a version outlives every value that was loaded under the one before it
+VERSION_MS = 60_000  # at least
 # KEYS: epoch, version, value. A value is read only when its prefix is the version of now; one trip for all three.
 GET = """local stamp = (redis.call('GET', KEYS[1]) or '0') .. ':' .. (redis.call('GET', KEYS[2]) or '0') .. '|'
 local kind = redis.call('TYPE', KEYS[3]).ok
@@ -63,6 +64,8 @@ class SharedLevel:
         ))  # fmt: skip
         self.usable = True  # what earlier gateways left is read: it is younger than the time to live
         self._missed = 0
+        # A version outlives every value that was loaded before it: once it is gone, "none" would match theirs again.
+        self._version_ms = max(VERSION_MS, int(2000 * settings.ttl_s))
         self._search: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -78,7 +81,7 @@ class SharedLevel:
             return None
         try:
             stamp, data, outcome = await self._link.run(GET, self._keys(key), self._settings.value_bytes)
-        except StateUnavailable as error:
+        except UNUSABLE as error:
             self._lost(error)
             return None
         if outcome == b"found":
@@ -100,7 +103,7 @@ class SharedLevel:
         if self.usable:
             try:
                 await self._link.run(PUT, self._keys(key), stamp, data, int(1000 * self._settings.ttl_s))
-            except StateUnavailable as error:
+            except UNUSABLE as error:
                 self._lost(error)
 
     async def invalidate(self, session: int | None) -> None:
@@ -112,10 +115,10 @@ class SharedLevel:
         try:
             if self.usable:
                 name = EPOCH if session is None else _version_key(session)
-                life = () if session is None else ("PX", VERSION_MS)
+                life = () if session is None else ("PX", self._version_ms)
                 await self._link.read("SET", name, secrets.token_hex(8), *life)
                 done = True
-        except StateUnavailable as error:
+        except UNUSABLE as error:
             self._lost(error)
         finally:
             if not done:
@@ -125,7 +128,7 @@ class SharedLevel:
     def _keys(self, key: Key) -> tuple[str, str, str]:
         return EPOCH, _version_key(key.owner) if key.changes else "gwc:fixed", key.text
 
-    def _lost(self, error: StateUnavailable) -> None:
+    def _lost(self, error: Exception) -> None:
         self._counts.faults["unreachable"] += 1
         if self.usable:
             log.error("the shared cache is left alone until it answers: %s", error)
@@ -142,7 +145,7 @@ class SharedLevel:
             missed = self._missed
             try:
                 await self._link.read("SET", EPOCH, secrets.token_hex(8))
-            except StateUnavailable as error:
+            except UNUSABLE as error:
                 log.debug("the shared cache is still away: %s", error)
                 await asyncio.sleep(RETRY_S)
                 continue
