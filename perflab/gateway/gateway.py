@@ -119,7 +119,7 @@ class Gateway:
             self.news.announce(artefact.session)
         return key
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something that nobody waits for, and log how it fails."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -157,4 +157,5 @@ class Gateway:
             await self.state.close_all()
         except StateUnavailable as error:
             log.warning("sessions stay marked open: %s", error)
-        await self.state.close()
+        finally:
+            await self.state.close()

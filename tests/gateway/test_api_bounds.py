@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from perflab.gateway.api.application import create_api
 from perflab.gateway.flags import BASELINE
+from perflab.gateway.flags.store import StateUnavailable
 from perflab.gateway.gateway import Gateway
 from perflab.gateway.settings import Settings
 
@@ -46,3 +47,19 @@ def test_the_largest_ids_are_only_not_found(api: TestClient) -> None:
     assert api.get(f"/api/code/{LIMIT - 1}").status_code == 404
     assert api.get(f"/api/sessions/1/history?before={LIMIT}").json() == []
     assert api.get(f"/api/sessions/1/history/{1 << 70}").status_code == 404
+
+
+def counted(api: TestClient, operation: str, status: int) -> bool:
+    labels = f'operation="{operation}",status="{status}"'
+    return f"gateway_api_seconds_count{{{labels}," in api.get("/metrics").text
+
+
+def test_an_answer_is_counted_under_the_status_it_is_sent_with(api: TestClient, gateway: Gateway) -> None:
+    async def away(user: str, template: str) -> None:
+        raise StateUnavailable("away")
+
+    gateway.state.create_session = away  # type: ignore[assignment,method-assign]
+    assert api.post("/api/code", json={"prompt": ""}).status_code == 422
+    assert api.post("/api/sessions", json={"user": "Ada"}).status_code == 503
+    assert counted(api, "generate_code", 422) and counted(api, "create_session", 503)
+    assert not counted(api, "generate_code", 500) and not counted(api, "create_session", 500)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -57,6 +58,12 @@ def timed_route(metrics: Metrics, answers: Answers) -> type[APIRoute]:
                     return response
                 except HTTPException as error:
                     status = error.status_code
+                    raise
+                except RequestValidationError:
+                    status = 422
+                    raise
+                except StateUnavailable:
+                    status = 503  # as `_add_errors` answers
                     raise
                 finally:
                     labels = metrics.requests.labels(self.name, tag, str(status))

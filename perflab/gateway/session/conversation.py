@@ -134,7 +134,7 @@ class Conversation:
         self._client.drop(turn)
         self._send(turn, FrameType.TEXT, b"", INTERRUPTED)
         self._turn_over(turn)
-        self._gateway.spawn(self._gateway.record_turn(self._number, turn))
+        self._gateway.spawn(self._store(turn))
 
     def live_turn_complete(self) -> None:
         """Send what is held, store the turn, then tell the client that it is over."""
@@ -214,12 +214,21 @@ class Conversation:
 
     async def _store_then_end(self, turn: Turn) -> None:
         """The last frame is the acknowledgement that the turn is stored, as far as the store promises."""
+        if await self._store(turn):
+            self._send(turn, FrameType.TEXT, b"", Flag.END_OF_TURN)
+
+    async def _store(self, turn: Turn) -> bool:
+        """Store a turn; one that is not stored ends the session with an error, for nobody else awaits this."""
         try:
             await self._gateway.record_turn(self._number, turn)
-        except StateUnavailable as error:  # the reply was heard; what is not stored is not acknowledged
+        except StateUnavailable as error:
             self.fail(f"turn {turn.id} could not be stored: {error}")
-            return
-        self._send(turn, FrameType.TEXT, b"", Flag.END_OF_TURN)
+        except Exception:  # whatever it is, a client that waits for the end of its turn must hear of it
+            log.exception("session %d turn %d could not be stored", self._number, turn.id)
+            self.fail(f"turn {turn.id} could not be stored")
+        else:
+            return True
+        return False
 
     def _turn_over(self, turn: Turn) -> None:
         if turn is self._book.current:

@@ -34,6 +34,7 @@ class VoiceSession:
         self._conversation: Conversation | None = None
         self._number = -1
         self._over = False
+        self._stored_open = False  # the state may say that the session is open
         self._starting: asyncio.Task[None] | None = None
         self._admitted = gateway.admit(self)
         if not self._admitted:
@@ -76,12 +77,20 @@ class VoiceSession:
         self._over = True
         if self._starting is not None:
             self._starting.cancel()
-        if self._conversation is not None:
-            await self._conversation.close()
-            if not self._gateway.stopping:  # then all are closed in one write
+        try:
+            await self._leave_all()
+        finally:  # whatever fails, the place is free for another client
+            self._gateway.leave(self)
+
+    async def _leave_all(self) -> None:
+        try:
+            if self._conversation is not None:
+                await self._conversation.close()
+        finally:
+            if self._stored_open and not self._gateway.stopping:  # then all are closed in one write
                 await self._mark_closed()
+        if self._conversation is not None:
             log.info("session %d closed", self._number)
-        self._gateway.leave(self)
 
     async def _mark_closed(self) -> None:
         try:
@@ -117,10 +126,15 @@ class VoiceSession:
             history = await state.history(number, LAST_ID, HISTORY_ROWS)
             values = {"session": number, "user": user, "history": history[::-1]}
             instruction = self._gateway.prompts.render(template, values)
+            self._stored_open = True  # from here on: a write that is cut off may stand all the same
             await state.open_session(number, user, template)
             conversation = Conversation(self._gateway, number, self._client, instruction, form, self.fail)
             await conversation.open()
-        except (UnknownTemplate, LiveRefused, StateUnavailable) as error:
+        except StateUnavailable as error:
+            self._stored_open = False  # not acknowledged; and a state that is away is not asked again for this client
+            self.fail(str(error))
+            return
+        except (UnknownTemplate, LiveRefused) as error:
             self.fail(str(error))
             return
         except Exception:  # nobody awaits this task: whatever stops a start must be told to the client, and logged
