@@ -184,11 +184,6 @@ def tied_range(item: ArmJudged) -> Span | None:
     return float(ratios.min()), float(np.median(ratios)), float(ratios.max())
 
 
-def span_text(span: Span) -> str:
-    """Say the range of what all blocks show."""
-    return f"times {span[0]:.3g} to {span[2]:.3g} in all blocks"
-
-
 def plan_rows(contests: Sequence[Contest]) -> list[dict[str, Any]]:
     """Return one row for each way whose plan is known: before and after, under each other."""
     return [{"question": contest.title, "way": way, "plan": plan}
@@ -227,7 +222,7 @@ def _tail(result: ExperimentResult, arm: str) -> float | None:
 def _told(item: ArmJudged) -> str:
     """Return a change and its verdict, or why there is none."""
     if (span := tied_range(item)) is not None:
-        return span_text(span)
+        return f"times {span[0]:.3g} to {span[2]:.3g} in all blocks"
     if item.judged is not None:
         return f"{item.shown} {item.word}"
     no_tail = item.figure.column == TAIL and _tail(item.result, item.arm) is None

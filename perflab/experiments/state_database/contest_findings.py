@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, vetoed
-from perflab.experiments.state_database.contest import Contest, Span, span_text, tied_range
+from perflab.experiments.state_database.contest import Contest, Span, tied_range
 from perflab.experiments.strategies.conclude import DIRECTION, ArmJudged
 from perflab.experiments.study import Study
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck, Verdict
@@ -53,7 +53,7 @@ def _screened(study: Study, contest: Contest, item: ArmJudged, span: Span | None
     checks, more = _checks(contest, item), {}
     if item.judged is None:
         assert span is not None
-        verdict, shown = _tied_verdict(item, span), span_text(span)
+        verdict, shown = _tied_verdict(item, span), f"times {span[0]:.3g} to {span[2]:.3g}"
     else:
         verdict, shown = item.judged.comparison.verdict, item.shown
         more = {"adjusted_p": item.judged.adjusted_p}
