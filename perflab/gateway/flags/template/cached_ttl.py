@@ -1,20 +1,17 @@
-"""Compile and render each template once: the file is looked at once a second, and its version names what is kept."""
+"""Compile each template once: its file is looked at once a second at most, and compiled again with a new version."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, Template
 
-from perflab.cache.live.cachebox import make
 from perflab.gateway.flags.template import template_path
 
 TTL_S = 1.0
-TEXTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +26,8 @@ class Compiled:
 class ExpiringPrompts:
     """Within a second no file is touched; after it one stat decides whether the template is compiled again.
 
-    A changed file is seen within the time to live of one second. Rendered texts are kept under template, version and
-    values: with a new version none of the old can be read, and nothing has to be found and deleted. Only texts among
-    the values are kept so: a summary, which holds lists, is rendered each time. A file that is gone raises
-    UnknownTemplate after at most that second.
+    A changed file is seen within the time to live of one second; one that is gone raises UnknownTemplate after at most
+    that second. Rendered texts are not kept: each holds a session's own number or history.
     Weakness: an edit that keeps size and time of change is never seen, as with any build tool.
     """
 
@@ -40,20 +35,10 @@ class ExpiringPrompts:
         self._folder, self._ttl_s = folder, ttl_s
         self._environment = Environment()
         self._compiled: dict[str, Compiled] = {}  # bounded by the files of the folder
-        self._texts = make("LRU", TEXTS)
 
     def render(self, name: str, values: dict[str, Any]) -> str:
         """Return the rendered template."""
-        found = self._current(name)
-        whole = tuple(values.items())
-        if not all(isinstance(value, str) for value in values.values()):
-            return str(found.template.render(values))
-        key: Hashable = (name, found.version, whole)
-        text: str | None = self._texts.get(key)
-        if text is None:
-            text = str(found.template.render(values))
-            self._texts.insert(key, text)
-        return text
+        return str(self._current(name).template.render(values))
 
     def _current(self, name: str) -> Compiled:
         now, known = time.monotonic(), self._compiled.get(name)
