@@ -42,6 +42,7 @@ class Gateway:
         self.settings = settings
         self.metrics = Metrics(settings.metrics_buckets)
         self.sessions: set[VoiceSession] = set()
+        self.opened: set[int] = set()  # sessions that this gateway has open in the state, which others may share
         self.codec: FrameCodec = implementation("frames", flags["frames"]).build()
         self.make_coalescer = implementation("coalesce", flags["coalesce"]).build
         self.make_reply = implementation("reply", flags["reply"]).build
@@ -154,7 +155,8 @@ class Gateway:
         except TimeoutError:
             log.warning("a client did not close in time")
         try:
-            await self.state.close_all()
+            if self.opened:
+                await self.state.close_sessions(sorted(self.opened))
         except StateUnavailable as error:
             log.warning("sessions stay marked open: %s", error)
         finally:

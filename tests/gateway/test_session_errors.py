@@ -177,11 +177,28 @@ def test_the_state_is_closed_though_the_sessions_cannot_be_marked(tmp_path: Path
             closed.append(True)
 
         gateway._http = world.live  # type: ignore[assignment]
-        gateway.state.close_all = failing(ValueError("refused"))  # type: ignore[method-assign]
+        gateway.opened.add(5)
+        gateway.state.close_sessions = failing(ValueError("refused"))  # type: ignore[method-assign]
         plain, gateway.state.close = gateway.state.close, close  # type: ignore[method-assign]
         with pytest.raises(ValueError, match="refused"):
             await gateway.close()
         assert closed
         await plain()
+
+    run(tmp_path, deed)
+
+
+def test_a_gateway_that_stops_closes_the_sessions_that_it_opened_and_no_others(tmp_path: Path) -> None:
+    async def deed(world: World) -> None:
+        world.start()
+        await world.until(lambda: world.client.told)
+        await world.gateway.state.open_session(6, "Bo", "assistant")  # as another gateway on the same state would
+        world.gateway._http = world.live  # type: ignore[assignment]
+        await world.gateway.end_sessions()
+        await world.session.closed()
+        await world.gateway.close()
+        world.gateway.state.open()
+        other = await world.gateway.state.session(6)
+        assert await world.status() == "closed" and other is not None and other.status == "open"
 
     run(tmp_path, deed)

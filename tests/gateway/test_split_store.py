@@ -90,7 +90,7 @@ def test_own_writes_are_read_however_far_the_replica_is_behind_and_others_go_to_
                 assert state.reads["replica"] == 0
                 assert (await state.session(2)).user == "quiet"
                 assert state.reads["replica"] == 1
-                await state.close_all()
+                await state.close_sessions([1, 2])
                 assert (await state.session(2)).status == "closed"
             await caught_up(state, 1, 2, made.id)
             before = state.reads["replica"]

@@ -170,3 +170,17 @@ def test_a_version_in_redis_outlives_every_value_loaded_before_it(server: Embedd
                 return float(str(client.ttl(f"gwc:version:{session}")))
 
     assert asyncio.run(run()) > 600
+
+
+def test_redis_closes_the_sessions_that_are_named(server: EmbeddedServer, tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        store = implementation("store", "redis").build(StoreSettings(tmp_path, redis_url=server.url), lambda sql: sql)
+        for session in (61, 62, 63):
+            await store.open_session(session, "Ada", "assistant")
+        await store.close_sessions([61, 63, 64])
+        found = [(await store.session(session)).status for session in (61, 62, 63)]
+        assert await store.session(64) is None
+        await store.close()
+        return found
+
+    assert asyncio.run(run()) == ["closed", "open", "closed"]

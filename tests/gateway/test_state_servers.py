@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from perflab.gateway.flags import implementation
-from perflab.gateway.flags.store import StateUnavailable, StoreFull, StoreSettings
+from perflab.gateway.flags.store import StateRefused, StateUnavailable, StoreFull, StoreSettings
 from perflab.gateway.flags.store import redis as redis_store
 from perflab.gateway.session.turn import Turn
 from perflab.gateway.state import sessions
@@ -74,7 +74,7 @@ async def story(state: State, seed: int) -> list[Any]:
             case _:
                 found = await state.artefacts(number, 5)
                 said += [found, [await state.artefact(a.id) for a in found], await state.artefact(10_000)]
-    await state.close_all()
+    await state.close_sessions(numbers)
     said.append([await state.session(n) for n in numbers])
     await state.close()
     return said
@@ -268,7 +268,7 @@ def test_what_the_server_cannot_hold_or_does_not_understand_harms_nobody_else(se
         assert (await state.session(4)).user in ("with\0nul", "with\ufffdnul")
         if server.name == "redis":
             await state.link.read("SET", "gw:history:666", "not a sorted set")
-            with pytest.raises(StateUnavailable, match="WRONGTYPE"):
+            with pytest.raises(StateRefused, match="WRONGTYPE"):
                 await state.history(666, LAST, 5)
         else:
             with pytest.raises(StateUnavailable, match="nowhere"):

@@ -34,7 +34,7 @@ class VoiceSession:
         self._conversation: Conversation | None = None
         self._number = -1
         self._over = False
-        self._stored_open = False  # the state may say that the session is open
+        self._marked_open = False  # by this session, in the state
         self._starting: asyncio.Task[None] | None = None
         self._admitted = gateway.admit(self)
         if not self._admitted:
@@ -87,7 +87,7 @@ class VoiceSession:
             if self._conversation is not None:
                 await self._conversation.close()
         finally:
-            if self._stored_open and not self._gateway.stopping:  # then all are closed in one write
+            if self._marked_open and not self._gateway.stopping:  # then all are closed in one write
                 await self._mark_closed()
         if self._conversation is not None:
             log.info("session %d closed", self._number)
@@ -95,8 +95,10 @@ class VoiceSession:
     async def _mark_closed(self) -> None:
         try:
             await self._gateway.state.close_session(self._number)
-        except StateUnavailable as error:  # the next gateway that stops or starts on this state closes it
+        except StateUnavailable as error:  # it is closed with all others when the gateway stops
             log.warning("session %d stays marked open: %s", self._number, error)
+        else:
+            self._gateway.opened.discard(self._number)
 
     def _audio(self, frame: Frame, received_ns: int) -> Awaitable[None] | None:
         if self._conversation is None:
@@ -126,12 +128,13 @@ class VoiceSession:
             history = await state.history(number, LAST_ID, HISTORY_ROWS)
             values = {"session": number, "user": user, "history": history[::-1]}
             instruction = self._gateway.prompts.render(template, values)
-            self._stored_open = True  # from here on: a write that is cut off may stand all the same
+            self._marked_open = number not in self._gateway.opened
+            self._gateway.opened.add(number)  # before: a write that is cut off may stand all the same
             await state.open_session(number, user, template)
             conversation = Conversation(self._gateway, number, self._client, instruction, form, self.fail)
             await conversation.open()
         except StateUnavailable as error:
-            self._stored_open = False  # not acknowledged; and a state that is away is not asked again for this client
+            self._marked_open = False  # not acknowledged, and a state that is away is not asked again; the end will
             self.fail(str(error))
             return
         except (UnknownTemplate, LiveRefused) as error:

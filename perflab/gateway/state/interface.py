@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from perflab.gateway.state.records import Artefact, HistoryRow, SessionRow
@@ -39,8 +40,8 @@ class State(Protocol):
     async def close_session(self, session: int) -> None:
         """Mark a session closed."""
 
-    async def close_all(self) -> None:
-        """Mark every session closed."""
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Mark these sessions closed, in one write where the store can."""
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn: the session's row, what both sides said, and the code that it produced."""

@@ -63,9 +63,9 @@ class Layer:
         """Mark a session closed."""
         await self.below.close_session(session)
 
-    async def close_all(self) -> None:
-        """Mark every session closed."""
-        await self.below.close_all()
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Mark these sessions closed."""
+        await self.below.close_sessions(sessions)
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn."""

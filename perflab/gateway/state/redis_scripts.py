@@ -25,11 +25,12 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'status',
 redis.call('SREM', KEYS[2], ARGV[1])
 return 0
 """
-CLOSE_ALL = """
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+# ARGV: the ids of the sessions
+CLOSE_SESSIONS = """
+for _, id in ipairs(ARGV) do
   if redis.call('EXISTS', 'gw:session:' .. id) == 1 then redis.call('HSET', 'gw:session:' .. id, 'status', 'closed') end
+  redis.call('SREM', KEYS[1], id)
 end
-redis.call('DEL', KEYS[1])
 return 0
 """
 # ARGV: now, the number of sides, then each side's JSON, then each artefact's

@@ -24,6 +24,8 @@ OPEN_SESSION = """INSERT INTO sessions VALUES (?, ?, ?, 'open', 0, ?, ?) ON CONF
                   "user" = excluded."user", template = excluded.template, status = 'open',
                   updated_ms = excluded.updated_ms"""
 CLOSE_SESSION = "UPDATE sessions SET status = 'closed', updated_ms = ? WHERE id = ?"
+CLOSE_SESSIONS = "UPDATE sessions SET status = 'closed' WHERE status = 'open' AND id IN"
+MOST_KEYS = 10_000  # of a statement; SQLite and PostgreSQL take over 32,000
 INSERT_HISTORY = (
     "INSERT INTO history (session, turn, role, text, audio_bytes, outcome, created_ms) VALUES (?,?,?,?,?,?,?)"
 )
@@ -77,9 +79,10 @@ class SessionState:
         """Mark a session closed."""
         await self.apply([Closed(session, now_ms())])
 
-    async def close_all(self) -> None:
-        """Mark every session closed: the gateway stops, or an earlier one stopped without doing so."""
-        await self.store.write([("UPDATE sessions SET status = 'closed' WHERE status = 'open'", ())])
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Mark these sessions closed as one transaction: the gateway that has them open stops."""
+        parts = [tuple(sessions[first : first + MOST_KEYS]) for first in range(0, len(sessions), MOST_KEYS)]
+        await self.store.write([(f"{CLOSE_SESSIONS} ({_places(part)})", part) for part in parts])
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn: the session's row, what both sides said, and the code that it produced."""

@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from perflab.gateway.flags.invalidation import Invalidation
@@ -113,11 +114,11 @@ class BehindState(CachedState):
         """Queue a finished turn."""
         await self._later(TurnEnded(session, turn, now_ms()))
 
-    async def close_all(self) -> None:
-        """Store what waits, then mark every session closed."""
-        for session in tuple(self._waiting):
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Store what waits for these sessions, then mark them closed."""
+        for session in sessions:
             await self._settled(session)
-        await super().close_all()
+        await super().close_sessions(sessions)
 
     async def add_artefact(self, artefact: Artefact) -> int:
         """Store an artefact after what its session is waiting for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perflab.gateway.state.layer import Kept, Layer
@@ -81,9 +81,9 @@ class SharedReads(Layer):
         """Mark a session closed."""
         await self._written(session, self.below.close_session(session))
 
-    async def close_all(self) -> None:
-        """Mark every session closed."""
-        await self._written(None, self.below.close_all())
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Mark these sessions closed."""
+        await self._written(None, self.below.close_sessions(sessions))
 
     async def create_session(self, user: str, template: str) -> SessionRow:
         """Create a session; who looked for its id before must not be answered for who looks now."""

@@ -64,9 +64,9 @@ class SplitState(PostgresState):
         """Mark a session closed."""
         await self._written(session, super().close_session(session))
 
-    async def close_all(self) -> None:
-        """Mark every session closed."""
-        await self._written(EVERYONE, super().close_all())
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Mark these sessions closed."""
+        await self._written(EVERYONE, super().close_sessions(sessions))
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -60,9 +61,9 @@ class RedisState:
         """Mark a session closed."""
         await self.link.run(scripts.CLOSE_SESSION, (_session(session), OPEN), session, now_ms())
 
-    async def close_all(self) -> None:
-        """Mark every session closed."""
-        await self.link.run(scripts.CLOSE_ALL, (OPEN,))
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Mark these sessions closed."""
+        await self.link.run(scripts.CLOSE_SESSIONS, (OPEN,), *sessions)
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from perflab.gateway.state.cached.counts import Counts
@@ -160,9 +160,13 @@ class CachedState(Layer):
         """Mark a session closed."""
         await self.written(session, self.below.close_session(session))
 
-    async def close_all(self) -> None:
-        """Mark every session closed."""
-        await self.written(None, self.below.close_all())
+    async def close_sessions(self, sessions: Sequence[int]) -> None:
+        """Mark these sessions closed; what other gateways hold of other sessions stays."""
+        try:
+            await self.below.close_sessions(sessions)
+        finally:
+            for session in sessions:
+                await self.invalidation.wrote(session)
 
     async def record_turn(self, session: int, turn: Turn) -> None:
         """Store a finished turn."""
