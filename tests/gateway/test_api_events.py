@@ -120,6 +120,51 @@ def test_a_wakeup_that_was_missed_is_made_up_for_by_the_heartbeat(
     asyncio.run(scenario())
 
 
+class Late:
+    """A state that shows what is new from its n-th look on, as a cache before it would."""
+
+    def __init__(self, state: SessionState, looks: int) -> None:
+        self._state, self._looks, self.looked = state, looks, asyncio.Event()
+
+    async def history(self, session: int, before: int, limit: int) -> list[Any]:
+        self._looks -= 1
+        self.looked.set()
+        return await self._state.history(session, before, limit) if self._looks < 0 else []
+
+    async def artefacts(self, session: int, limit: int) -> list[Any]:
+        return []
+
+
+@pytest.mark.parametrize("value", ["stream", "long poll", "long poll without a wake-up"])
+def test_a_wakeup_that_shows_nothing_is_looked_at_again_long_before_the_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setattr(_hub, "LOOKS", 1)
+    monkeypatch.setattr(_hub, "AGAIN_S", 0.01)
+
+    async def scenario() -> None:
+        async with state_in(tmp_path) as state, asyncio.timeout(3):
+            hub, woken = counted(), value != "long poll without a wake-up"
+            late: Any = Late(state, 2 if woken else 1)
+            await a_turn(state, 1)
+            if value == "stream":
+                batches = follow(hub, late, 7, Cursor())
+                assert await anext(batches) == []
+                seen = asyncio.create_task(anext(batches))
+            else:
+                batches = None
+                seen = asyncio.create_task(first_news(hub, late, 7, Cursor(), 2.0 if woken else 0.02))
+                await late.looked.wait()
+            await asyncio.sleep(0)
+            if woken:
+                hub.announce(7)
+            assert [e.row.text for e in await seen] == ["?", "!"]
+            if batches is not None:
+                await batches.aclose()
+
+    asyncio.run(scenario())
+
+
 def test_places_are_bounded_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_hub, "MOST_WATCHERS", 2)
     hub = counted()

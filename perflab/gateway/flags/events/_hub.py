@@ -17,6 +17,7 @@ from perflab.gateway.state.interface import State
 log = logging.getLogger("perflab.gateway.events")
 MOST_WATCHERS = 2000
 HEARTBEAT_S = 15.0  # below the idle time-out of common proxies, 60 s
+AGAIN_S = 1.2  # a cache of the default time to live has forgotten by then what it held from before the wake-up
 SLOW_S = 5.0  # a client whose connection takes nothing for so long is dropped
 LOOKS, LOOK_S = 6, 0.05  # a store that acknowledges before it commits shows the row a moment later
 
@@ -81,25 +82,32 @@ async def follow(hub: Hub, state: State, session: int, cursor: Cursor) -> AsyncG
     """Yield what is new since the cursor whenever there is something, and an empty list as a heartbeat.
 
     Ends when the gateway stops; raises HubFull, TooFarBehind and StateUnavailable. The state is looked at again at each
-    heartbeat too, so that a wake-up that came before its commit delays an event and never loses it.
+    heartbeat too, and `AGAIN_S` after a wake-up that showed nothing, so that one that came before its commit, or was
+    answered by a cache, delays an event and never loses it.
     """
     with hub.watch(session) as watcher:
-        woken = False
+        woken = again = False
         while not hub.closed:
             watcher.clear()
             events = await _look(state, session, cursor, LOOKS if woken else 1)
-            if events or not woken:
+            if events or not (woken or again):
                 yield events
             cursor = events[-1].cursor if events else cursor
-            woken = await _woken(watcher, HEARTBEAT_S)
+            again = woken and not events
+            woken = await _woken(watcher, AGAIN_S if again else HEARTBEAT_S)
 
 
 async def first_news(hub: Hub, state: State, session: int, cursor: Cursor, wait_s: float) -> list[Event]:
     """Return what is new, or what comes within `wait_s`, or nothing; raises as `follow`."""
     with hub.watch(session) as watcher:
-        events = await events_after(state, session, cursor)
-        if not events and await _woken(watcher, wait_s):
-            events = await _look(state, session, cursor, LOOKS)
+        until = asyncio.get_running_loop().time() + wait_s
+        if events := await events_after(state, session, cursor):
+            return events
+        woken = await _woken(watcher, wait_s)
+        events = await _look(state, session, cursor, LOOKS if woken else 1)
+        if woken and not events and not hub.closed:
+            await asyncio.sleep(min(AGAIN_S, max(until - asyncio.get_running_loop().time(), 0.0)))
+            events = await events_after(state, session, cursor)
         return events
 
 
