@@ -235,6 +235,13 @@ def _check_cache(settings: Settings) -> None:
     if not settings.cache_url and (cache in ("l2", "l1_l2") or (invalidation == "event" and cache != "off")):
         raise UsageError(f"--flag cache={cache}, invalidation={invalidation}",
                          f"{CACHE_URL} must hold the URL of a Redis server")  # fmt: skip
+    store = settings.flags["store"]
+    if store == "write_behind" and cache != "off":
+        raise UsageError(f"--flag cache={cache}, store={store}",
+                         "that store answers before it can be read back: the cache would hold what is old")  # fmt: skip
+    if store == "postgres_split" and cache in ("l2", "l1_l2"):
+        raise UsageError(f"--flag cache={cache}, store={store}",
+                         "a replica that lags would put in the shared cache what is older than a write")  # fmt: skip
     if not 0 < settings.cache_ttl_s <= 86_400 or not 1 <= settings.cache_entries <= 10_000_000:
         raise UsageError(f"--cache-ttl-s {settings.cache_ttl_s:g}, --cache-entries {settings.cache_entries}",
                          "above 0 s up to a day, and 1 to 10,000,000 entries")  # fmt: skip

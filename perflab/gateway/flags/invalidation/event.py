@@ -38,6 +38,7 @@ class Announced(Versioned):
 
         self.local = False
         self._own = secrets.token_hex(6)
+        self._unannounced = False  # a write went by that the other workers may not have heard of
         self._redis = Redis.from_url(
             settings.redis_url, socket_timeout=settings.command_s, socket_connect_timeout=settings.command_s,
             retry=Retry(NoBackoff(), 0), retry_on_error=[],
@@ -56,11 +57,19 @@ class Announced(Versioned):
         await self._redis.aclose()
 
     async def wrote(self, session: int | None) -> None:
-        """Raise the versions, then announce it; one that cannot be announced waits for nobody's sake."""
+        """Raise the versions, then announce it.
+
+        What cannot be announced is made up for once the server is heard again, by announcing that all may be old; and
+        while it is known to be silent no write waits for it.
+        """
         await super().wrote(session)
+        if not self.local:
+            self._unannounced = True
+            return
         try:
             await self._redis.publish(CHANNEL, f"{self._own} {'all' if session is None else session}")
         except AWAY as error:
+            self._unannounced = True
             self._counts.faults["unreachable"] += 1
             log.debug("a write was not announced: %s", error)
 
@@ -84,6 +93,8 @@ class Announced(Versioned):
             if now - asked >= PING_S:
                 asked = now
                 await pubsub.ping()
+                if self._unannounced:
+                    await self._announce_all()
             message = await pubsub.get_message(timeout=PING_S)
             if message is None:
                 continue
@@ -91,9 +102,19 @@ class Announced(Versioned):
             if message["type"] == "subscribe":
                 self.raise_local(None)
                 self.local = True
+                if self._unannounced:
+                    await self._announce_all()
             elif message["type"] == "message":
                 self._take(message["data"])
         raise TimeoutError(f"silent for {SILENT_S:g} s")
+
+    async def _announce_all(self) -> None:
+        self._unannounced = False
+        try:
+            await self._redis.publish(CHANNEL, f"{self._own} all")
+        except AWAY:
+            self._unannounced = True
+            raise
 
     def _take(self, data: bytes) -> None:
         sender, _, what = data[:LONGEST].decode("ascii", "replace").partition(" ")

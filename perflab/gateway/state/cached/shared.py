@@ -48,8 +48,8 @@ class SharedLevel:
     """Reads, puts and invalidates in one Redis.
 
     Degrades: a command that fails or takes longer than `command_s` switches the level off for this process, which
-    then reads from its store. Writes go on unheard by Redis meanwhile, so that what stands there may be old: before
-    the level is used again a new epoch is set, which makes every value of all workers unreadable. A gateway thus
+    then reads from its store. Writes that go by unheard by Redis meanwhile make old what stands there: before the
+    level is used again a new epoch is set for them, which makes every value of all workers unreadable. A gateway thus
     never reads what is older than its own acknowledged writes; another one may, for at most the time to live.
     Nothing is lost with the server, and it is looked for every quarter of a second: no restart is needed.
     Asked of the server: a database for each store, and no eviction of versions before values (maxmemory-policy
@@ -63,7 +63,7 @@ class SharedLevel:
             wait_s=settings.command_s, command_s=settings.command_s,
         ))  # fmt: skip
         self.usable = True  # what earlier gateways left is read: it is younger than the time to live
-        self._missed = 0
+        self._missed = self._covered = 0  # writes that Redis did not hear of, and those that an epoch made up for
         # A version outlives every value that was loaded before it: once it is gone, "none" would match theirs again.
         self._version_ms = max(VERSION_MS, int(2000 * settings.ttl_s))
         self._search: asyncio.Task[None] | None = None
@@ -140,11 +140,18 @@ class SharedLevel:
             self._search = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
-        """Set a new epoch once the server answers; writes that went by meanwhile ask for another one."""
+        """Wait until the server answers; where writes went by unheard, set a new epoch before the level is used.
+
+        A read that failed, or a pool that was busy for a moment, makes nothing old and empties nobody's cache.
+        """
         while True:
             missed = self._missed
             try:
-                await self._link.read("SET", EPOCH, secrets.token_hex(8))
+                if missed != self._covered:
+                    await self._link.read("SET", EPOCH, secrets.token_hex(8))
+                    self._covered = missed
+                else:
+                    await self._link.read("PING")
             except UNUSABLE as error:
                 log.debug("the shared cache is still away: %s", error)
                 await asyncio.sleep(RETRY_S)
