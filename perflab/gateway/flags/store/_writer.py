@@ -107,10 +107,9 @@ class BatchWriter:
         try:
             with connection:
                 keys = [execute_all(connection, job.statements) for job in batch]
-        except (
-            Exception
-        ) as error:  # SQLite's own errors are not all: an int of over 63 bits is an OverflowError, a lone
-            # surrogate a UnicodeEncodeError; whatever a write brings, the thread must live for those behind it
+        except Exception as error:  # whatever a write brings, the thread must live for those behind it
+            # SQLite's own errors are not all: an int of over 63 bits is an OverflowError, a lone surrogate a
+            # UnicodeEncodeError.
             return self._put_off(batch, error) if passes(error) else self._commit_singly(connection, batch, error)
         self._away = False
         for job, key in zip(batch, keys, strict=True):
