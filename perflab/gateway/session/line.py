@@ -46,11 +46,13 @@ class LiveLine:
         self._coalescer = coalescer
         self._upstream, self._setup, self._sink, self._limit, self._resume = upstream, setup, sink, limit, resume
         self._link: LiveLink | None = None
+        self._coming: LiveLink | None = None  # connected, and being told what it missed
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._renewals = 0
         self._losses = 0
         self._renewing = asyncio.Lock()
+        self._closed = asyncio.Event()
         self._there = asyncio.Event()
         self.speech = Speech.NONE
         self.handle = ""
@@ -106,17 +108,25 @@ class LiveLine:
         return bool(self.handle) and self._renewals < RENEWALS
 
     async def renew(self) -> None:
-        """Close the connection and resume it with the newest handle; raises LiveRefused after the last attempt."""
+        """Close the connection and resume it with the newest handle; raises LiveRefused after the last attempt.
+
+        A line that was closed is not renewed; one that is closed meanwhile keeps no connection.
+        """
         async with self._renewing:  # a connection may break while it is being told what it missed
+            if self._closed.is_set():
+                return
             old = self._link
             self.lost()
             losses = self._losses
             self._renewals += 1
             if old is not None:
                 await old.close()  # first: Live refuses to resume a session whose old connection is still open
-            link = await self._connect()
-            await self._repeat(link, losses)
-            if losses != self._losses:  # broken again: the renewal that waits behind this one goes on
+            self._coming = await self._connect()
+            await self._repeat(self._coming, losses)
+            link, self._coming = self._coming, None
+            if link is None:  # closed, and this connection with it
+                return
+            if losses != self._losses:  # closed, or broken again: the renewal that waits behind this one goes on
                 await link.close()
                 return
             self._use(link)
@@ -133,21 +143,34 @@ class LiveLine:
         self._there.clear()
 
     async def close(self) -> None:
-        """Close the connection for good."""
-        old, self._link = self._link, None
-        if old is not None:
-            await old.close()
+        """Close the connection for good, and the one that a renewal is about to hand over."""
+        self._closed.set()
+        links = self._link, self._coming
+        self._coming = None
+        self.lost()  # a renewal that still waits for its connection sees it, and closes that one
+        for link in links:
+            if link is not None:
+                await link.close()
 
     async def _connect(self) -> LiveLink:
         for wait_s in (*RETRY_S, None):
             try:
                 return await self._upstream.connect(replace(self._setup, handle=self.handle), self._sink)
             except LiveRefused as refused:
-                if wait_s is None or not refused.passing:
+                if wait_s is None or not refused.passing or self._closed.is_set():
                     raise
                 log.warning("%s; trying again", refused)
-                await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
+                if await self._closes_within(wait_s * random.uniform(0.8, 1.2)):
+                    raise
         raise AssertionError("the last attempt returns or raises")
+
+    async def _closes_within(self, wait_s: float) -> bool:
+        """Wait; return whether the line was closed meanwhile, which ends the wait."""
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._closed.wait()
+        except TimeoutError:
+            return False
 
     def _use(self, link: LiveLink) -> None:
         self._link = link
