@@ -59,8 +59,9 @@ class UpBank:
     def work(self) -> None:
         """Work until no frame waits: once, unless a session has sent several since the last tick."""
         while self.rows.waits:
+            began = now_ns()
             voiced, events = self.compute()
-            self._pass_on(self.rows.taken(), voiced, events)
+            self._pass_on(self.rows.taken(), voiced, events, began)
 
     def warm_up(self) -> None:
         """Run every kernel once, on rows that nobody has."""
@@ -90,13 +91,13 @@ class UpBank:
             if stage is not None:
                 stage.reset(_only(row))
 
-    def _pass_on(self, done: dict[int, Waiting], voiced: list[bool], events: list[int]) -> None:
+    def _pass_on(self, done: dict[int, Waiting], voiced: list[bool], events: list[int], began_ns: int) -> None:
         found, at = self._found.tolist(), now_ns()
         waited = 0
         for row, (lane, frame, received_ns) in done.items():
             pcm = frame.payload if self._pcm is self.rows.pcm else self._pcm[row].tobytes()
             rms, peak = found[row]
-            waited += at - received_ns
+            waited += began_ns - received_ns
             lane.passed(frame, received_ns, Measured(pcm, rms, peak, voiced[row]), EVENTS[events[row]], at)
         self._counts.frames += len(done)
         self._counts.waited_s += waited / 1e9

@@ -25,7 +25,7 @@ log = logging.getLogger("perflab.gateway.audio")
 
 
 class BatchedLane(Lane):
-    """A session with a row in a bank."""
+    """A session with a row in a bank until it leaves: then the row is another's, and what still comes is dropped."""
 
     def __init__(
         self, plan: AudioPlan, form: AudioFormat, sink: AudioSink, gate: SilenceGate | None, spawn: Spawn, bank: Bank,
@@ -38,12 +38,16 @@ class BatchedLane(Lane):
 
     def hear(self, frame: Frame, received_ns: int) -> None:
         """Take a client's message; raises FrameError for a wrong length, and for too many at once."""
+        if self._gone:
+            return
         for piece in self.pieces(frame):
             self._bank.up.rows.put(self._row, piece.payload, Waiting(self, piece, received_ns))
         self._ticks.ask()
 
     def say(self, turn: Turn, pcm: bytes) -> None:
         """Take a piece of Live's reply."""
+        if self._gone:
+            return
         if self._bank.down is None:
             self.answer(turn, pcm)
             return
@@ -53,16 +57,17 @@ class BatchedLane(Lane):
 
     def finish(self, turn: Turn) -> None:
         """Send what is left of a reply, now: its last frame is not to come before it."""
-        if self._bank.down is None:
+        if self._gone or self._bank.down is None:
             return
-        rest = self.last_reply_frame(turn)
-        if rest:
-            self._wait_down(turn, rest)
-        self._bank.down.work()
+        for frame in self.last_reply_frames(turn):
+            self._wait_down(turn, frame)
+        self._ticks.timed(self._bank.down.work)
 
     def hush(self) -> None:
         """Forget what is left of a reply."""
-        self._rest = b""
+        if self._gone:
+            return
+        self.forget_reply()
         if self._bank.down is not None:
             self._bank.down.rows.drop(self._row)
             self._bank.down.forget(self._row)
@@ -97,7 +102,7 @@ class BatchedLane(Lane):
     def _wait_down(self, turn: Turn, frame: bytes) -> None:
         assert self._bank.down is not None
         if self._bank.down.rows.crowded(self._row):
-            self._bank.down.work()  # a reply may come faster than it is spoken
+            self._ticks.timed(self._bank.down.work)  # a reply may come faster than it is spoken
         self._bank.down.rows.put(self._row, frame, Reply(self, turn))
 
 

@@ -40,7 +40,7 @@ class AudioCollector(Collector):
             yield GaugeMetricFamily("gateway_speech_level_dbfs", "Level of all speech so far", value=heard.speech_dbfs)
         yield CounterMetricFamily("gateway_audio_ticks", "Ticks of the batch", value=counts.ticks)
         yield CounterMetricFamily("gateway_audio_tick_frames", "Frames that ticks have worked on", value=counts.frames)
-        yield CounterMetricFamily("gateway_audio_tick_seconds", "Time that ticks have taken", value=counts.seconds)
+        yield CounterMetricFamily("gateway_audio_tick_seconds", "Time that the batch has worked", value=counts.seconds)
         yield CounterMetricFamily(
             "gateway_audio_tick_wait_seconds", "Time that frames have waited", value=counts.waited_s
         )

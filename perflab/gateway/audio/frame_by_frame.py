@@ -45,13 +45,12 @@ class FrameLane(Lane):
 
     def finish(self, turn: Turn) -> None:
         """Send what is left of a reply."""
-        rest = self.last_reply_frame(turn)
-        if rest:
-            self.answer(turn, self._stages.down(rest))
+        for frame in self.last_reply_frames(turn):
+            self.answer(turn, self._stages.down(frame))
 
     def hush(self) -> None:
         """Forget what is left of a reply."""
-        self._rest = b""
+        self.forget_reply()
         self._stages.hush()
 
     def leave(self) -> None:

@@ -19,6 +19,7 @@ from perflab.wire.frame import Flag, Frame, FrameError
 
 MOST_FRAMES = 10  # of 20 ms in one message
 FULL_SCALE = 32768.0
+TAIL_BYTES = 600  # 12.5 ms at 24 kHz: the longest filter (11.8 ms, to 8 kHz), or the one to 16 kHz and Opus's lookahead
 Pending = Awaitable[None] | None
 
 
@@ -122,10 +123,21 @@ class Lane:
         self._rest, self._rest_turn = held[whole:], turn
         return [held[at : at + DOWN_BYTES] for at in range(0, whole, DOWN_BYTES)]
 
-    def last_reply_frame(self, turn: Turn) -> bytes:
-        """Return what is left of a reply, filled with silence; empty when nothing is."""
-        rest, self._rest = (self._rest if self._rest_turn is turn else b""), b""
-        return rest + bytes(-len(rest) % DOWN_BYTES)
+    def last_reply_frames(self, turn: Turn) -> list[bytes]:
+        """Return what is left of a reply as one frame or two, with silence until the conversion holds none of it.
+
+        None where `reply_frames` had no audio of this turn, as in a form whose audio passes as it is.
+        """
+        if self._rest_turn is not turn:
+            return []
+        fill = -len(self._rest) % DOWN_BYTES
+        last = self._rest + bytes(fill if fill >= TAIL_BYTES else fill + DOWN_BYTES)
+        self.forget_reply()
+        return [last[at : at + DOWN_BYTES] for at in range(0, len(last), DOWN_BYTES)]
+
+    def forget_reply(self) -> None:
+        """Nothing of a reply is to come any more."""
+        self._rest, self._rest_turn = b"", None
 
     def answer(self, turn: Turn, audio: bytes) -> None:
         """Give a frame of the reply to the conversation."""

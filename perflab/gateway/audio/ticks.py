@@ -11,7 +11,10 @@ from perflab.wire.marks import now_ns
 
 @dataclass(slots=True)
 class TickCounts:
-    """How often the batch ran, over how many frames, and for how long: wall-clock seconds, passing on included."""
+    """How often the batch ran, over how many frames, and for how long.
+
+    `frames`: those of clients; `seconds`: wall-clock, passing on included, and the replies worked on between ticks.
+    """
 
     ticks: int = 0
     frames: int = 0
@@ -33,9 +36,13 @@ class Ticks:
             loop = asyncio.get_running_loop()
             self._next = loop.call_at((loop.time() // self._tick_s + 1) * self._tick_s, self._tick)
 
+    def timed(self, work: Callable[[], None]) -> None:
+        """Work now, and count how long: in a tick, or where a reply cannot wait for the next."""
+        began = now_ns()
+        work()
+        self.counts.seconds += (now_ns() - began) / 1e9
+
     def _tick(self) -> None:
         self._next = None
-        began = now_ns()
-        self._work()
+        self.timed(self._work)
         self.counts.ticks += 1
-        self.counts.seconds += (now_ns() - began) / 1e9
