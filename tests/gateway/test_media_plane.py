@@ -51,6 +51,21 @@ def test_a_number_that_comes_again_is_the_newer_session() -> None:
     assert media.of_session(7)["frames"] == 1  # type: ignore[index]
 
 
+def test_two_open_sessions_of_one_number_both_count_and_no_sum_goes_down() -> None:
+    media = plane(voice_activity="energy")
+    old, new = (media.join(7, DEFAULT, Sink(), None, None) for _ in range(2))  # type: ignore[arg-type]
+    assert old is not None and new is not None
+    hear(old, LOUD, LOUD)
+    hear(new, LOUD)
+    assert media.totals().frames == 3
+    hear(old, LOUD)
+    media.leave(7, old)
+    assert media.totals().frames == 4
+    hear(new, QUIET)
+    media.leave(7, new)
+    assert (media.totals().frames, media.totals().voiced) == (5, 4)
+
+
 def test_prometheus_reads_the_sums() -> None:
     media, registry = plane(voice_activity="energy"), CollectorRegistry()
     registry.register(AudioCollector(media))

@@ -29,7 +29,8 @@ class MediaPlane:
         self.pipeline: Pipeline | None = (
             implementation("pipeline", self._name).build(self.plan) if self.plan.works else None
         )
-        self._lanes: dict[int, AudioLane] = {}
+        self._lanes: dict[int, AudioLane] = {}  # by the number that the client chose: the newest session that has it
+        self._open: set[AudioLane] = set()
         self._left = Heard()  # what was found in sessions that are over
 
     def warm_up(self) -> None:
@@ -50,12 +51,14 @@ class MediaPlane:
         if self.pipeline is None or not self.plan.concerns(form):
             return None
         lane = self._lanes[number] = self.pipeline.join(form, sink, gate, spawn)
+        self._open.add(lane)
         return lane
 
     def leave(self, number: int, lane: AudioLane) -> None:
         """A session is over."""
         if self._lanes.get(number) is lane:
             del self._lanes[number]
+        self._open.discard(lane)
         lane.leave()
         _add(self._left, lane.summary())
 
@@ -68,7 +71,7 @@ class MediaPlane:
         """Return what was found in all sessions since the start."""
         total = Heard()
         _add(total, self._left)
-        for lane in self._lanes.values():
+        for lane in self._open:
             _add(total, lane.summary())
         return total
 
