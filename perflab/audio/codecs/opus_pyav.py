@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perflab.audio.codecs.codec import Codec, Settings, Sound
+from perflab.audio.codecs.codec import Codec, CorruptPacket, Settings, Sound
 from perflab.audio.codecs.opus import BEHIND, BIT_RATE, COMPLEXITY, FRAME, RATE_HZ, TAKES
 from perflab.audio.codecs.pyav import PyavDecoder, PyavEncoder
 from perflab.audio.kernels.resampler import Resampler
@@ -26,9 +26,10 @@ class OpusPyavDecoder(PyavDecoder):
     def received(self, packet: bytes) -> Sound:
         """Return the samples; raises CorruptPacket for what FFmpeg refuses and for anything but 20 ms."""
         sound, out = super().received(packet), np.zeros((1, FRAME), np.int16)
-        whole = np.zeros((1, self._resampler.frame_in), np.int16)
-        whole[0, : sound.size] = sound
-        return np.asarray(self._resampler.process(whole, out)[0])
+        if sound.size != self._resampler.frame_in:
+            raise CorruptPacket(f"A packet of {CODEC.name} holds {sound.size} samples at {DECODED_HZ:,} Hz",
+                                "one frame of 20 ms", "Conceal the frame")  # fmt: skip
+        return np.asarray(self._resampler.process(sound[None], out)[0])
 
 
 def _encoder(settings: Settings) -> PyavEncoder:

@@ -141,6 +141,19 @@ def test_wrong_packets_are_refused(name: str) -> None:
     assert decoder.conceal().size == codec_named(name).frame
 
 
+@pytest.mark.parametrize("name", ["opus", "opus-pyav"])
+def test_packets_of_opus_that_are_not_20_ms_are_refused_and_concealed(name: str) -> None:
+    codec = codec_named(name)
+    whole = coded(codec, 0.2).packets
+    decoder = codec.decoder()
+    assert [decoder.decode(packet).size for packet in whole[:5]] == [codec.frame] * 5
+    for short in (b"\x00" * 4, b"\xe0" * 9):  # the first byte says 10 ms of SILK, 2.5 ms of CELT
+        with pytest.raises(CorruptPacket, match="one frame of 20 ms"):
+            decoder.decode(short)
+        assert decoder.conceal().size == codec.frame
+    assert decoder.decode(whole[5]).size == codec.frame
+
+
 def test_settings_are_held_to_the_codec_and_to_their_range() -> None:
     with pytest.raises(UsageError, match=r"pcm has no setting `bit_rate`. it takes none"):
         codec_named("pcm").encoder(Settings(bit_rate=16_000))
