@@ -216,3 +216,18 @@ def test_the_checklist_is_ticked_by_findings_alone(guide: Path) -> None:
     assert state["What the adopted changes do to each other is known"] == "done"
     assert state["The load matrix was run with the judged variant"] == "open"
     assert state["The targets are met under that load"] == "missed"
+
+
+def test_a_figure_that_explains_a_strategy_is_no_gain_by_itself() -> None:
+    fewer_reads = compared("ST-X-01", "a=1", "hot", details={"means": True}, stale="better")
+    assert decide([*compared("ST-X-01", "a=1", "hot", **FLAT), *fewer_reads]) == "reject: no gain"
+    assert decide([*compared("ST-X-01", "a=1", "hot", **LOSS), *fewer_reads]) == "reject"
+    assert decide([*compared("ST-X-01", "a=1", "hot", **GOOD), *fewer_reads]) == "adopt"
+
+
+def test_an_open_figure_holds_back_a_loss_only_where_it_may_be_a_gain() -> None:
+    lost = compared("ST-X-01", "a=1", "hot", cpu="worse", p95="inconclusive", memory="worse")
+    assert decide(lost) == "needs more data"
+    tail = next(f for f in lost if f.effect and "p95" in f.effect.metric)
+    wide = tail.model_copy(update={"effect": tail.effect.model_copy(update={"low": 0.99, "value": 1.3, "high": 1.6})})
+    assert decide([wide if f is tail else f for f in lost]) == "reject"

@@ -200,6 +200,7 @@ def _details(item: ArmJudged) -> dict[str, Any]:
     return {
         "flag": item.arm,
         "figure": item.figure.name,
+        **({"means": True} if item.figure.means else {}),
         "price": experiment.price,
         "turns": experiment.turns,
         "base": f"{_middle(base):.4g} {item.figure.unit}".strip(),

@@ -63,7 +63,8 @@ class Work:
 class FigureSpec:
     """A figure that arms are compared by: as a ratio, or `in_units` as a difference (where zero is a good value).
 
-    `margin`: the smallest change that matters, a share of the value, or so many units.
+    `margin`: the smallest change that matters, a share of the value, or so many units. `means`: it explains how a
+    strategy works (fewer reads of the store) and is no gain by itself; CPU, tail and memory say whether that paid.
     """
 
     column: str
@@ -72,6 +73,7 @@ class FigureSpec:
     margin: float
     lower_is_better: bool = True
     in_units: bool = False
+    means: bool = False
 
 
 STANDARD = (  # nothing is adopted on one figure: the tail and the memory stand beside the CPU

@@ -15,7 +15,9 @@ from perflab.experiments.strategies.payloads.content import fill
 AFTER_S = 1.2 * TTL_S  # by then a value that nobody invalidates has run out
 STALE = FigureSpec("stale_ms", "longest staleness after a write", "ms", 50.0, in_units=True)
 # The caches' counters do not tell reads from looks; the looks are the same number in every arm.
-LOADS_WITH_LOOKS = FigureSpec("loads_per_read_or_look", "store reads per read or look", LOADS.unit, 0.05, in_units=True)
+LOADS_WITH_LOOKS = FigureSpec(
+    "loads_per_read_or_look", "store reads per read or look", LOADS.unit, 0.05, in_units=True, means=True
+)
 
 
 async def read_beside_a_writer(target: Target) -> Work:

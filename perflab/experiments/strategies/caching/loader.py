@@ -13,7 +13,7 @@ from perflab.experiments.strategies.caching.single_flight import ask, session_id
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
 
 AT_ONCE, EVERY_S = 40, 0.1
-QUERIES = FigureSpec("queries_per_100", "queries per 100 rows", "queries", 5.0, in_units=True)
+QUERIES = FigureSpec("queries_per_100", "queries per 100 rows", "queries", 5.0, in_units=True, means=True)
 
 
 async def gathered(target: Target) -> Work:

@@ -38,7 +38,12 @@ class Lost:
 def kills(study: Study) -> tuple[Lost, ...]:
     """Kill a fresh system in the middle of its writes, a few times for each setting."""
     count = KILLS_QUICK if study.quick else KILLS_FULL
-    return tuple(_killed(study, setting, number) for number in range(count) for setting in SETTINGS)
+    found = []
+    for number in range(count):
+        for setting in SETTINGS:
+            study.progress("writes of a killed gateway", len(found), count * len(SETTINGS), setting)
+            found.append(_killed(study, setting, number))
+    return tuple(found)
 
 
 def _killed(study: Study, setting: str, number: int) -> Lost:

@@ -14,7 +14,7 @@ from perflab.experiments.strategies.caching.counters import Counters, counters
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
 
 AT_ONCE, EVERY_S = 100, 0.25
-LOADS = FigureSpec("loads_per_100", "store reads per 100 equal requests", "reads", 5.0, in_units=True)
+LOADS = FigureSpec("loads_per_100", "store reads per 100 equal requests", "reads", 5.0, in_units=True, means=True)
 P99 = FigureSpec("burst_p99_ms", "p99 of a burst", "ms", 0.10)
 STORED = 10
 

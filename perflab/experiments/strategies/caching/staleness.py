@@ -43,7 +43,11 @@ class Window:
 def windows(study: Study) -> tuple[Window, ...]:
     """Measure every setting on two processes over one file, with the servers that the setting needs."""
     writes = WRITES_QUICK if study.quick else WRITES_FULL
-    return tuple(_measured(study, setting, writes) for setting in SETTINGS)
+    found = []
+    for setting in SETTINGS:
+        study.progress("staleness at another worker", len(found), len(SETTINGS), setting)
+        found.append(_measured(study, setting, writes))
+    return tuple(found)
 
 
 def _measured(study: Study, setting: str, writes: int) -> Window:

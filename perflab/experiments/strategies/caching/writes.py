@@ -15,7 +15,7 @@ from perflab.experiments.strategies.payloads.content import fill
 PER_S, WRITE_SHARE = 60.0, 0.4
 WRITE_MS = FigureSpec("write_p95_ms", "write p95", "ms", 0.10)
 AFTER_WRITE = FigureSpec("read_back_ms", "read after write, median", "ms", 0.10)
-MISSES = FigureSpec("misses_per_request", "cache misses per request", "of a request", 0.05, in_units=True)
+MISSES = FigureSpec("misses_per_request", "cache misses per request", "of a request", 0.05, in_units=True, means=True)
 
 
 async def write_and_read_back(target: Target) -> Work:

@@ -14,7 +14,7 @@ from perflab.experiments.strategies.payloads.content import ARTEFACTS, SESSIONS
 
 PER_S, SKEW, WRITE_SHARE = 120.0, 1.0, 0.05
 TTL_S = 1.0  # of the gateway's caches; a test holds them equal
-LOADS = FigureSpec("loads_per_request", "store reads per request", "of a request", 0.05, in_units=True)
+LOADS = FigureSpec("loads_per_request", "store reads per request", "of a request", 0.05, in_units=True, means=True)
 PATHS = (
     *(f"/api/sessions/{s}" for s in range(1, SESSIONS + 1)),
     *(f"/api/sessions/{s}/history?limit=20" for s in range(1, SESSIONS + 1)),

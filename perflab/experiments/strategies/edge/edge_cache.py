@@ -98,7 +98,7 @@ EXPERIMENT = StrategyExperiment(
     read_beside_writes,
     make_artefacts,
     figures=(
-        FigureSpec("origin_per_request", "requests at the origin", "of a request", 0.05, in_units=True),
+        FigureSpec("origin_per_request", "requests at the origin", "of a request", 0.05, in_units=True, means=True),
         FigureSpec("stale_ms", "longest staleness", "ms", 100.0, in_units=True),
     ),
     beside=put_edge_before,

@@ -15,6 +15,7 @@ ROLES: tuple[Role, ...] = ("CPU", "tail", "memory")  # nothing is adopted unless
 GAINS: tuple[Outcome, ...] = ("gain", "gain at a price", "gain, not all shown")
 LOSSES: tuple[Outcome, ...] = ("no gain", "loss")
 OPEN = ("inconclusive", "untrusted")
+GAIN = 0.05  # a smaller one would not pay for what is worse
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,21 @@ class Case:
 
     @property
     def outcome(self) -> Outcome:
-        """What its figures say together.
+        """What its figures say together; those that only explain how a strategy works decide nothing.
 
         A gain is one only where CPU, tail and memory are all shown and no figure is open; what is worse is a loss only
-        where none of these three is open: the open one may still pay for it.
+        where none of these three may still turn out a gain that pays for it.
         """
-        verdicts = {f.verdict for f in self.findings}
-        shown = {role(f) for f in self.findings if f.effect}
-        undecided = {role(f) for f in self.findings if f.verdict in OPEN}
+        deciding = [f for f in self.findings if not f.details.get("means")]
+        verdicts = {f.verdict for f in deciding}
+        shown = {role(f) for f in deciding if f.effect}
+        undecided = any(f.verdict in OPEN for f in deciding)
         if "better" in verdicts and "worse" in verdicts:
             return "gain at a price"
         if "better" in verdicts:
             return "gain" if shown.issuperset(ROLES) and not undecided else "gain, not all shown"
         if "worse" in verdicts:
-            return "open" if undecided.intersection(ROLES) else "loss"
+            return "open" if any(_may_gain(f) for f in deciding) else "loss"
         return "no gain" if verdicts and verdicts <= {"equivalent", "trivial"} else "open"
 
     @property
@@ -55,7 +57,8 @@ class Case:
 
         The words are those of the findings, for any figure: "more" is the worse one, also of requests answered.
         """
-        directions = {f.details.get("direction", "") for f in self.findings if f.stage == "screened"}
+        deciding = (f for f in self.findings if f.stage == "screened" and not f.details.get("means"))
+        directions = {f.details.get("direction", "") for f in deciding}
         return "less" if "less" in directions else "more" if "more" in directions else ""
 
     def covers(self, other: Case) -> bool:
@@ -66,6 +69,16 @@ class Case:
     def with_verdict(self, *verdicts: str) -> list[Finding]:
         """Return its figures of some verdicts: CPU first, then tail, memory and the rest."""
         return sorted((f for f in self.findings if f.verdict in verdicts and f.effect), key=_place)
+
+
+def _may_gain(finding: Finding) -> bool:
+    """Say whether an undecided figure of CPU, tail or memory leaves room for a gain of more than `GAIN`."""
+    if finding.verdict not in OPEN or role(finding) not in ROLES:
+        return False
+    effect = finding.effect
+    if effect is None or effect.low is None:
+        return True
+    return effect.low < (1 - GAIN if effect.unit == "ratio" else 0)
 
 
 def role(finding: Finding) -> Role:
@@ -121,4 +134,4 @@ def _label(case: Case, by_setting: bool, by_condition: bool) -> str:
 
 def _place(finding: Finding) -> int:
     own = role(finding)
-    return ROLES.index(own) if own in ROLES else len(ROLES)
+    return ROLES.index(own) if own in ROLES else len(ROLES) + bool(finding.details.get("means"))
