@@ -6,11 +6,11 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab.errors import RunCorrupt
+from perflab.errors import RunCorrupt, UsageError
 from perflab.experiments.study import Study
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow, run_canary
@@ -113,13 +113,14 @@ def run_trial(
 ) -> Trial:
     """Run a trial, or read it back when this run has it already (a resumed run measures nothing twice).
 
+    Raises UsageError where the run has a trial of that name that did something else: two settings in one comparison.
     The load generator's own start overlaps the system's; users come only when both are ready. `during` runs beside
     the load (a profiler), which ends with it; it returns whether it has ended the system, on purpose.
     `again` measures even when the run has the trial. `on_tick` gets the seconds since the load began, about twice
     a second.
     """
     if facts_path(study, spec.name).exists() and not again:
-        return read_trial(study, spec.name)
+        return _kept(study, spec)
     from perflab.experiments.collect_trial import collect
     from perflab.instrument.resources import ResourceSampler
     from perflab.load.runner import start_load
@@ -156,6 +157,19 @@ def run_trial(
         return collect(study, spec, folder, result, sampler, go_ns, cpu_s, quiet.pressure or 0.0, noise)
     finally:
         load.kill()
+
+
+def _kept(study: Study, spec: TrialSpec) -> Trial:
+    """Return the trial of that name that the run has, if it did what is asked of it now; raises UsageError."""
+    kept, asked = read_trial(study, spec.name), _spec(json.loads(json.dumps(asdict(spec))))
+    other = [f.name for f in fields(TrialSpec) if getattr(kept.spec, f.name) != getattr(asked, f.name)]
+    if other:
+        raise UsageError(
+            f"Trial {spec.name} of run {study.run.id} was measured with other settings ({', '.join(other)})",
+            "a run measures each trial once, at one effort",
+            "Start a new run",
+        )
+    return kept
 
 
 def _quiet(window: NoiseWindow) -> NoiseReading:
