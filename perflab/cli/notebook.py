@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from perflab.cli.find import find_notebook
 from perflab.errors import EXIT_BROKEN, EXIT_OK, UsageError
-from perflab.experiments.study import reports_folder
+from perflab.experiments.study import Asked, reports_folder, system_path
 from perflab.runs import exclusive, new_run_id
+from perflab.system.load_file import load_system
 from perflab.units import seconds_text
+
+if TYPE_CHECKING:
+    from perflab.report.notebook.parameters import Value
 
 
 def name_and_text(pair: str) -> tuple[str, str]:
@@ -42,8 +47,15 @@ def run_one(name: str, parameters: list[str]) -> int:
     return EXIT_OK if outcome.ok else EXIT_BROKEN
 
 
-def _output(path: Path, values: Mapping[str, object], reports: Path) -> Path:
+def _output(path: Path, values: Mapping[str, Value], reports: Path) -> Path:
+    """Return where the executed notebook goes; refuses a run of other settings, whose own copy it would replace."""
+    from perflab.report.notebook.parameters import declared_parameters
+
     run_dir = str(values.get("run_dir", ""))
     if run_dir:
-        return Path(run_dir) / "notebooks" / path.name
+        # Every default counts too: a run is reopened by its folder alone, and an effort not typed is still an effort.
+        given = {name: each.default for name, each in declared_parameters(path).items()} | dict(values)
+        digest = load_system(system_path(str(given["system"]))).digest
+        asked = Asked(str(given["effort"]), int(given["rng_seed"]), float(given.get("time_scale", 1.0)), digest)
+        return asked.opened(Path(run_dir)).path / "notebooks" / path.name
     return reports / "notebooks" / f"{new_run_id(path.stem)}.ipynb"

@@ -76,6 +76,41 @@ class Study:
         write_atomic(self.run.folder("findings") / f"{self.notebook}.json", dump_findings(list(findings)))
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The settings that a notebook is opened with, which must be those of its run; `digest`: of the system's file."""
+
+    effort: str
+    seed: int
+    time_scale: float
+    digest: str
+
+    @property
+    def text(self) -> str:
+        """The settings in words."""
+        return f"effort {self.effort}, rng_seed {self.seed}, time_scale {self.time_scale:g}"
+
+    def unlike(self, manifest: Manifest) -> list[str]:
+        """Return one phrase for each setting in which a run was measured otherwise."""
+        own = {"effort": manifest.effort, "rng_seed": manifest.rng_seed,
+               "time_scale": float(manifest.notes.get("time_scale", 1.0))}  # fmt: skip
+        asked = {"effort": self.effort, "rng_seed": self.seed, "time_scale": self.time_scale}
+        found = [f"{name} {own[name]}, not {asked[name]}" for name in own if own[name] != asked[name]]
+        same = manifest.system_digest == self.digest
+        return found if same else [*found, f"{manifest.system}, since changed or not the one that is asked for"]
+
+    def opened(self, path: Path) -> Run:
+        """Return the run in a folder; raises UsageError naming every setting in which it was measured otherwise."""
+        run = Run.open(path)
+        if other := self.unlike(run.manifest):
+            raise UsageError(
+                f"Run {run.id} was measured with {'; '.join(other)}",
+                "a run has one effort, seed, time scale and system",
+                "Give the run's own, or start a new run with an empty run_dir",
+            )
+        return run
+
+
 def create_run(system: System, system_path: str, effort: str, seed: int, reports: Path, planted: str = "") -> Run:
     """Start a new run: its folder, manifest, environment fingerprint and commit."""
     from perflab.environment import fingerprint
@@ -112,33 +147,38 @@ def open_study(
     """Return the study that a notebook works in.
 
     With an empty `run_dir` (a notebook opened by hand) a notebook that needs others takes the latest run of the
-    same system in which those are done, and one that needs none starts a run of its own; either says so.
+    same system and settings in which those are done, and one that needs none starts a run of its own; either says so.
+    Raises UsageError where the run in `run_dir` was measured with other settings: it would hold two in one comparison.
     """
-    described = load_system(_system_path(system))
+    described = load_system(system_path(system))
     if domain and domain != described.domain:
         raise UsageError(f"domain {domain!r} does not match the system's", f"{system} is of domain {described.domain}")
-    run = Run.open(Path(run_dir)) if run_dir else _run_by_hand(described, system, effort, rng_seed, needs)
+    asked = Asked(effort, rng_seed, time_scale, described.digest)
+    run = asked.opened(Path(run_dir)) if run_dir else _run_by_hand(described, system, asked, needs)
     cores = default_cores()
     stay_on(cores.others)
     return Study(run, described, notebook, effort, rng_seed, cores, time_scale)
 
 
-def _run_by_hand(system: System, path: str, effort: str, seed: int, needs: Sequence[str]) -> Run:
+def _run_by_hand(system: System, path: str, asked: Asked, needs: Sequence[str]) -> Run:
     if not needs:
-        run = create_run(system, path, effort, seed, reports_folder())
+        run = create_run(system, path, asked.effort, asked.seed, reports_folder())
+        run.note("time_scale", asked.time_scale)
         print(f"No run_dir given: started run {run.id}")
         return run
     for run in list_runs(reports_folder())[0]:
         done = {step.name for step in run.manifest.steps if step.status == "done"}
-        if run.manifest.system_digest == system.digest and set(needs) <= done:
+        if set(needs) <= done and not asked.unlike(run.manifest):
             print(f"No run_dir given: reading run {run.id}")
             return run
     raise UsageError(
-        f"No finished run of {system.name} has {', '.join(needs)}", "", f"Make one with: perflab spike --system {path}"
+        f"No run of {system.name} has {', '.join(needs)} at {asked.text}",
+        "a notebook reads a run of its own settings",
+        f"Make one with: perflab spike --system {path} --effort {asked.effort}, or give the settings of a run",
     )
 
 
-def _system_path(text: str) -> Path:
+def system_path(text: str) -> Path:
     """Return the TOML's path: as given, or relative to the project when a notebook runs in its own folder."""
     path = Path(text)
     if path.is_absolute() or path.exists():
