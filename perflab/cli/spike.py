@@ -16,8 +16,8 @@ from perflab.cli.display import Display
 from perflab.cli.find import find_run, notebooks_folder
 from perflab.errors import EXIT_BROKEN, PerflabError, UsageError
 from perflab.experiments.effort import EFFORT, estimate_s
-from perflab.experiments.study import create_run, reports_folder
-from perflab.runs import Run, Step, StepStatus, exclusive
+from perflab.experiments.study import commit_now, create_run, reports_folder
+from perflab.runs import Manifest, Run, Step, StepStatus, exclusive
 from perflab.system.load_file import load_system
 from perflab.units import seconds_text
 
@@ -54,14 +54,7 @@ def run_spike(
     reports = reports_folder()
     with exclusive(reports), terminated_as_interrupt():
         if resume:
-            run = find_run(resume, reports)
-            system = load_system(run.manifest.system)
-            if system.digest != run.manifest.system_digest:
-                raise UsageError(
-                    f"{run.manifest.system} has changed since run {run.id} began",
-                    "a run studies one description",
-                    "Start a new run: perflab spike",
-                )
+            run, system = _resumed(resume, reports)
             effort, seed = run.manifest.effort, run.manifest.rng_seed
             run.update(status="running", finished="")
         else:
@@ -71,6 +64,29 @@ def run_spike(
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
         return _study(run, system, effort, seed, _chosen(only, effort, system), reports)
+
+
+def _resumed(text: str, reports: Path) -> tuple[Run, System]:
+    """Return a run to go on with, and its system; raises UsageError where either is no longer what was measured."""
+    run = find_run(text, reports)
+    system = load_system(run.manifest.system)
+    if changed := _changed(run.manifest, system):
+        raise UsageError(
+            f"Run {run.id} cannot go on: {'; '.join(changed)}",
+            "a run measures one description, one commit and one machine",
+            "Start a new run: perflab spike",
+        )
+    return run, system
+
+
+def _changed(began: Manifest, system: System) -> list[str]:
+    """Return one phrase for each thing that is not as when the run began; what a run did not record is not asked."""
+    from perflab.environment import differences, fingerprint
+
+    found = [] if system.digest == began.system_digest else [f"{began.system} has changed since it began"]
+    if began.commit and (now := commit_now()) != began.commit:
+        found.append(f"it began at commit {began.commit}, now it is {now or 'unknown to git'}")
+    return found + (differences(began.fingerprint, fingerprint()) if began.fingerprint else [])
 
 
 def _chosen(only: str, effort: str, system: System) -> tuple[str, ...]:
