@@ -11,13 +11,19 @@ from perflab.monitor.burn import BURN_WINDOWS, BurnWindow, Severity, is_possible
 from perflab.monitor.cases import Case
 from perflab.monitor.metric_map import MetricMap, Series
 
+NO_BUDGET = "the system's file declares no memory_budget_mb"
 FLOOR_PER_S = 0.05  # units per second: below three a minute a single bad one would page somebody at night
+ALONE = 1  # in use by no more than this, nothing finished says little: one client that is connected may just be silent
 _QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert rule. `slow` ones look back a day or more and are evaluated every ten minutes."""
+    """One alert rule.
+
+    `slow` ones look back a day or more and are evaluated every ten minutes. `per_instance` ones fire once for each
+    instance, by the label that Prometheus gives its series; the others speak of all instances together.
+    """
 
     name: str
     expr: str
@@ -28,6 +34,7 @@ class Alert:
     targets: tuple[str, ...]
     cases: tuple[Case, ...]
     slow: bool = False
+    per_instance: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,20 +149,24 @@ def _missed(objective: Objective, series: MetricMap, floor: float) -> Alert:
 
 
 def resource_alerts(targets: Sequence[Target], series: MetricMap, cores: float, memory_bytes: float) -> list[Alert]:
-    """Return one threshold alert for each limit on CPU (of `cores`) and memory (of the declared `memory_bytes`)."""
+    """Return one threshold alert for each limit on CPU (of `cores`) and memory (of the declared `memory_bytes`).
+
+    Both are what ONE instance is given, so each instance is judged alone: three at a quarter of a core fill no core.
+    Memory of 0 bytes is not declared: there is no limit to compare with, and no alert.
+    """
     job, found = series.job, []
-    for metric, name, expr, of, hold in (
-        ("cpu_utilisation", "Cpu", f"sum(rate({series.cpu.select(job)}[5m])) / {cores:g}", f"{cores:g} cores", "10m"),
-        ("memory_utilisation", "Memory", f"sum({series.memory.select(job)}) / {memory_bytes:.0f}",
-         f"{memory_bytes / 1e6:.0f} MB", "5m"),
-    ):  # fmt: skip
-        limits = sorted({t.canonical_value for t in targets if t.metric == metric and t.below})
+    for metric, name, used, given, of, hold in (
+        ("cpu_utilisation", "Cpu", f"rate({series.cpu.select(job)}[5m])", cores, f"{cores:g} cores", "10m"),
+        ("memory_utilisation", "Memory", series.memory.select(job), memory_bytes, f"{memory_bytes / 1e6:.0f} MB", "5m"),
+    ):
+        limits = sorted({t.canonical_value for t in targets if t.metric == metric and t.below and given > 0})
         for limit in limits:
-            ids = tuple(t.id for t in targets if t.metric == metric and t.canonical_value == limit)
-            proof = cases.level_cases(name, series, limit, cores if metric.startswith("cpu") else memory_bytes)
+            ids = tuple(t.id for t in targets if t.metric == metric and t.below and t.canonical_value == limit)
             found.append(Alert(
-                name=f"{name}Above{limit * 100:.0f}Percent", expr=f"{expr} > {limit:g}", hold=hold, severity="ticket",
-                summary=f"{name} use above {limit:.0%} of {of}", targets=ids, cases=proof,
+                name=f"{name}Above{limit * 100:.0f}Percent", hold=hold, severity="ticket", per_instance=True,
+                expr=f"sum by (instance) ({used}) / {given:.10g} > {limit:g}", targets=ids,
+                summary=f"{name} use of one instance above {limit:.0%} of {of}",
+                cases=cases.level_cases(name, series, limit, given),
                 runbook="Compare the sessions that are open with the capacity statement; scale out before the knee.",
             ))  # fmt: skip
     return found
@@ -179,8 +190,8 @@ def presence_alerts(series: MetricMap) -> list[Alert]:
     served = f"(sum(rate({series.units.select(job)}[10m])) or vector(0))"
     found.append(Alert(
         name="NoUnitFinished", hold="5m", severity="page", targets=(),
-        expr=f"sum({series.traffic.select(job)}) > 0 and {served} == 0",
-        summary="People are connected and nothing has finished for 10 minutes", cases=cases.stalled_cases(series),
+        expr=f"sum({series.traffic.select(job)}) > {ALONE} and {served} == 0", cases=cases.stalled_cases(series),
+        summary="Several people are connected and nothing has finished for 10 minutes",
         runbook="Look upstream first: a service that hangs without an error stops every turn.",
     ))  # fmt: skip
     return found

@@ -21,13 +21,17 @@ PER_MINUTE = 100.0
 
 @dataclass(frozen=True)
 class Case:
-    """Series in promtool's notation, one value per `step_min`; minute of the check; whether the alert fires."""
+    """Series in promtool's notation, one value per `step_min`; minute of the check; whether the alert fires.
+
+    `instance`: the one that fires, for an alert that judges each instance alone.
+    """
 
     title: str
     series: tuple[tuple[str, str], ...]
     at_min: int
     fires: bool
     step_min: int = 1
+    instance: str = ""
 
 
 def minutes(window: str) -> int:
@@ -70,15 +74,21 @@ def missed_cases(objective: Objective, series: MetricMap, floor: float) -> tuple
 
 
 def level_cases(name: str, series: MetricMap, limit: float, of: float) -> tuple[Case, ...]:
-    """Return the cases of a threshold on CPU or memory: a tenth above and a tenth below it."""
-    made = []
-    for factor, fires in ((1.1, True), (0.9, False)):
+    """Return the cases of a threshold on CPU or memory of one instance: a tenth above and a tenth below it.
+
+    Of two instances one alone is above, which their mean is not; or both are below, which their sum is not.
+    """
+
+    def used(instance: str, factor: float) -> tuple[str, str]:
+        label, value = f'instance="{instance}"', limit * factor * of
         if name == "Cpu":
-            values = ((series.cpu.select(series.job), f"0+{60 * limit * factor * of:g}x40"),)
-        else:
-            values = ((series.memory.select(series.job), f"{limit * factor * of:.0f}x40"),)
-        made.append(Case("above the limit" if fires else "below the limit", values, 40, fires))
-    return tuple(made)
+            return series.cpu.select(series.job, "", label), f"0+{60 * value:g}x40"
+        return series.memory.select(series.job, "", label), f"{value:.0f}x40"
+
+    return (
+        Case("one of two instances above the limit", (used("a", 0.3), used("b", 1.1)), 40, True, instance="b"),
+        Case("both below the limit", (used("a", 0.9), used("b", 0.9)), 40, False),
+    )
 
 
 def down_cases(series: MetricMap) -> tuple[Case, ...]:
@@ -100,11 +110,12 @@ def absent_cases(part: Series, series: MetricMap) -> tuple[Case, ...]:
 
 
 def stalled_cases(series: MetricMap) -> tuple[Case, ...]:
-    """Return the cases of people who are served, wait for nothing, or are not there."""
+    """Return the cases of people who are served, wait for nothing, or are not there; and of one who is silent."""
     open_, done = series.traffic.select(series.job), series.units.select(series.job)
     return (
         Case("people are served", ((open_, "5x40"), (done, "0+3x40")), 40, False),
         Case("nothing finishes", ((open_, "5x40"), (done, "9x40")), 40, True),
+        Case("one client stays connected and silent", ((open_, "1x40"), (done, "9x40")), 40, False),
         Case("nobody is there", ((open_, "0x40"), (done, "9x40")), 40, False),
     )
 

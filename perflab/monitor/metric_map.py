@@ -22,7 +22,7 @@ class Series:
 class MetricMap:
     """The series of one system. `latency` maps the metric of a target to a histogram in seconds.
 
-    `bad` and `total` count events for the error rate; `traffic` is a gauge above zero while somebody uses the system;
+    `bad` and `total` count events for the error rate; `traffic` is a gauge of those who use the system now;
     `always` exist from the first scrape on, so that their absence is a fault. `gaps`: what no series tells, and why.
     """
 

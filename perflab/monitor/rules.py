@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from perflab.findings.catalogue import Target
-from perflab.monitor.alerts import Alert, burn_alerts, objectives, presence_alerts, resource_alerts
+from perflab.monitor.alerts import NO_BUDGET, Alert, burn_alerts, objectives, presence_alerts, resource_alerts
 from perflab.monitor.metric_map import MetricMap
 from perflab.runs import write_atomic
 
@@ -79,12 +79,14 @@ def alert_rules(
 ) -> RuleSet:
     """Return the alerts for the targets of one domain on a system that exports `series`.
 
-    `cores` and `memory_bytes`: what one instance is given, of which utilisation targets speak. Every target of the
-    domain either has an alert or stands in `gaps` with its reason.
+    `cores` and `memory_bytes`: what one instance is given, of which utilisation targets speak; 0 bytes = not declared.
+    Every target of the domain either has an alert or stands in `gaps` with its reason.
     """
     own = [target for target in targets if target.domain == domain]
     found, gaps = objectives(own, series)
     alerts = [alert for objective in found for alert in burn_alerts(objective, series)]
+    if memory_bytes <= 0:
+        gaps |= {target.id: NO_BUDGET for target in own if target.metric == "memory_utilisation"}
     alerts += resource_alerts(own, series, cores, memory_bytes)
     alerts += presence_alerts(series)
     watched = {id for alert in alerts for id in alert.targets}
@@ -103,8 +105,9 @@ def _labels(alert: Alert) -> dict[str, str]:
     return {"severity": alert.severity, **targets}
 
 
-def _annotations(alert: Alert) -> dict[str, str]:
-    return {"summary": alert.summary, "runbook": alert.runbook}
+def _annotations(alert: Alert, instance: str = "{{ $labels.instance }}") -> dict[str, str]:
+    summary = f"{alert.summary}: {instance}" if alert.per_instance else alert.summary
+    return {"summary": summary, "runbook": alert.runbook}
 
 
 def _test_lines(alert: Alert) -> list[str]:
@@ -119,10 +122,11 @@ def _test_lines(alert: Alert) -> list[str]:
             lines.append("        exp_alerts: []")
             continue
         lines += ["        exp_alerts:", "          - exp_labels:"]
-        lines += [f"              {k}: {_text(v)}" for k, v in _labels(alert).items()]
+        labels = _labels(alert) | ({"instance": case.instance} if alert.per_instance else {})
+        lines += [f"              {k}: {_text(v)}" for k, v in labels.items()]
         lines += [
             "            exp_annotations:",
-            *(f"              {k}: {_text(v)}" for k, v in _annotations(alert).items()),
+            *(f"              {k}: {_text(v)}" for k, v in _annotations(alert, case.instance).items()),
         ]
     return lines
 

@@ -223,7 +223,7 @@ class Monitor(_Table):
     """Which exported series carry what the targets speak of; without it no alert rules are made.
 
     `latency` maps a target's metric to a histogram in seconds; `bad` and `total` count events for the error rate;
-    `traffic` is above zero while somebody uses the system; `always` exist from the first scrape on.
+    `traffic` is a gauge of those who use the system now; `always` exist from the first scrape on.
     """
 
     job: str

@@ -10,7 +10,7 @@ import yaml
 from perflab.experiments.watch import metric_map
 from perflab.findings.catalogue import Target, load_targets
 from perflab.monitor import promtool
-from perflab.monitor.alerts import burn_alerts, objectives
+from perflab.monitor.alerts import NO_BUDGET, burn_alerts, objectives
 from perflab.monitor.kpi import kpi_rows
 from perflab.monitor.rules import alert_rules, rules_yaml
 from perflab.system.load_file import load_system
@@ -56,6 +56,22 @@ def test_each_alert_has_a_case_that_fires_and_one_that_is_quiet_and_calls_somebo
         assert alert.severity in ("page", "ticket", "warning") and alert.runbook.endswith(".")
         if "Burn" in alert.name:
             assert "> 0.05" in alert.expr and len(alert.cases) == 5
+
+
+def test_a_system_without_a_memory_budget_has_no_memory_alert_and_says_why():
+    found = alert_rules(TARGETS, VOICE_GATEWAY, domain="gemini_codegen", cores=1, memory_bytes=0)
+    memory = [t.id for t in TARGETS if t.domain == "gemini_codegen" and t.metric == "memory_utilisation"]
+    assert memory and {found.gaps[id] for id in memory} == {NO_BUDGET}
+    left_out = set(BY_NAME) - {alert.name for alert in found.alerts}
+    assert left_out == {"MemoryAbove80Percent"}
+    assert not any("/ 0" in alert.expr for alert in found.alerts)  # x / 0 is +Inf, above every limit
+    assert NO_BUDGET not in RULES.gaps.values()
+
+
+def test_a_resource_alert_names_the_instance_that_is_above():
+    rule = yaml.safe_load(rules_yaml("g", [BY_NAME["CpuAbove70Percent"]]))["groups"][0]["rules"][0]
+    assert rule["annotations"]["summary"].endswith(": {{ $labels.instance }}")
+    assert "$labels" not in BY_NAME["CpuAbove70Percent"].summary  # read in a table, where nothing fills it in
 
 
 def test_files_are_yaml_and_hold_all_alerts_once(tmp_path):
@@ -159,5 +175,23 @@ MUTANTS = [
 def test_a_mistake_in_a_rule_is_caught_by_its_cases(tmp_path, name, kind):
     alert = BY_NAME[name]
     broken = replace(alert, expr=MUTATIONS[kind](alert.expr))
+    assert broken.expr != alert.expr
+    assert promtool.test_rules(RULES.write_tests(tmp_path, [broken])).status == "failed"
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("CpuAbove70Percent", "sum by (instance)", "sum"),  # all instances against the budget of one
+        ("MemoryAbove80Percent", "sum by (instance)", "sum"),
+        ("NoUnitFinished", "> 1 and", "> 0 and"),  # one client that is silent
+    ],
+)
+def test_a_quiet_case_alone_catches_what_would_call_somebody_for_nothing(tmp_path, name, right, wrong):
+    alert = BY_NAME[name]
+    quiet = replace(alert, cases=tuple(case for case in alert.cases if not case.fires))
+    assert promtool.test_rules(RULES.write_tests(tmp_path, [quiet])).status == "passed"
+    broken = replace(quiet, expr=alert.expr.replace(right, wrong))
     assert broken.expr != alert.expr
     assert promtool.test_rules(RULES.write_tests(tmp_path, [broken])).status == "failed"
