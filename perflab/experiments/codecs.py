@@ -29,14 +29,17 @@ SETTINGS: tuple[tuple[str, Settings], ...] = (
 SIXTEEN = {"bit_rate": 16_000, "complexity": 5}
 SESSIONS, HURT = 64, 3
 HUMAN_LOSS, MACHINE_POINTS = 0.25, 1.0  # PESQ that listeners may lose to the best; points of word error above the least
+STOI_OF_PESQ = 0.04  # STOI spans a twenty-fifth of what PESQ does here
+TALK_MS = 150.0  # one way, from where on a conversation suffers (ITU-T G.114)
 
 
 @dataclass(frozen=True)
 class Front:
-    """All codecs judged on the same speech, in the order of SETTINGS."""
+    """All codecs judged on the same speech, in the order of SETTINGS; `seed`: of every bootstrap over them."""
 
     judged: tuple[Judged, ...]
     speech: Speech
+    seed: int
 
     @property
     def quality(self) -> str:
@@ -67,20 +70,34 @@ class Front:
     def sentence(self) -> str:
         """What it shows, with its figures."""
         pcm, twelve, sixteen = self.of("pcm"), self.of("opus", bit_rate=12_000), self.of("opus", **SIXTEEN)
-        worse = max((twelve.worse_than(pcm), sixteen.worse_than(pcm)), key=lambda interval: interval.value)
+        worse = max((one.worse_than(pcm, self.seed) for one in (twelve, sixteen)), key=lambda interval: interval.value)
         aac = self.of("aac", bit_rate=16_000)
         return (
             f"Opus at 12 and 16 kbit/s sends {pcm.kbit_s / twelve.kbit_s:.0f} and {pcm.kbit_s / sixteen.kbit_s:.0f} "
             f"times fewer bits than PCM; words wrong change by at most {worse.value:+.1f} points (95 % interval "
             f"{worse.low:+.1f} to {worse.high:+.1f}, {self.speech.words} words, PCM {100 * pcm.word_error:.1f} %). "
             f"AAC at 16 kbit/s has {self.quality.split()[0]} {quality(aac):.2f} against Opus's {quality(sixteen):.2f} "
-            f"and {aac.delay_ms:.0f} ms of delay against {sixteen.delay_ms:.1f}: it is for storage."
+            f"and {aac.delay_ms:.0f} ms of delay against {sixteen.delay_ms:.1f}: {_place(aac, sixteen)}."
         )
+
+
+def _place(aac: Judged, opus: Judged) -> str:
+    """Say where AAC has its place beside Opus, by delay first: what is late for talking may still be stored."""
+    if aac.delay_ms > TALK_MS >= opus.delay_ms:
+        return f"more than the {TALK_MS:g} ms of a conversation, it is for storage"
+    if aac.delay_ms >= opus.delay_ms and quality(aac) <= quality(opus):
+        return "nothing speaks for it"
+    return "each has its place"
 
 
 def quality(judged: Judged) -> float:
     """Return PESQ, or STOI where PESQ is not installed."""
     return judged.stoi if judged.pesq is None else judged.pesq
+
+
+def heard_difference(judged: Judged) -> float:
+    """Return the difference in `quality` that listeners may not be asked to bear, on the scale that was measured."""
+    return HUMAN_LOSS * (STOI_OF_PESQ if judged.pesq is None else 1.0)
 
 
 def label(treatment: Treatment) -> str:
@@ -110,23 +127,22 @@ def pareto(study: Study, speech: Speech) -> Front:
     for number, (codec, settings) in enumerate(asked, 1):
         judged.append(judge(Treatment(codec, settings), speech, seed=study.seed))
         study.progress("codecs", number, len(asked), label(judged[-1].treatment))
-    return Front(tuple(judged), speech)
+    return Front(tuple(judged), speech, study.seed)
 
 
 def complexity_sentence(front: Front) -> str:
     """Say which complexity suffices for machines, which for people."""
     found = sorted((j for j in front.judged if (j.treatment.codec, j.treatment.settings.bit_rate) == ("opus", 16_000)),
                    key=lambda j: j.treatment.settings.complexity or 0)  # fmt: skip
-    best, least = max(map(quality, found)), min(j.word_error for j in found)
-    scale = 1.0 if front.judged[0].pesq is not None else 0.04  # STOI spans a twenty-fifth of what PESQ does here
-    people = next(j for j in found if quality(j) >= best - HUMAN_LOSS * scale)
+    top, least = max(found, key=quality), min(j.word_error for j in found)
+    people = next(j for j in found if quality(j) >= quality(top) - heard_difference(top))
     machine = next(j for j in found if 100 * (j.word_error - least) <= MACHINE_POINTS)
     return (
         f"For machine listeners complexity {machine.treatment.settings.complexity} suffices "
         f"({machine.encode_us:.0f} us per frame, {100 * machine.word_error:.1f} % of words wrong, the least being "
         f"{100 * least:.1f} %); for people {people.treatment.settings.complexity} ({people.encode_us:.0f} us, "
-        f"{front.quality.split()[0]} {quality(people):.2f} of at most {best:.2f}, which 10 buys for "
-        f"{found[-1].encode_us:.0f} us)."
+        f"{front.quality.split()[0]} {quality(people):.2f} of at most {quality(top):.2f}, which "
+        f"{top.treatment.settings.complexity} buys for {top.encode_us:.0f} us)."
     )
 
 

@@ -11,7 +11,7 @@ from perflab.audio.codecs.codec import Settings
 from perflab.audio.codecs.registry import codec_named
 from perflab.audio.codecs.stream import encode_stream
 from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, judge
-from perflab.experiments.codecs import quality
+from perflab.experiments.codecs import heard_difference, quality
 from perflab.experiments.study import Study
 
 LOSSES = {"quick": (0.1, 0.2), "full": (0.02, 0.05, 0.1, 0.2, 0.3)}
@@ -50,10 +50,29 @@ class Losses:
         axis = self.axis.split()[0]
         return (
             f"At {plain.treatment.loss:.0%} loss {100 * silent.word_error:.1f} % of words are wrong with silence in "
-            f"the gaps and {100 * plain.word_error:.1f} % concealed. FEC at 16 kbit/s is accepted and takes {axis} "
+            f"the gaps and {100 * plain.word_error:.1f} % concealed. FEC at 16 kbit/s takes {axis} "
             f"from {quality(plain):.2f} to {quality(asked):.2f}; at 24 kbit/s from {quality(without):.2f} to "
-            f"{quality(fec):.2f}: concealment is for everyone, FEC for people, and from 24 kbit/s on."
+            f"{quality(fec):.2f}: {_concealment(silent, plain)}, {_fec({16: (plain, asked), 24: (without, fec)})}."
         )
+
+
+def _concealment(silent: Judged, plain: Judged) -> str:
+    """Say for whom concealment is, by the words and the quality that it brings back."""
+    words, heard = plain.word_error < silent.word_error, quality(plain) > quality(silent)
+    if words and heard:
+        return "concealment is for everyone"
+    if words or heard:
+        return f"concealment is for {'machines' if words else 'people'} alone"
+    return "concealment brings nothing back"
+
+
+def _fec(pairs: dict[int, tuple[Judged, Judged]]) -> str:
+    """Say at which rates FEC gains people more than a difference that they hear; pairs without and with it, by rate."""
+    gained = [rate for rate, (without, fec) in pairs.items() if quality(fec) - quality(without) > heard_difference(fec)]
+    if not gained:
+        return f"FEC gains people too little to hear at {' or '.join(map(str, pairs))} kbit/s"
+    not_at = "".join(f", not at {rate}" for rate in pairs if rate not in gained)
+    return f"FEC is for people, at {' and '.join(map(str, gained))} kbit/s{not_at}"
 
 
 def under_loss(study: Study, speech: Speech, axis: str) -> Losses:

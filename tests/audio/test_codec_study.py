@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from perflab.benches.audio.chain import SESSIONS, STAGES, Run
 from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, through
 from perflab.experiments import codecs, codecs_link, codecs_loss
 from perflab.experiments.codecs_chain import ChainCost
+from perflab.experiments.conclude.codecs import conclude
+from perflab.findings.finding import Evidence
 from perflab.report.figures.codec_front import codec_front
 from perflab.report.figures.curves import curves
 from tests.audio.codecs.material import likeness, voice
@@ -41,7 +45,7 @@ def front() -> codecs.Front:
     made = [
         judged(codec, settings, wrong=3 if settings.bit_rate == 8_000 else 1) for codec, settings in codecs.SETTINGS
     ]
-    return codecs.Front(tuple(made), SPEECH)
+    return codecs.Front(tuple(made), SPEECH, seed=7)
 
 
 def test_the_front_holds_what_nothing_beats() -> None:
@@ -60,6 +64,46 @@ def test_the_sentences_carry_the_figures() -> None:
     chosen = codecs.complexity_sentence(front())
     assert "machine listeners complexity 0 suffices (30 us per frame" in chosen
     assert "for people 5 (75 us" in chosen  # the first within 0.25 of the best, which 10 has
+    assert "of at most 3.90, which 10 buys for 120 us" in chosen
+
+
+def test_the_best_quality_is_credited_to_the_complexity_that_has_it() -> None:
+    def score(one: Judged) -> Judged:
+        settings = one.treatment.settings
+        return replace(one, pesq=4.4) if (settings.bit_rate, settings.complexity) == (16_000, 8) else one
+
+    planted = replace(front(), judged=tuple(map(score, front().judged)))
+    assert "of at most 4.40, which 8 buys for 102 us" in codecs.complexity_sentence(planted)
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "pesq", "place"),
+    [(192, 2.4, "it is for storage"), (30, 2.4, "nothing speaks for it"), (30, 4.5, "each has its place"),
+     (20, 2.4, "each has its place")],
+)  # fmt: skip
+def test_the_place_of_aac_follows_from_its_delay_and_quality(delay_ms: float, pesq: float, place: str) -> None:
+    made = tuple(replace(one, delay_ms=delay_ms, pesq=pesq) if one.treatment.codec == "aac" else one
+                 for one in front().judged)  # fmt: skip
+    assert replace(front(), judged=made).sentence.endswith(f"{place}.")
+
+
+def test_claim_and_effect_of_the_words_are_of_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    worse_than = Judged.worse_than
+
+    def seen(one: Judged, other: Judged, seed: int = -1) -> Any:
+        drawn.append(seed)
+        return worse_than(one, other, seed)
+
+    monkeypatch.setattr(Judged, "worse_than", seen)
+    planted = replace(front(), seed=4_711)
+    study: Any = SimpleNamespace(notebook="21_codecs", level="measured-full", quick=False, time_scale=1.0, seed=7)
+    figures = [Evidence(kind="figure", path="x.svg", title="x", alt="x")] * 3
+    losses, links = SimpleNamespace(sentence="lost"), codecs_link.uploads(planted)
+    ns = np.full((200, len(STAGES)), 200_000) + np.arange(200)[:, None]
+    chain = ChainCost((Run(0, ns, 1), Run(5, ns, 1)), Ceiling(1e11, 3e9, 16))
+    conclude(study, planted, losses, "quiet", links, "follows", chain, (), figures)  # type: ignore[arg-type]
+    assert drawn == [4_711] * 3  # two in the claim, one in the effect
 
 
 def test_differences_of_words_have_an_interval_that_holds_the_truth() -> None:
@@ -92,6 +136,10 @@ def test_a_rate_that_follows_the_link_misses_least_of_the_rich_ones() -> None:
     assert 16 < rows[-1]["mean kbit/s"] < 32
     said = codecs_link.adaptive_sentence(rows)
     assert "narrows to 35 kbit/s" in said and "A fixed 16 kbit/s" in said
+    assert "needs no adapting" in said
+    worse = [{**row, codecs_link.LATE: 40.0} if row["sent as"] == "Opus 16k" else row for row in rows]
+    assert "needs no adapting" not in codecs_link.adaptive_sentence(worse)
+    assert "misses less than knowing" in codecs_link.adaptive_sentence(worse)
     assert rows == codecs_link.adaptive_rows(7)
 
 
@@ -106,6 +154,40 @@ def test_losses_are_told_at_a_fifth() -> None:
     rows = losses.rows()
     assert len(rows) == 5 * 2 * 2 and {point["x"] for point in rows} == {10.0, 20.0}
     assert "24k with FEC" in curves(rows, "Loss", "packets lost (%)").alt
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [((2.0, 2.6, 2.62, 2.7, 3.1), "concealment is for everyone, FEC is for people, at 24 kbit/s, not at 16"),
+     ((2.0, 2.6, 2.9, 2.7, 2.8), "concealment is for everyone, FEC is for people, at 16 kbit/s, not at 24"),
+     ((2.0, 2.6, 2.9, 2.7, 3.1), "FEC is for people, at 16 and 24 kbit/s."),
+     ((2.0, 2.6, 2.8, 2.7, 2.6), "FEC gains people too little to hear at 16 or 24 kbit/s"),
+     ((2.7, 2.6, 2.8, 2.7, 2.6), "concealment is for machines alone")],
+)  # fmt: skip
+def test_what_fec_and_concealment_are_for_follows_from_the_figures(scores: tuple[float, ...], said: str) -> None:
+    assert said in planted_losses(scores, (20, 6)).sentence
+
+
+def test_concealment_that_loses_words_is_not_for_machines() -> None:
+    assert "concealment is for people alone" in planted_losses((2.0, 2.6, 2.6, 2.6, 2.6), (6, 6)).sentence
+    assert "concealment brings nothing back" in planted_losses((2.6, 2.6, 2.6, 2.6, 2.6), (6, 9)).sentence
+
+
+def test_fec_is_judged_on_the_scale_of_stoi_where_pesq_is_missing() -> None:
+    losses = planted_losses((2.0, 2.6, 2.6, 2.6, 2.6), (20, 6))
+    stoi = dict(zip(losses.judged, (0.8, 0.85, 0.855, 0.85, 0.87), strict=True))
+    plain = {way: tuple(replace(one, pesq=None, stoi=stoi[way]) for one in row) for way, row in losses.judged.items()}
+    assert "at 24 kbit/s, not at 16" in codecs_loss.Losses(plain, "STOI (0 to 1)").sentence
+
+
+def planted_losses(scores: tuple[float, ...], wrongs: tuple[int, int]) -> codecs_loss.Losses:
+    """Plant a quality for each way, and words wrong with silence in the gaps and otherwise."""
+    ways = zip(codecs_loss.WAYS.items(), scores, strict=True)
+    made = {
+        way: (replace(judged("opus", settings, wrongs[k > 0], 0.2), pesq=score),)
+        for k, ((way, (settings, _, _)), score) in enumerate(ways)
+    }
+    return codecs_loss.Losses(made, "PESQ (1 to 4.6)")
 
 
 def test_silence_costs_less_with_dtx() -> None:

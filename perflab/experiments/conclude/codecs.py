@@ -23,7 +23,7 @@ def conclude(study: Study, front: Front, losses: Losses, silence: str, links: Up
     return [
         finding(study, "1", **shared, question="Which codec, at which rate, at what cost?", claim=front.sentence,
                 evidence=evidence(figures[0]), trust=tuple(checks), caveats=(words,),
-                effect=effect_of("words wrong: Opus at 16 kbit/s less PCM", opus.worse_than(pcm, study.seed), "points",
+                effect=effect_of("words wrong: Opus at 16 kbit/s less PCM", opus.worse_than(pcm, front.seed), "points",
                                  "recordings"), details={"codecs": front.table()}),
         finding(study, "2", **shared, question="Which complexity for machines, which for people?",
                 claim=complexity_sentence(front), caveats=(words,)),
