@@ -10,6 +10,7 @@ import pytest
 from perflab.audio.corpus import load_corpus, load_transcribed
 from perflab.audio.quality.recogniser import ClosedVocabulary
 from perflab.audio.quality.word_error import WordErrors
+from perflab.benches.audio import denoising
 from perflab.benches.audio.noisy_speech import LEAD_IN, Heard, judged, under_noise
 from perflab.benches.audio.rooms import TAIL, converse
 from perflab.benches.audio.speexdsp import WHY, cancelled, denoised, speexdsp
@@ -84,6 +85,19 @@ def test_a_treatment_that_only_delays_is_judged_as_none() -> None:
     late = judged(noisy, lambda pcm: np.roll(pcm, 160, axis=1), 160, recogniser)
     assert np.array_equal(plain.stoi, late.stoi) and plain.stoi.min() >= 0.9
     assert plain.word_error == late.word_error <= 0.2
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [((4, 4, 4), "it harms a recogniser, keep it switchable"), ((0, 0, 0), "it helps a recogniser"),
+     ((2, 2, 2), "not shown by so few words")],
+)  # fmt: skip
+def test_what_suppressing_does_is_said_both_ways(ours: tuple[int, ...], said: str) -> None:
+    def heard(wrongs: tuple[int, ...]) -> Heard:
+        return Heard(np.ones(3), np.ones(3), tuple(WordErrors(wrong, 5) for wrong in wrongs))
+
+    told = denoising._harm("babble at 5 dB", {"ours": heard(ours), "untouched": heard((2, 2, 2))})
+    assert told.endswith(said) and ("harms a recogniser" in told) == (ours[0] > 2)
 
 
 def test_differences_are_of_sums_and_means_with_their_interval() -> None:

@@ -88,10 +88,13 @@ def _harm(name: str, heard: dict[str, Heard]) -> str:
     """Say what suppressing does to a recogniser under babble: a finding, for nothing is asked of it."""
     added = heard["ours"].worse_understood_than(heard["untouched"])
     bounds = "" if added.low is None or added.high is None else f" [{added.low:.3f}, {added.high:.3f}]"
-    harms = added.low is not None and added.low > 0
-    return f"  found: under {name} suppressing adds {added.value:+.3f}{bounds} to the word error" + (
-        ": it harms a recogniser, keep it switchable" if harms else "; whether it harms is not shown by so few words"
-    )
+    if added.low is not None and added.low > 0:
+        told = ": it harms a recogniser, keep it switchable"
+    elif added.high is not None and added.high < 0:
+        told = ": it helps a recogniser"
+    else:
+        told = "; whether it harms or helps is not shown by so few words"
+    return f"  found: under {name} suppressing adds {added.value:+.3f}{bounds} to the word error{told}"
 
 
 def _compared(id_: str, name: str, heard: dict[str, Heard], words: int, source: str) -> list[Bar]:
