@@ -104,27 +104,31 @@ def heard_rows(study: Study, speech: Speech) -> list[dict[str, Any]]:
     span = slice(PIECE + SETTLED, PIECE + SETTLED + LONGEST_PACKETS)
     rows: list[dict[str, Any]] = []
     for name, setting in BUFFERS.items():
-        everything, delay_ms = _missed(delays, setting)
+        everything, waits = _missed(delays, setting)
         missed = everything[:, span]
         for said, treatment in HEARD.items():
-            rows.append(_heard(name, said, judge(treatment, speech, lost=missed), missed, delay_ms, speech))
+            rows.append(_heard(name, said, judge(treatment, speech, lost=missed), missed, waits[:, span], speech))
             study.progress("jitter buffer", len(rows), len(BUFFERS) * len(HEARD), f"{name}, {said}")
     return rows
 
 
-def _missed(delays: NDArray[np.float64], setting: float) -> tuple[NDArray[np.bool_], float]:
-    """Return what a buffer does not play, bool as `delays`, and its mean wait while the link is rough."""
+def _missed(delays: NDArray[np.float64], setting: float) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return what a buffer does not play, and how long each packet that is played has waited in ms, NaN the others."""
     if setting > max(SPREADS):  # a wait in milliseconds
-        return ~(delays <= setting), setting
+        missed = ~(delays <= setting)
+        return missed, np.where(missed, np.nan, setting)
     played = simulate(delays, memory=MEMORY, spread=setting, spurt=SPURT)
-    return played.missed, float(np.nanmean(played.delay_ms))
+    return played.missed, played.waits_ms
 
 
 def _heard(
-    buffer: str, said: str, judged: Judged, missed: NDArray[np.bool_], delay_ms: float, speech: Speech
+    buffer: str, said: str, judged: Judged, missed: NDArray[np.bool_], waits: NDArray[np.float64], speech: Speech
 ) -> dict[str, Any]:
-    gone = [missed[k, : round(one.seconds * 50)].mean() for k, one in enumerate(speech.utterances)]
-    return {"jitter buffer": buffer, "sent as": said, "mean wait of a minute (ms)": round(delay_ms),
+    """Return a row on the packets of the speech alone, so that wait, misses and words are of the same time."""
+    heard = [slice(round(one.seconds * 50)) for one in speech.utterances]
+    gone = [missed[k, packets].mean() for k, packets in enumerate(heard)]
+    waited = np.concatenate([waits[k, packets] for k, packets in enumerate(heard)])
+    return {"jitter buffer": buffer, "sent as": said, "mean wait (ms)": round(float(np.nanmean(waited))),
             "not played (%)": round(100 * float(np.average(gone, weights=[u.seconds for u in speech.utterances])), 1),
             "PESQ" if judged.pesq is not None else "STOI": round(quality(judged), 2),
             "words wrong (%)": round(100 * judged.word_error, 1)}  # fmt: skip

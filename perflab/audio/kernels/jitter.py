@@ -16,13 +16,15 @@ Counts = NDArray[np.int64]
 class Played:
     """Per session: packets `lost` by the link, packets too `late` to be played, mean delay of those played in ms.
 
-    `missed` bool [sessions, packets]: what has to be concealed, lost or late.
+    `missed` bool [sessions, packets]: what has to be concealed, lost or late. `waits_ms` float64 of the same shape:
+    the delay of each packet that is played, NaN for the others.
     """
 
     lost: Counts
     late: Counts
     delay_ms: NDArray[np.float64]
     missed: NDArray[np.bool_]
+    waits_ms: NDArray[np.float64]
 
 
 def simulate(delays_ms: NDArray[np.float64], *, memory: float = 0.998, spread: float = 4.0, spurt: int = 50) -> Played:
@@ -46,6 +48,6 @@ def simulate(delays_ms: NDArray[np.float64], *, memory: float = 0.998, spread: f
         )
     sessions = delays_ms.shape[0]
     late, lost = np.zeros((2, sessions), dtype=np.int64)
-    held, missed = np.empty(sessions), np.zeros(delays_ms.shape, np.bool_)
-    play(np.ascontiguousarray(delays_ms), memory, spread, spurt, late, lost, held, missed)
-    return Played(lost, late, held, missed)
+    held, missed, waits = np.empty(sessions), np.zeros(delays_ms.shape, np.bool_), np.full(delays_ms.shape, np.nan)
+    play(np.ascontiguousarray(delays_ms), memory, spread, spurt, late, lost, held, missed, waits)
+    return Played(lost, late, held, missed, waits)

@@ -42,6 +42,12 @@ def test_playout_is_that_of_the_oracle() -> None:
     assert made.delay_ms == pytest.approx([row[2] for row in wanted], nan_ok=True)
     assert math.isnan(made.delay_ms[5])
     assert [np.flatnonzero(row).tolist() for row in made.missed] == [row[3] for row in wanted]
+    assert np.array_equal(np.isnan(made.waits_ms), made.missed)
+    played = ~made.missed
+    assert (made.waits_ms[played] >= delays[played]).all()
+    assert [row[~gone].mean() for row, gone in zip(made.waits_ms, made.missed, strict=True) if not gone.all()] == (
+        pytest.approx([row[2] for row in wanted if not math.isnan(row[2])])
+    )
 
 
 def test_more_spread_means_fewer_late_packets_and_more_delay() -> None:

@@ -19,7 +19,9 @@ def walk(drawn: Any, enter: float, leave: float, start_bad: float, lost: Any) ->
 
 
 @njit(cache=True, nogil=True)
-def play(delays: Any, memory: float, spread: float, spurt: int, late: Any, lost: Any, held: Any, missed: Any) -> None:
+def play(
+    delays: Any, memory: float, spread: float, spurt: int, late: Any, lost: Any, held: Any, missed: Any, waits: Any
+) -> None:
     """Play packets with `delays` [sessions, packets] in ms, NaN where lost; one row of results per session."""
     for session in range(delays.shape[0]):
         mean, deviation, wait, total, played = 0.0, 0.0, 0.0, 0.0, 0
@@ -40,6 +42,7 @@ def play(delays: Any, memory: float, spread: float, spurt: int, late: Any, lost:
                 late[session] += 1
                 missed[session, packet] = True
             else:
+                waits[session, packet] = wait
                 total += wait
                 played += 1
             deviation = memory * deviation + (1 - memory) * abs(delay - mean)
