@@ -11,7 +11,7 @@ import pytest
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.corpus import load_corpus
 from perflab.benches.audio import gpu
-from perflab.benches.audio.codecs_judged import Speech, Treatment, judge
+from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, judge
 from perflab.experiments import audio_detectors, audio_stages, codecs_jitter
 from perflab.experiments.audio_kernels import conclude_rooms
 from perflab.experiments.blocks import ArmFigures, BlockResult
@@ -112,6 +112,21 @@ def test_a_wait_that_follows_costs_less_delay_for_the_same_late_packets() -> Non
     assert codecs_jitter.ADAPTIVE in curves(played.rows, "Late", codecs_jitter.DELAY, log_y=True).alt
 
 
+def test_the_wait_is_that_of_the_packets_whose_misses_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from perflab.audio.utterance import Utterance
+
+    told = Judged(Treatment("opus"), 16.0, 1.0, 1.0, 26.5, 3.0, 0.9, ())
+    monkeypatch.setattr(codecs_jitter, "judge", lambda *given, **lost: told)
+    monkeypatch.setattr(Judged, "word_error", 0.0)
+    speech = Speech(
+        tuple(Utterance(f"u{k}", "one", np.zeros(10 * 16_000, np.int16)) for k in range(40)), None, "planted"
+    )
+    rows = {row["jitter buffer"]: row for row in codecs_jitter.heard_rows(STUDY, speech)}
+    assert rows["fixed 60 ms"]["mean wait (ms)"] == 60
+    rough = codecs_jitter.ONE_WAY_MS + (1 + 4 * 2 / np.e) * codecs_jitter.ROUGH_MS  # mean deviation: 2 / e of the mean
+    assert rows["adaptive, 4 deviations"]["mean wait (ms)"] == pytest.approx(rough, rel=0.06)
+
+
 class Ear:
     """A recogniser that counts how many of ten pieces of what it hears are silent."""
 
@@ -134,11 +149,51 @@ def test_packets_that_a_buffer_misses_are_those_that_are_lost_on_the_way_to_the_
 def test_what_is_said_of_a_gpu_that_is_not_here_and_of_one_that_is() -> None:
     why = "no NVIDIA GPU with its driver and CUDA's libraries was found"
     assert gpu.sentence([], why).endswith(f"{why}.")
-    column = "CPU's time over the GPU's"
-    found = [{"kernel": "net", "sessions": 64, column: "0.50 [0.40, 0.60]"},
-             {"kernel": "net", "sessions": 1_024, column: "3.00 [2.90, 3.10]"},
-             {"kernel": "small", "sessions": 64, column: "0.10 [0.09, 0.11]"}]  # fmt: skip
+    found = [raced("net", 64, "0.50 [0.40, 0.60]"), raced("net", 1_024, "3.00 [2.90, 3.10]"),
+             raced("small", 64, "0.10 [0.09, 0.11]")]  # fmt: skip
     said = gpu.sentence(found, None)
     assert "net from 1,024 sessions on" in said and "small at none" in said
     here, missing = (conclude_rooms(STUDY, "heard", text)[1] for text in (said, gpu.sentence([], why)))
     assert (here.verdict, missing.verdict) == ("reported", "not-measurable-here")
+
+
+def raced(kernel: str, sessions: int, ratio: str, same: str = "yes") -> dict[str, Any]:
+    return {"kernel": kernel, "sessions": sessions, gpu.RATIO: ratio, gpu.SAME: same}
+
+
+@pytest.mark.parametrize(
+    ("ratios", "said"),
+    [(("0.90 [0.80, 0.95]", "1.20 [0.98, 1.40]", "3.00 [2.90, 3.10]"), "from 8,192 sessions on"),
+     (("2.00 [1.80, 2.20]", "3.00 [2.90, 3.10]", "0.90 [0.80, 0.95]"), "at 64 and 1,024 sessions, but not at 8,192"),
+     (("2.00 [1.80, 2.20]", "0.90 [0.80, 0.95]", "3.00 [2.90, 3.10]"), "from 8,192 sessions on"),
+     (("0.90 [?, 0.95]", "1.10 [0.98, 1.40]", "1.20 [?, 1.40]"), "at none of the sizes")],
+)  # fmt: skip
+def test_a_gpu_gains_where_the_whole_interval_does_and_every_larger_size_too(
+    ratios: tuple[str, ...], said: str
+) -> None:
+    rows = [raced("net", sessions, ratio) for sessions, ratio in zip(gpu.BATCHES, ratios, strict=True)]
+    assert f"counted: net {said}." in gpu.sentence(rows, None)
+
+
+def test_a_gpu_that_computes_something_else_gains_nothing_and_is_named() -> None:
+    rows = [raced("net", 64, "2.00 [1.80, 2.20]"), raced("net", 1_024, "3.00 [2.90, 3.10]", "NO: 0.5 apart")]
+    said = gpu.sentence(rows, None)
+    assert "net at 64 sessions, but not at 1,024" in said
+    assert said.endswith("Not the CPU's result, so no gain: net at 1,024 sessions (0.5 apart).")
+
+
+def test_the_cpu_transforms_rows_to_rows_as_the_gpu_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    class StandIn:
+        def __init__(self, points: int, sessions: int) -> None:
+            self.given = np.zeros((sessions, points), np.complex64)
+
+        def forward(self, values: np.ndarray, out: np.ndarray) -> np.ndarray:
+            self.given[:] = values
+            out[:] = np.fft.fft(values, axis=1)
+            return out
+
+    monkeypatch.setattr("perflab.audio.kernels.cuda.fft.CudaFFT", StandIn)
+    duel = gpu._fft(8)
+    assert duel.apart <= duel.allowed
+    ours, theirs = np.asarray(duel.cpu()), np.asarray(duel.gpu())
+    assert ours.shape == theirs.shape == (8, gpu.POINTS) and np.abs(ours - theirs).max() <= 1e-6 * np.abs(theirs).max()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perflab.audio.kernels.cuda.device import cuda_missing
 from perflab.audio.kernels.fft import BatchFFT
@@ -25,6 +26,7 @@ from perflab.stats.latency import order_statistic_intervals
 ORDER = 90
 BATCHES, POINTS = (64, 1_024, 8_192), 512
 BLOCKS = 11
+RATIO, SAME = "CPU's time over the GPU's", "same result"
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def _row(duel: Duel) -> dict[str, Any]:
     low, high = (f"{bound:.2f}" if bound is not None else "?" for bound in (ratio.low, ratio.high))
     return {"kernel": duel.kernel, "sessions": duel.sessions, "CPU, one thread (ms)": round(1e3 * np.median(cpu), 3),
             "GPU with the way there and back (ms)": round(1e3 * np.median(gpu), 3),
-            "CPU's time over the GPU's": f"{ratio.value:.2f} [{low}, {high}]",
-            "same result": "yes" if duel.apart <= duel.allowed else f"NO: {duel.apart:.2g} apart"}  # fmt: skip
+            RATIO: f"{ratio.value:.2f} [{low}, {high}]",
+            SAME: "yes" if duel.apart <= duel.allowed else f"NO: {duel.apart:.2g} apart"}  # fmt: skip
 
 
 def _resampler(sessions: int) -> Duel:
@@ -83,11 +85,15 @@ def _fft(sessions: int) -> Duel:
     parts = np.random.default_rng(2).normal(size=(2, sessions, POINTS))
     values = np.asarray(parts[0] + 1j * parts[1], dtype=np.complex64)
     into, out, there = mine.planes(), mine.planes(), np.zeros_like(values)
-    mine.enter(values, into)
-    wanted = mine.leave(mine.forward(into, out))
+
+    def rows_to_rows() -> NDArray[np.complex64]:  # as the GPU's: the way into the lanes and back is part of the work
+        mine.enter(values, into)
+        return mine.leave(mine.forward(into, out))
+
+    wanted = rows_to_rows()
     apart = float(np.abs(other.forward(values, there) - wanted).max() / np.abs(wanted).max())
-    return Duel(f"transform of {POINTS} points", sessions, lambda: mine.forward(into, out),
-                lambda: other.forward(values, there), apart, 1e-6)  # fmt: skip
+    return Duel(f"transform of {POINTS} points", sessions, rows_to_rows, lambda: other.forward(values, there),
+                apart, 1e-6)  # fmt: skip
 
 
 def _silero(sessions: int) -> Duel:
@@ -108,11 +114,26 @@ def sentence(found: list[dict[str, Any]], why: str | None) -> str:
     """Say from which size on a GPU gains, or why none was asked."""
     if why:
         return f"The kernels for CUDA (resampler, transform, voice activity) were not run: {why}."
-    column = "CPU's time over the GPU's"
-    told = []
-    for kernel in dict.fromkeys(row["kernel"] for row in found):
-        gains = [row for row in found if row["kernel"] == kernel and float(row[column].split()[0]) > 1]
-        told.append(
-            f"{kernel} from {gains[0]['sessions']:,} sessions on" if gains else f"{kernel} at none of the sizes"
-        )
-    return f"The GPU is faster than one thread of this CPU, transfers counted: {'; '.join(told)}."
+    kernels = dict.fromkeys(row["kernel"] for row in found)
+    told = [f"{kernel} {_where([row for row in found if row['kernel'] == kernel])}" for kernel in kernels]
+    wrong = [f"{row['kernel']} at {row['sessions']:,} sessions ({row[SAME].removeprefix('NO: ')})"
+             for row in found if row[SAME] != "yes"]  # fmt: skip
+    other = f" Not the CPU's result, so no gain: {'; '.join(wrong)}." if wrong else ""
+    return f"The GPU is faster than one thread of this CPU, transfers counted: {'; '.join(told)}.{other}"
+
+
+def _where(rows: list[dict[str, Any]]) -> str:
+    """Say from which size on all sizes gain, by the lower ends of their intervals; `rows` of one kernel."""
+    gains = {row["sessions"]: _gains(row) for row in rows}
+    sizes = sorted(gains)
+    on = [size for at, size in enumerate(sizes) if all(gains[larger] for larger in sizes[at:])]
+    if on:
+        return f"from {on[0]:,} sessions on"
+    some = [f"{size:,}" for size in sizes if gains[size]]
+    return f"at {' and '.join(some)} sessions, but not at {sizes[-1]:,}" if some else "at none of the sizes"
+
+
+def _gains(row: dict[str, Any]) -> bool:
+    """Whether the result is the CPU's and the whole interval of the ratio is above 1; an end that is open is not."""
+    low = row[RATIO].split("[")[1].split(",")[0]
+    return bool(row[SAME] == "yes" and low != "?" and float(low) > 1)
