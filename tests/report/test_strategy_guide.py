@@ -231,3 +231,9 @@ def test_an_open_figure_holds_back_a_loss_only_where_it_may_be_a_gain() -> None:
     tail = next(f for f in lost if f.effect and "p95" in f.effect.metric)
     wide = tail.model_copy(update={"effect": tail.effect.model_copy(update={"low": 0.99, "value": 1.3, "high": 1.6})})
     assert decide([wide if f is tail else f for f in lost]) == "reject"
+
+
+def test_a_condition_is_named_by_the_short_title_of_its_experiment() -> None:
+    near = compared("ST-X-01", "a=1", "120 reads/s, a miss is a query", details={"title": "a near store"}, **LOSS)
+    far = compared("ST-X-01", "a=1", "120 reads/s, a miss opens the file", details={"title": "a far store"}, **GOOD)
+    assert decide([*near, *far]) == "adopt if a far store; not if a near store"

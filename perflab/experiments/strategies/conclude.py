@@ -199,6 +199,7 @@ def _details(item: ArmJudged) -> dict[str, Any]:
     base = item.result.column(BASE, item.figure.column)
     return {
         "flag": item.arm,
+        "title": experiment.title,
         "figure": item.figure.name,
         **({"means": True} if item.figure.means else {}),
         "price": experiment.price,

@@ -128,7 +128,8 @@ def labels(cases: Sequence[Case], among: Sequence[Case], most: int = 2) -> str:
 
 
 def _label(case: Case, by_setting: bool, by_condition: bool) -> str:
-    where = case.condition or f"alone, in {case.notebook}"
+    title = str(case.findings[0].details.get("title", ""))  # short; its card has the whole condition
+    where = title or case.condition or f"alone, in {case.notebook}"
     return " under ".join([*([case.setting] if by_setting else []), *([where] if by_condition else [])])
 
 
