@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any
 from perflab.errors import StatisticError
 from perflab.experiments import tables
 from perflab.experiments.blocks import BlockPlan, BlockResult, run_blocks
-from perflab.experiments.conclude.parts import percent_change, trust_of
+from perflab.experiments.conclude.parts import arm_checks, percent_change, trust_of
 from perflab.experiments.confirm import FRESH_WORK, Confirmation, confirmed_figures
 from perflab.experiments.effort import Effort
 from perflab.experiments.matrix import MatrixResult, run_matrix
-from perflab.experiments.null_arm import CPU_MARGIN, NULL
-from perflab.experiments.readings import Reading, read_measure
+from perflab.experiments.null_arm import CPU_MARGIN, NULL, failed_null
+from perflab.experiments.readings import Reading, answered, read_measure
 from perflab.experiments.screen import Screening, ScreenPlan, arms_of, screen_flags
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
+from perflab.stats.interval import Interval
 from perflab.stats.stopping import StopRule
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from perflab.findings.catalogue import Target
+    from perflab.findings.finding import TrustCheck
     from perflab.findings.judge import Judgement
 
 BLOCK_OPTIONS = {"think_s": 0.3, "phrase_max_s": 1.2}
@@ -39,6 +41,7 @@ class Judged:
     scenario: str
     condition: str
     trial: str
+    trust: tuple[TrustCheck, ...] = ()
 
 
 def compare_variants(study: Study, sizes: Effort) -> BlockResult:
@@ -65,7 +68,8 @@ def confirmation_sentence(study: Study, screening: Screening | None, confirmatio
         return "This system has no flags."
     passed = sum(effect.screened.passed for effect in screening.effects)
     told = f"{passed} of {len(screening.effects)} flags passed the screening"
-    told += f" (not screened: {', '.join(screening.left_out)})" if screening.left_out else ""
+    left = (*screening.left_out, *screening.without_work)
+    told += f" (not screened: {', '.join(left)})" if left else ""
     if confirmation is None:
         return f"{told}; none was confirmed in this run: every estimate here is screened, not confirmed."
     flags = {f.effect.arm for f in confirmation.figures}
@@ -105,7 +109,9 @@ def comparison_sentence(study: Study, result: BlockResult) -> str:
         f"{len(result.column('baseline', 'block'))} blocks; the baseline against itself: {_cpu_change(result, NULL)}."
     )
     stop = f" Measuring {result.stop.sentence}." if result.stop else ""
-    return said + stop + (f" No verdict: {result.failed_null}." if result.failed_null else "")
+    own = arm_checks(study, result, study.system.judge, study.system.judge)
+    refused = failed_null((*result.null_checks, *own))
+    return said + stop + (f" No verdict: {refused}." if refused else "")
 
 
 def _cpu_change(result: BlockResult, arm: str) -> str:
@@ -173,34 +179,77 @@ def matrix_table(results: Sequence[MatrixResult]) -> pd.DataFrame:
 def judge_targets(study: Study, results: Sequence[MatrixResult]) -> list[Judged]:
     """Judge every target of the system's domain that has a measure, for the judged variant, under each condition."""
     from perflab.findings.catalogue import load_targets
-    from perflab.findings.judge import judge_target
 
     if not study.system.targets:
         return []
     targets = [t for t in load_targets(study.system.resolve(study.system.targets)) if t.domain == study.system.domain]
+    return [item for r in results if r.variant == study.system.judge for item in _judge_condition(study, r, targets)]
+
+
+def _judge_condition(study: Study, result: MatrixResult, targets: Sequence[Target]) -> list[Judged]:
+    """Judge the targets by one matrix; latencies before levels, which are held only where those asked of them are."""
     measures = {m.metric: m for m in study.system.measure}
-    found = []
-    for result in (r for r in results if r.variant == study.system.judge):
-        trial = read_trial(study, result.trial)
-        trust = trust_of([trial])
-        for target in targets:
-            measure = measures.get(target.metric)
-            scenario = study.system.target_scenario.get(target.id) or (measure.scenario if measure else "") or "normal"
-            if measure is None or scenario not in result.levels:
-                continue
-            reading = read_measure(study, measure, trial, scenario, target.verdict_aggregate)
-            judgement = judge_target(
-                target,
-                reading.interval,
-                unit=reading.unit,
-                level=study.level,
-                trust=trust,
-                domain=study.system.domain,
-                reason=reading.reason,
-            )
-            condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(**result.conditions).items())
-            found.append(Judged(target, reading, judgement, scenario, condition, result.trial))
-    return found
+    trial = read_trial(study, result.trial)
+    trust = trust_of([trial])
+    made: dict[str, Judged] = {}
+    asked = [(target, measures[target.metric]) for target in targets if target.metric in measures]
+    for target, measure in sorted(asked, key=lambda item: item[1].kind == "sustained_users"):
+        scenario = study.system.target_scenario.get(target.id) or measure.scenario or "normal"
+        if scenario not in result.levels:
+            continue
+        reading = read_measure(study, measure, trial, scenario, target.verdict_aggregate)
+        checks = (*trust, *answered(measure, trial, scenario))
+        if measure.kind == "sustained_users":
+            there = [j for j in made.values() if j.scenario == scenario and measures[j.target.metric].kind == "latency"]
+            reading, more = as_held(reading, there)
+            checks += more
+        made[target.id] = _judge(study, target, reading, checks, scenario, result)
+    return [made[target.id] for target in targets if target.id in made]
+
+
+def _judge(
+    study: Study, target: Target, reading: Reading, trust: tuple[TrustCheck, ...], scenario: str, result: MatrixResult
+) -> Judged:
+    """Judge one target by its reading, and tell beside it what the reading has to say."""
+    from perflab.findings.judge import judge_target
+
+    said = judge_target(
+        target,
+        reading.interval,
+        unit=reading.unit,
+        level=study.level,
+        trust=trust,
+        domain=study.system.domain,
+        reason=reading.reason,
+    )
+    if said.interval and reading.reason:
+        said = replace(said, reason=f"{said.reason} ({reading.reason})")
+    condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(**result.conditions).items())
+    return Judged(target, reading, said, scenario, condition, result.trial, trust)
+
+
+def as_held(reading: Reading, latencies: Sequence[Judged]) -> tuple[Reading, tuple[TrustCheck, ...]]:
+    """Return the reading of a level no better than the latencies judged at it, and the checks that they failed.
+
+    Users who are served too slowly are not sustained: a level whose latency misses is not held, one whose latency is
+    open or untrusted is not surely held.
+    """
+    by_verdict = {item.judgement.verdict: item for item in latencies}
+    own = reading.interval
+    if own is None or own.high == 0:
+        return reading, ()
+    if worst := by_verdict.get("misses"):
+        return _bounded(reading, Interval(0, 0, 0, own.confidence, own.n, "level not held"), worst), ()
+    if worst := by_verdict.get("untrusted"):
+        return reading, tuple(check for check in worst.trust if check.veto and not check.passed)
+    if worst := by_verdict.get("inconclusive") or by_verdict.get("not-yet-judged"):
+        return _bounded(reading, replace(own, low=0), worst), ()
+    return reading, ()
+
+
+def _bounded(reading: Reading, interval: Interval, by: Judged) -> Reading:
+    why = f"{by.target.id} at that level: {by.judgement.printed}, {by.judgement.reason}"
+    return replace(reading, interval=interval, reason="; ".join(filter(None, (reading.reason, why))))
 
 
 def target_table(judged: Sequence[Judged]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,18 +12,20 @@ from perflab.experiments.ladder import quantile
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
 from perflab.experiments.units_of_work import Window, failures, judged_rows, peak_memory_mb, response_ms, window
+from perflab.findings.finding import TrustCheck
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
 from perflab.stats.proportion import clopper_pearson
 from perflab.system.spec import Measure
 
 PARTS = 20
+FAILED = 0.01  # more failed units than this and the figures of the others say little; a level is not held
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a trial says about a metric, in the measure's own unit; `interval` is None with the `reason` beside it."""
+    """What a trial says about a metric, in the measure's own unit; `reason`: why there is no `interval`, or so wide."""
 
     metric: str
     interval: Interval | None
@@ -38,6 +41,16 @@ def read_measure(study: Study, measure: Measure, trial: Trial, scenario: str, ag
     `aggregate` is the catalogue's: a percentile for latencies; rates, shares and levels have their own form.
     """
     return _READERS[measure.kind](study, measure, trial, scenario, aggregate)
+
+
+def answered(measure: Measure, trial: Trial, scenario: str) -> tuple[TrustCheck, ...]:
+    """Return the check that almost all units of a latency or a rate did not fail: those that did are in neither."""
+    from perflab.findings.trust import nothing_lost
+
+    if measure.kind not in ("latency", "rate_per_min"):
+        return ()
+    failed, finished = failures(judged_rows(trial, measure.rows, scenario, measure.tag, measure.name))
+    return (nothing_lost(failed, max(finished, 1), f"{measure.rows}s", limit=FAILED),)
 
 
 def _latency(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
@@ -94,23 +107,22 @@ def _memory(study: Study, measure: Measure, trial: Trial, scenario: str, aggrega
 
 
 def _sustained(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    """Return the users of a level: from 0 unless surely fewer than 1 % of its units failed, up to 0 if surely more."""
     users = next(s.users for s in trial.spec.segments if s.scenario == scenario)
     failed, finished = failures(judged_rows(trial, measure.rows, scenario))
     if finished == 0:
         return Reading(measure.metric, None, "sessions", 0, f"{measure.rows}s", "nothing finished")
-    share = 100 * failed / finished
-    if share >= 1.0:
-        return Reading(
-            measure.metric,
-            Interval(0, 0, 0, 1.0, finished, "level not held"),
-            "sessions",
-            finished,
-            f"{measure.rows}s",
-            f"{share:.1f} % of {finished} failed at {users} users",
-        )
-    return Reading(
-        measure.metric, Interval(users, users, users, 1.0, finished, "level held"), "sessions", finished, "units"
+    share = clopper_pearson(failed, finished)
+    low = users if share.high is not None and share.high < FAILED else 0
+    high = 0 if (share.low or 0.0) >= FAILED else users
+    held = Interval(
+        users if share.value < FAILED else 0, low, high, share.confidence, finished, f"{share.method} of failures"
     )
+    seen = f"{failed} of {finished} {measure.rows}s failed at {users} users"
+    if low < high:
+        needed = math.ceil(math.log(1 - share.confidence) / math.log(1 - FAILED))
+        seen += f"; that fewer than {100 * FAILED:g} % do takes at least {needed} without a failure to show"
+    return Reading(measure.metric, held, "sessions", finished, f"{measure.rows}s", seen)
 
 
 def _edges(span: Window) -> np.ndarray:

@@ -29,6 +29,7 @@ class FlagEffect:
     strategy: str
     screened: Screened
     equal_answers: tuple[int, int]
+    exact: bool = True  # whether it promises to leave every answer as it was
 
     @property
     def flag(self) -> str:
@@ -67,6 +68,7 @@ class Screening:
     trials: tuple[str, ...]
     more_nulls: tuple[Comparison, ...] = ()
     left_out: tuple[str, ...] = ()  # values that a screening of the system's own CPU would flatter
+    without_work: tuple[str, ...] = ()  # arms of which a window holds no work, so that it has no cost
 
     @property
     def null_checks(self) -> tuple[TrustCheck, ...]:
@@ -113,16 +115,14 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
         _screen_group(study, plan, pairs[at : at + size], at // size) for at in range(0, max(len(pairs), 1), size)
     ]
     compared = {name: c for group in groups for name, c in group.compared.items()}
-    found = screen_family(
-        compared,
-        lower_is_better=True,
-        most=len(pairs),  # every flag that passes and gains is worth its confirmation
-    )
+    # Every flag that passes and gains is worth its confirmation.
+    found = screen_family(compared, lower_is_better=True, most=len(pairs)) if compared else ()
     equal = {name: counts for group in groups for name, counts in group.equal.items()}
     nulls = [group.null for group in groups]
     effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
     trials = tuple(name for group in groups for name in group.trials)
-    return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left)
+    idle = tuple(said for group in groups for said in group.without_work)
+    return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left, idle)
 
 
 def _own_work(system: System) -> tuple[list[FlagPair], tuple[str, ...]]:
@@ -149,6 +149,7 @@ class _Group:
     equal: dict[str, tuple[int, int]]
     null: Comparison
     trials: tuple[str, ...]
+    without_work: tuple[str, ...] = ()
 
 
 def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], number: int) -> _Group:
@@ -175,7 +176,7 @@ def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], num
     with ThreadPoolExecutor(len(specs)) as pool:
         trials = list(pool.map(lambda spec: run_trial(study, spec, again=again), specs))
     spans = [_spans(trial, settle, plan.windows, plan.window_s) for trial in trials]
-    cost = {t.spec.arm: _cpu_per_unit(study, t, s) for t, s in zip(trials, spans, strict=True)}
+    cost, idle = _costs(study, trials, spans, pairs)
     null = compare_paired(cost[BASELINE], cost[NULL], lower_is_better=True, margin=plan.margin)
     failed = failed_null((null_check(null, "CPU"),))  # what any flag's base is, the machine in these seconds is one
     compared = {
@@ -183,9 +184,31 @@ def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], num
             compare_paired(cost[p.base.arm], cost[p.changed.arm], lower_is_better=True, margin=plan.margin), failed
         )
         for p in pairs
+        if p.base.arm in cost and p.changed.arm in cost
     }
     equal = equal_to_own(trials, {p.changed.arm: p.base.arm for p in pairs})
-    return _Group(compared, equal, null, tuple(t.spec.name for t in trials))
+    return _Group(compared, equal, null, tuple(t.spec.name for t in trials), idle)
+
+
+def _costs(
+    study: Study, trials: Sequence[Trial], spans: Sequence[list[Window]], pairs: Sequence[FlagPair]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Return the CPU of a unit by arm, window by window, and of each arm that cannot be compared why not.
+
+    Without work in a window it has no cost of a unit there. Where that is the baseline or its null arm, it raises.
+    """
+    cost: dict[str, np.ndarray] = {}
+    idle: list[str] = []
+    for trial, own in zip(trials, spans, strict=True):
+        try:
+            cost[trial.spec.arm] = _cpu_per_unit(study, trial, own)
+        except StatisticError as error:
+            if trial.spec.arm in (BASELINE, NULL):
+                raise
+            idle.append(error.given[0].lower() + error.given[1:])
+    alone = [p for p in pairs if p.changed.arm in cost and p.base.arm not in cost]
+    idle += [f"{p.changed.arm} has no {p.base.arm} to be compared with" for p in alone]
+    return cost, tuple(idle)
 
 
 def arms_of(pairs: Sequence[FlagPair]) -> dict[str, str]:
@@ -200,7 +223,8 @@ def flag_effect(study: Study, screened: Screened, equal_answers: tuple[int, int]
     """Return a screened arm, whose name ends in ``flag=value``, with the strategy that its value realises."""
     name, _, value = screened.name.rpartition("+")[2].partition("=")
     flag = next(f for f in study.system.flag if f.name == name)
-    return FlagEffect(flag_pair(study.system, name, value), flag.value_of(value).strategy, screened, equal_answers)
+    known, pair = flag.value_of(value), flag_pair(study.system, name, value)
+    return FlagEffect(pair, known.strategy, screened, equal_answers, known.equivalence == "exact")
 
 
 def _spans(trial: Trial, settle: float, windows: int, window_s: float) -> list[Window]:
@@ -209,11 +233,13 @@ def _spans(trial: Trial, settle: float, windows: int, window_s: float) -> list[W
 
 
 def _cpu_per_unit(study: Study, trial: Trial, spans: list[Window]) -> np.ndarray:
+    """Return the system's CPU for a unit that did not fail, s, by window: of failed work there is no cost of a unit."""
     rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
+    rows = rows[rows["outcome"].isin(("ok", "interrupted"))]
     done = [units_done(rows, span) for span in spans]
     if not all(units > 0 for units in done):
         missing = sum(not units > 0 for units in done)
-        raise StatisticError(f"No unit ended in this window of {trial.spec.arm} ({missing} of {len(done)} windows)",
+        raise StatisticError(f"No unit of {trial.spec.arm} was done in {missing} of {len(done)} windows",
                              "CPU per unit needs work in every window",
                              "Use longer windows, or look at the trial's logs")  # fmt: skip
     return np.array([system_cpu_in_window(trial, study.system, s) / n for s, n in zip(spans, done, strict=True)])

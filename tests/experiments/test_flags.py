@@ -112,6 +112,14 @@ def test_a_flag_that_changes_answers_is_untrusted(study):
     assert {f.verdict for f in found if f.details.get("flag") in exact} == {"untrusted"}
 
 
+def test_the_forest_has_no_verdict_on_a_confirmed_flag_that_changes_answers(study):
+    made = case(study)
+    unequal = tuple(replace(f, equal_answers=(39, 40)) for f in made.confirmation.figures)
+    rows = forest_rows(made.screening, replace(made.confirmation, figures=unequal), ())
+    words = {row["verdict"] for row in rows if "(confirmed)" in row["label"]}
+    assert {e.exact for e in made.screening.effects} == {True} and words == {"untrusted"}
+
+
 def test_answers_that_nobody_compared_are_no_pass(study):
     made = case(study)
     exact = next(e for e in made.screening.effects if _exact(study, e))
@@ -190,12 +198,23 @@ def test_a_failed_screening_has_nothing_to_confirm(study):
     assert made.screening.chosen(5) == () and prototype.confirm_flags(study, study.sizes, made.screening) is None
 
 
-def test_a_window_in_which_no_unit_ended_is_an_error(study):
-    trial = trial_of("screen-x")
-    trial = replace(trial, units=pd.DataFrame({"kind": ["turn"], "start_ns": [0], "intended_ns": [0], "end_ns": [10]}),
-                    resources=pd.DataFrame({"process": [], "t_ns": [], "cpu_s": []}))  # fmt: skip
-    with pytest.raises(StatisticError, match="No unit ended in this window"):
-        _cpu_per_unit(study, trial, [Window(0, 20), Window(20, 40)])
+def test_a_window_in_which_no_unit_was_done_is_an_error(study):
+    with pytest.raises(StatisticError, match="was done in 1 of 2 windows"):
+        _cpu_per_unit(study, worked(10), [Window(0, 20), Window(20, 40)])
+
+
+@pytest.mark.parametrize(("outcome", "units"), [("ok", 2), ("interrupted", 2), ("error", 1), ("timeout", 1)])
+def test_a_failed_unit_is_no_work_done(study, outcome, units):
+    """1 s of CPU for two units, the second of which may have failed."""
+    (cost,) = _cpu_per_unit(study, worked(10, 10, outcomes=("ok", outcome)), [Window(0, 20)])
+    assert cost == pytest.approx(1.0 / units)
+
+
+def worked(*ends, outcomes=("ok", "ok")):
+    """A trial whose gateway spent 1 s of CPU in 20 ns, on units from 0 to `ends`."""
+    rows = {"kind": "turn", "start_ns": 0, "intended_ns": 0, "end_ns": ends, "outcome": outcomes[: len(ends)]}
+    used = pd.DataFrame({"process": "gateway", "t_ns": [0, 20, 40], "cpu_s": [0.0, 1.0, 2.0]})
+    return replace(trial_of("screen-x"), units=pd.DataFrame(rows), resources=used)
 
 
 def test_a_confirmed_figure_says_that_holm_is_for_itself(study):

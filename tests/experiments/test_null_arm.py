@@ -81,7 +81,7 @@ def test_levels_of_the_matrix_are_voided_too(study):
 def test_targets_carry_it_as_a_warning(study):
     made = case(study, "blocks")
     null = null_checks(made.blocks, None, None)
-    assert conclude_targets(study, [], {}, null) == []
+    assert conclude_targets(study, [], null) == []
     assert failed_null(null) and not failed_null([c.model_copy(update={"veto": False}) for c in null])
 
 

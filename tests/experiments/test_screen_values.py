@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from perflab.errors import StatisticError
 from perflab.experiments import screen as screening_module
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.conclude.flags import conclude_flags, forest_rows
@@ -31,7 +32,7 @@ DEAR = {  # alone it costs; of the ways to compute it the batched one saves
 def side_by_side(study, monkeypatch):
     """Return screen_flags over planted windows: what each group started, and by how much its null arm is off."""
     groups: list[dict[str, str]] = []
-    state = SimpleNamespace(failing=-1)
+    state = SimpleNamespace(failing=-1, idle=())
 
     def trial(study, spec, again):
         if spec.arm == "baseline":
@@ -40,6 +41,8 @@ def side_by_side(study, monkeypatch):
         return SimpleNamespace(spec=spec, group=len(groups) - 1)
 
     def cost(study, trial, spans):
+        if trial.spec.arm in state.idle:
+            raise StatisticError(f"No unit of {trial.spec.arm} was done in 3 of 12 windows")
         rng = np.random.default_rng([trial.group, sum(map(ord, trial.spec.arm))])
         off = 1.2 if trial.spec.arm == NULL and trial.group == state.failing else DEAR.get(trial.spec.arm, 1.0)
         return 12 * off * np.exp(rng.normal(0, 0.004, PLAN.windows))
@@ -85,6 +88,33 @@ def test_what_moves_work_into_a_server_is_named_and_not_screened(study, side_by_
     assert not any(e.value in ("postgres", "redis") for e in found.effects)
     assert "not screened: store=postgres" in confirmation_sentence(study, found, None)
     assert side_by_side.run(replace(PLAN, every_value=False, together=0)).left_out == ()
+
+
+def test_an_arm_without_work_is_left_out_by_name_and_the_others_are_screened(study, side_by_side):
+    side_by_side.state.idle = ("voice_activity=energy", "frames=binary")
+    found = side_by_side.run()
+    screened = {e.arm for e in found.effects}
+    assert screened and not {*screened, *(e.base for e in found.effects)} & set(side_by_side.state.idle)
+    told = confirmation_sentence(study, found, None)
+    assert "no unit of frames=binary was done in 3 of 12 windows" in told
+    assert "voice_activity=energy+pipeline=batched has no voice_activity=energy to be compared with" in told
+    said, *flags = conclude_flags(study, found, None, (), (), None)
+    assert said.verdict == "inconclusive" and "frames=binary" in said.claim and len(flags) == len(screened)
+    assert all(any("frames=binary" in caveat for caveat in f.caveats) for f in flags)
+
+
+def test_a_screening_in_which_no_arm_did_work_says_so(study, side_by_side):
+    side_by_side.state.idle = tuple(p.changed.arm for p in every_value_pairs(study.system))
+    found = side_by_side.run()
+    assert found.effects == () and found.chosen(9) == ()
+    (said,) = conclude_flags(study, found, None, (), (), None)
+    assert "frames=binary" in said.claim
+
+
+def test_a_baseline_without_work_is_an_error(side_by_side):
+    side_by_side.state.idle = ("baseline",)
+    with pytest.raises(StatisticError, match="No unit of baseline"):
+        side_by_side.run()
 
 
 def test_quick_screens_the_optimised_values_in_one_group(study, side_by_side):

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from perflab.errors import StatisticError
-from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, percent_change, vetoed
+from perflab.experiments.conclude.parts import (
+    arm_checks,
+    effect_of_comparison,
+    evidence,
+    finding,
+    percent_change,
+    vetoed,
+)
 from perflab.experiments.confirm import FIGURES
-from perflab.experiments.interactions import CPU, PAYS, WORDS, Adoption
-from perflab.experiments.null_arm import CPU_MARGIN
+from perflab.experiments.interactions import CPU, PAYS, WORDS, Adoption, adoption_arms
+from perflab.experiments.null_arm import CPU_MARGIN, NULL
 from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison
+from perflab.system.variant import BASELINE
 
 ON_TOP = "on top of the other confirmed flags"
 
@@ -20,17 +28,13 @@ def conclude_adoption(
     study: Study, adoption: Adoption, trust: tuple[TrustCheck, ...], figure: Evidence | None
 ) -> list[Finding]:
     """Return the finding on all confirmed flags together, and one for each figure of each flag on top of the rest."""
-    checks = (*trust, *(adoption.blocks.failing_alike(arm) for arm in _arms(adoption)))
+    arms = ((arm, name) for arm, name in adoption_arms(adoption.order).items() if arm not in (BASELINE, NULL))
+    checks = (*trust, *(check for arm, name in arms for check in arm_checks(study, adoption.blocks, arm, name)))
     try:
         on_top, problems = _on_top(study, adoption, checks, figure)
         return [_together(study, adoption, checks, figure, problems), *on_top]
     except StatisticError as error:
         return [_not_computed(study, error, checks)]
-
-
-def _arms(adoption: Adoption) -> list[str]:
-    """Return every arm but the baseline and its null arm."""
-    return [arm for arm in dict.fromkeys(f.arm for f in adoption.blocks.figures) if arm not in ("baseline", "null")]
 
 
 def _together(

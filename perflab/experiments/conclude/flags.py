@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, percent_change, vetoed
+from perflab.experiments.conclude.parts import (
+    answers_check,
+    effect_of_comparison,
+    evidence,
+    finding,
+    percent_change,
+    vetoed,
+)
 from perflab.experiments.confirm import Confirmation, FlagConfirmed
 from perflab.experiments.screen import FlagEffect, Screening
 from perflab.experiments.study import Study
@@ -27,7 +34,7 @@ def conclude_flags(
 
     A flag whose answers differ although it claims to be exact is untrusted, whatever it saves.
     """
-    found: list[Finding] = []
+    found: list[Finding] = [_not_screened(study, screening)] if screening.without_work else []
     for rank, effect in enumerate(screening.effects, 1):
         mine = [f for f in confirmation.figures if f.effect.arm == effect.arm] if confirmation else []
         if not mine:
@@ -58,12 +65,29 @@ def _screened(
         f"windows of {screening.users} users, an estimate to choose by and not to publish).",
         trust=checks,
         evidence=evidence(figure),
-        caveats=(ONE_START, *_caveat(effect.comparison.caveat)),
+        caveats=(ONE_START, *_caveat(effect.comparison.caveat), *_caveat(_without_work(screening))),
         next_step="Confirm in fresh blocks: perflab spike --effort full",
         details={"flag": effect.flag, "explanation": _told(checks, f"No verdict: {SCREENED}."), "rank": rank}
         | {"direction": direction}
         | {"adjusted_p": effect.screened.adjusted_p, "chosen": effect.screened.chosen},
     )
+
+
+def _not_screened(study: Study, screening: Screening) -> Finding:
+    """Return the finding on the flags whose arm did no work beside the others: they are not among those screened."""
+    return finding(
+        study,
+        "flags.without-work",
+        question="Which flags could not be screened?",
+        kind="observation",
+        verdict="inconclusive",
+        claim=f"Not every flag could be screened: {'; '.join(screening.without_work)}.",
+        next_step="Look at the logs of the trials named screen-...: a unit that fails is no work done",
+    )
+
+
+def _without_work(screening: Screening) -> str:
+    return f"left out of the screening: {'; '.join(screening.without_work)}" if screening.without_work else ""
 
 
 def _confirmed(
@@ -120,21 +144,10 @@ def next_step(item: FlagConfirmed, pairs_needed: int) -> str:
 
 
 def equal_answers(study: Study, effect: FlagEffect, counts: tuple[int, int]) -> TrustCheck:
-    """Return the check that a flag of class exact leaves every compared answer as it was.
-
-    Where no answer could be compared nobody checked it: that is no pass, and a warning beside the verdict.
-    """
-    equal, compared = counts
+    """Return the check that a flag of class exact leaves every compared answer as it was."""
     flag = next(f for f in study.system.flag if f.name == effect.flag)
-    passed = flag.value_of(effect.value).equivalence != "exact" or 0 < compared == equal
-    return TrustCheck(
-        name="equal answers",
-        passed=passed,
-        veto=compared > 0,
-        observed=f"{equal} of {compared} equal the baseline's" if compared else "not checked: no answers to compare",
-        limit="all, for a flag of class exact",
-        next_step="" if passed else f"Find what {effect.arm} changes" if compared else "Give each unit a digest",
-    )
+    exact = flag.value_of(effect.value).equivalence == "exact"
+    return answers_check(counts, exact=exact, changed=effect.arm, what="a flag")
 
 
 def forest_rows(
@@ -158,7 +171,9 @@ def _forest_row(effect: FlagEffect, confirmation: Confirmation | None) -> dict[s
     said, word = effect.comparison, "not confirmed"
     if confirmation and fresh:
         said = fresh.confirmed.comparison
-        word = said.verdict if confirmation.blocks.failing_alike(effect.arm, effect.base).passed else "untrusted"
+        answers = answers_check(fresh.equal_answers, exact=effect.exact, changed=effect.arm, what="a flag")
+        own = (confirmation.blocks.failing_alike(effect.arm, effect.base), answers)
+        word = "untrusted" if vetoed(own) else said.verdict
     label = f"{effect.flag}={effect.value} ({'confirmed' if fresh else 'screened'})"
     return {"label": label, "value": said.effect, "low": said.low, "high": said.high, "verdict": word}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
@@ -11,7 +11,12 @@ from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison
 from perflab.stats.interval import Interval
 from perflab.system.cores import default_cores
+from perflab.system.variant import equivalence
 
+if TYPE_CHECKING:
+    from perflab.experiments.blocks import BlockResult
+
+EQUAL_ANSWERS = "equal answers"
 STAND_IN_CAVEAT = "the world around the system is a stand-in; its think time is a named profile, not the real service's"
 
 
@@ -79,6 +84,30 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[Tr
         trust.cpu_wait(_worst(f.run_delay_share for f in facts), veto=not side_by_side),
         trust.cpu_pressure(_worst(f.pressure_before for f in facts)),
         *_disturbed([f.disturbance for f in facts if f.disturbance], side_by_side),
+    )
+
+
+def arm_checks(study: Study, blocks: BlockResult, arm: str, variant: str) -> tuple[TrustCheck, ...]:
+    """Return the checks that an arm of blocks, which ran `variant`, fails and answers as the baseline does."""
+    exact = equivalence(study.system, study.variant(variant).flags) == "exact"
+    answers = answers_check(blocks.equivalence.get(arm, (0, 0)), exact=exact, changed=arm, what="a variant")
+    return (blocks.failing_alike(arm), answers)
+
+
+def answers_check(counts: tuple[int, int], *, exact: bool, changed: str, what: str) -> TrustCheck:
+    """Return the check that what is `exact` leaves every compared answer as it was; `counts`: equal, compared.
+
+    Where no answer could be compared nobody checked it: that is no pass, and a warning beside the verdict.
+    """
+    equal, compared = counts
+    passed = not exact or 0 < compared == equal
+    return TrustCheck(
+        name=EQUAL_ANSWERS,
+        passed=passed,
+        veto=compared > 0,
+        observed=f"{equal} of {compared} equal the baseline's" if compared else "not checked: no answers to compare",
+        limit=f"all, for {what} of class exact",
+        next_step="" if passed else f"Find what {changed} changes" if compared else "Give each unit a digest",
     )
 
 

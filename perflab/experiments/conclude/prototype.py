@@ -12,6 +12,7 @@ from perflab.experiments.conclude.flags import conclude_flags
 from perflab.experiments.conclude.load import level_row
 from perflab.experiments.conclude.parts import (
     STAND_IN_CAVEAT,
+    arm_checks,
     effect_of_comparison,
     evidence,
     finding,
@@ -40,7 +41,7 @@ def conclude_blocks(
 ) -> list[Finding]:
     """Return the findings of baseline against the judged variant: CPU, response, added time, memory."""
     judged, unit = study.system.judge, study.system.unit
-    trust = (*trust, result.failing_alike(judged))
+    trust = (*trust, *arm_checks(study, result, judged, judged))
     wanted = [
         ("1", f"CPU per {unit}", "cpu_ms_per_unit", CPU_MARGIN, "ratio"),
         ("2", "response p50", "p50_ms", P50_MARGIN, "ratio"),
@@ -237,9 +238,7 @@ def _unit(column: str) -> str:
     return "MB" if column == "memory_mb" else "ms"
 
 
-def conclude_targets(
-    study: Study, judged: Sequence[Judged], trials: dict[str, Trial], null: tuple[TrustCheck, ...] = ()
-) -> list[Finding]:
+def conclude_targets(study: Study, judged: Sequence[Judged], null: tuple[TrustCheck, ...] = ()) -> list[Finding]:
     """Return one finding for each target and condition.
 
     A target compares one variant with a number, so that a failed null arm (`null`) is noted beside it, no veto.
@@ -263,7 +262,7 @@ def conclude_targets(
                 variant=study.system.judge,
                 scenario=item.scenario,
                 condition=item.condition,
-                trust=(*trust_of([trials[item.trial]]), *noted),
+                trust=(*item.trust, *noted),
                 caveats=caveats,
                 headline=5 if item.judgement.interval else 0,
             )
@@ -302,7 +301,9 @@ def conclude(
     null = null_checks(blocks, screening, confirmation, study.run, adoption)
     trials = block_trials(study, blocks)
     trust = (*trust_of(trials), *null)
-    found = conclude_blocks(study, blocks, trust, figures.get("ecdf")) + conclude_tail(study, trials, trust)
+    found = conclude_blocks(study, blocks, trust, figures.get("ecdf"))
+    judge = study.system.judge
+    found += conclude_tail(study, trials, (*trust, *arm_checks(study, blocks, judge, judge)))
     if screening:
         screened = (*trust_of(screened_trials(study, screening), side_by_side=True), *null)
         fresh = (*trust_of(confirmed_trials(study, confirmation)), *null)
@@ -311,4 +312,4 @@ def conclude(
         together = (*trust_of([read_trial(study, name) for name in adoption.blocks.trials]), *null)
         found += conclude_adoption(study, adoption, together, figures.get("adoption"))
     found += conclude_matrix(study, results, list(matrix.values()), figures, null)
-    return found + conclude_targets(study, judged, matrix, null)
+    return found + conclude_targets(study, judged, null)

@@ -1,0 +1,112 @@
+"""Targets are judged by all units: those that failed are not left out in silence, and a level needs its latency."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from perflab.experiments import prototype as subject
+from perflab.experiments.conclude.prototype import conclude_targets
+from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.trial import NS, Segment, Trial
+from tests.experiments.test_null_arm import trial_of
+
+LENGTH_S = 20.0
+OF_REQUESTS = ("S4-LAT-2a", "S4-LAT-2b", "S4-TR-2", "S4-THR-2")
+
+
+def rows(scenario, start_s, kind, n, failed, ms, tag=""):
+    """Rows spread over a segment, evenly between its windows; the first `failed` of them failed at once."""
+    at = ((start_s + LENGTH_S * (np.arange(n) + 0.5) / n) * NS).astype(np.int64)
+    times = ms * np.random.default_rng(4).lognormal(0, 0.1, n)
+    outcome = np.where(np.arange(n) % max(n // max(failed, 1), 1) == 0, "error", "ok")
+    outcome = np.where(np.cumsum(outcome == "error") > failed, "ok", outcome)
+    return pd.DataFrame({
+        "kind": kind, "scenario": scenario, "tag": tag, "name": "x", "warmup": False, "outcome": outcome,
+        "intended_ns": at, "start_ns": at, "first_ns": 0, "end_ns": at + (times * 1e6).astype(np.int64),
+    })  # fmt: skip
+
+
+def measured(study, *, requests=1200, request_failures=0, turns=400, turn_failures=0, peak_ms=900.0) -> Trial:
+    """A matrix of a normal and a peak scenario, in which all is well but what is planted."""
+    parts = [rows("normal", 0, "turn", 400, 0, 900.0), rows("peak", LENGTH_S, "turn", turns, turn_failures, peak_ms)]
+    for tag, ms in (("simple", 20.0), ("complex", 80.0)):
+        parts.append(rows("normal", 0, "request", requests // 2, request_failures // 2, ms, tag))
+    used = [
+        {"process": p.name, "role": "system", "t_ns": int(s * NS), "cpu_s": 0.2 * s + 0.01 * (s % 3), "rss_bytes": 9e7}
+        for p in study.system.system_processes for s in range(int(2 * LENGTH_S) + 1)
+    ]  # fmt: skip
+    made = trial_of()
+    segments = (Segment("normal", 0, LENGTH_S, 50), Segment("peak", LENGTH_S, 2 * LENGTH_S, 100))
+    facts = replace(made.facts, spec=replace(made.spec, segments=segments))
+    return Trial(facts, pd.concat(parts, ignore_index=True), pd.DataFrame(used), pd.DataFrame())
+
+
+@pytest.fixture
+def judge(study, monkeypatch):
+    def judged(**planted):
+        monkeypatch.setattr(subject, "read_trial", lambda study, name: measured(study, **planted))
+        result = MatrixResult(study.system.judge, {}, {"normal": None, "peak": None}, {}, None, "matrix-optimised")
+        found = subject.judge_targets(study, [result])
+        return {item.target.id: item for item in found}, conclude_targets(study, found)
+
+    return judged
+
+
+def test_sound_units_meet(judge):
+    found, said = judge()
+    for name in (*OF_REQUESTS, "S4-MX-2", "S4-THR-1"):
+        assert found[name].judgement.verdict == "meets", found[name].judgement
+    assert [f.target_id for f in said] == list(found) and "untrusted" not in {f.verdict for f in said}
+
+
+def test_latencies_and_rates_of_the_survivors_are_not_met(judge):
+    """A quarter of the API's requests answers 500; what the others took says nothing of those."""
+    found, said = judge(request_failures=300)
+    assert {found[name].judgement.verdict for name in OF_REQUESTS} == {"untrusted"}
+    assert "no requests lost" in found["S4-LAT-2a"].judgement.reason
+    assert found["S4-MX-2"].judgement.verdict == "meets"  # turns did not fail
+    for one in said:
+        failed = [check for check in one.trust if check.veto and not check.passed]
+        assert bool(failed) is (one.verdict == "untrusted")
+
+
+def test_a_few_failures_leave_the_verdict(judge):
+    found, _ = judge(request_failures=10)
+    assert {found[name].judgement.verdict for name in OF_REQUESTS} == {"meets"}
+
+
+def test_a_level_of_few_units_is_not_surely_held(judge):
+    found, said = judge(turns=130)
+    level = found["S4-THR-1"]
+    assert level.judgement.verdict == "inconclusive" and level.judgement.interval.low == 0
+    claim = next(f.claim for f in said if f.target_id == "S4-THR-1")
+    assert "0 of 130 turns failed at 100 users" in claim and "at least 299 without a failure" in claim
+    assert judge(turns=299)[0]["S4-THR-1"].judgement.verdict == "meets"
+
+
+@pytest.mark.parametrize(("failed", "verdict"), [(0, "meets"), (40, "misses")])
+def test_a_level_of_which_many_units_fail_is_missed(judge, failed, verdict):
+    found, _ = judge(turn_failures=failed)
+    assert found["S4-THR-1"].judgement.verdict == verdict
+    assert found["S4-THR-1"].judgement.interval.confidence == 0.95
+    assert found["S4-MX-2"].judgement.verdict == ("untrusted" if failed else "meets")
+
+
+@pytest.mark.parametrize(("peak_ms", "verdict"), [(900.0, "meets"), (4000.0, "misses"), (2560.0, "inconclusive")])
+def test_a_level_is_held_no_better_than_its_latency(judge, peak_ms, verdict):
+    found, said = judge(peak_ms=peak_ms)
+    assert found["S4-MX-2"].judgement.verdict == verdict == found["S4-THR-1"].judgement.verdict
+    claim = next(f.claim for f in said if f.target_id == "S4-THR-1")
+    assert ("S4-MX-2" in claim) is (verdict != "meets")
+    assert found["S4-LAT-2a"].judgement.verdict == "meets"
+
+
+def test_a_level_whose_latency_is_untrusted_is_untrusted(judge):
+    """6 of 400 turns failed: too many for a latency of the others, too few to say that the level broke."""
+    found, _ = judge(turn_failures=6)
+    assert found["S4-MX-2"].judgement.verdict == "untrusted" == found["S4-THR-1"].judgement.verdict
+    assert found["S4-THR-1"].trust[-1].name == "no turns lost"
