@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from perflab.experiments.conclude.parts import evidence, finding
+from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
 from perflab.experiments.scaling import Capacities
 from perflab.experiments.study import Study
-from perflab.findings.finding import Effect, Evidence, Finding
+from perflab.experiments.trial import facts_path, read_trial
+from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
 
 
 def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> list[Finding]:
@@ -24,13 +25,15 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
                 n_unit="levels",
                 method="highest level that held",
             )
+        trust = _trust(study, name)
         found.append(
             finding(
                 study,
                 str(number),
                 question=f"What does one core carry with {name}?",
                 kind="observation",
-                verdict="reported",
+                verdict="untrusted" if vetoed(trust) else "reported",
+                trust=trust,
                 variant=name,
                 claim=f"{name}: {capacity.explanation} ({capacities.target.text}).",
                 effect=effect,
@@ -42,3 +45,9 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
             )
         )
     return found
+
+
+def _trust(study: Study, variant: str) -> tuple[TrustCheck, ...]:
+    """Return the checks on the ladder and the matrix from which a variant's levels were read, where they were run."""
+    names = (f"{kind}-{variant}" for kind in ("ladder", "matrix"))
+    return trust_of([read_trial(study, name) for name in names if facts_path(study, name).exists()])
