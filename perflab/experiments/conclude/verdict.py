@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perflab.experiments.conclude.parts import finding
+from perflab.experiments.conclude.parts import EQUAL_ANSWERS, finding
 from perflab.experiments.study import Study
 from perflab.experiments.summing_up import traced
 from perflab.findings.finding import Finding
@@ -13,26 +13,28 @@ from perflab.findings.finding import Finding
 def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     """Return the decision on the judged variant.
 
-    Rules: a missed target means do not ship as it is; untrusted targets mean measure again; otherwise ship, with
-    "provisionally" while anything was only measured quickly or is still open.
+    Rules: a missed target, or answers that differ though they promise not to, mean do not ship as it is; untrusted
+    targets mean measure again; otherwise ship, with "provisionally" while anything was only measured quickly or is
+    still open.
     """
     rows = [r for r in traced(study, findings) if r.domain == study.system.domain]
     named = {v: [r.id for r in rows if r.verdict == v] for v in ("misses", "untrusted", "inconclusive", "meets")}
+    waiting = sum(r.verdict == "not-yet-judged" for r in rows)
     judged = study.system.judge
     if named["misses"]:
         claim = f"Do not ship {judged} as it is: it misses {', '.join(named['misses'])}."
+    elif answers := _unequal(findings, judged):
+        claim = f"Do not ship {judged} as it is: it changes answers that it promises to leave alone ({answers})."
     elif named["untrusted"]:
         claim = f"Measure {judged} again: trust checks refused to judge {', '.join(named['untrusted'])}."
     elif not named["meets"]:
         claim = f"Nothing can be said of {judged} yet: no target was judged."
     else:
-        how = ", provisionally" if study.quick or named["inconclusive"] else ""
+        how = ", provisionally" if study.quick or named["inconclusive"] or waiting else ""
         unsure = f", {len(named['inconclusive'])} inconclusive ({', '.join(named['inconclusive'])})"
         claim = f"Ship {judged}{how}: {len(named['meets'])} targets met, none missed"
-        claim += f"{unsure if named['inconclusive'] else ''}."
-    open_points = (
-        f"{len(named['inconclusive'])} inconclusive, {sum(r.verdict == 'not-yet-judged' for r in rows)} not yet judged"
-    )
+        claim += (unsure if named["inconclusive"] else "") + (f", {waiting} not yet judged" if waiting else "") + "."
+    open_points = f"{len(named['inconclusive'])} inconclusive, {waiting} not yet judged"
     return [
         finding(
             study,
@@ -46,3 +48,9 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
             details={"targets": {k: v for k, v in named.items() if v}},
         )
     ]
+
+
+def _unequal(findings: Sequence[Finding], judged: str) -> str:
+    """Return how many answers of the judged variant equal the baseline's, where all should; empty where they do."""
+    own = (check for f in findings if f.kind == "comparison" and f.variant == judged for check in f.trust)
+    return next((c.observed for c in own if c.name == EQUAL_ANSWERS and c.veto and not c.passed), "")
