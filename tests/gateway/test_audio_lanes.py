@@ -37,9 +37,8 @@ def spoken(seed: int, form: AudioFormat) -> Frame:
     return frame_of(sound(seed, 1, form)[0])
 
 
-def disturb(gone: Any, form: AudioFormat) -> None:
-    """All that may still come for a session that has left."""
-    turn = Turn(1)
+def disturb(gone: Any, form: AudioFormat, turn: Turn) -> None:
+    """All that may still come for a session that has left, in the middle of `turn`."""
     gone.hear(spoken(9, form), 1)
     gone.say(turn, said(7, 3 * DOWN + 50))
     gone.finish(turn)
@@ -54,14 +53,14 @@ def second_session(form: AudioFormat, disturbed: bool) -> tuple[Sink, Sink]:
     first.leave()
     floor.sinks[0].down.clear()
     if disturbed:
-        disturb(first, form)  # while the row is nobody's
+        disturb(first, form, turn)  # while the row is nobody's
     lane = floor.pipeline.join(form, sink, None, None)
     assert lane._row == first._row
     for at in range(4):
         lane.hear(spoken(at, form), at)
         lane.say(turn, said(at, DOWN + 30))
         if disturbed:
-            disturb(first, form)
+            disturb(first, form, turn)
         floor.tick()
     lane.finish(turn)
     return floor.sinks[0], sink
