@@ -13,7 +13,7 @@ from perflab.errors import StatisticError
 from perflab.experiments.null_arm import NULL, failed_null, null_checks, voided
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
-from perflab.experiments.units_of_work import failures, judged_rows, peak_memory_mb, response_ms
+from perflab.experiments.units_of_work import SILENT_AFTER_S, failures, judged_rows, peak_memory_mb, response_ms
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
 from perflab.stats.schedule import block_seed
@@ -50,7 +50,7 @@ class BlockPlan:
 
 @dataclass(frozen=True)
 class ArmFigures:
-    """One trial in the figures that arms are compared by."""
+    """One trial in the figures that arms are compared by; `units` and `failed` include units that it never did."""
 
     arm: str
     block: int
@@ -200,7 +200,7 @@ def block_spec(study: Study, variant: str, arm: str, block: int, plan: BlockPlan
         arm=arm,
         seed=block_seed(study.seed + plan.work, block),
         options={**plan.options, "units_per_user": float(plan.units_per_user)},
-        drain_s=10.0,
+        drain_s=SILENT_AFTER_S,
     )
 
 
@@ -212,6 +212,7 @@ def arm_figures(study: Study, trial: Trial) -> ArmFigures:
     rows = judged_rows(trial, kind)
     times = response_ms(rows)
     failed, finished = failures(rows)
+    missing = max(_planned_units(trial.spec) - finished, 0)
     if len(times) < 2:
         raise StatisticError(
             f"Trial {trial.spec.name} finished {len(times)} units", "at least 2 are needed", "Look at its logs"
@@ -226,11 +227,16 @@ def arm_figures(study: Study, trial: Trial) -> ArmFigures:
         p95_ms=float(np.quantile(times, 0.95)),
         added_p50_ms=float(np.nanmedian(added_ms)) if np.isfinite(added_ms).any() else float("nan"),
         memory_mb=peak_memory_mb(trial, study.system),
-        units=finished,
-        failed=failed,
+        units=finished + missing,
+        failed=failed + missing,
         late_p99_ms=trial.facts.generator.get("late_p99_ms", float("nan")),
         run_delay=trial.facts.run_delay_share,
     )
+
+
+def _planned_units(spec: TrialSpec) -> int:
+    """Return how many units a block's users were to do; one that never began, or had not ended, leaves a gap here."""
+    return spec.segments[0].users * int(spec.options.get("units_per_user", 0))
 
 
 def equal_to_own(trials: list[Trial], references: Mapping[str, str]) -> dict[str, tuple[int, int]]:

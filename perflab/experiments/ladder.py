@@ -12,6 +12,7 @@ from perflab.experiments.settling import Settling, settling_of
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import (
+    SILENT_AFTER_S,
     failures,
     judged_rows,
     peak_memory_mb,
@@ -103,14 +104,18 @@ def run_ladder(study: Study, variant: str, levels: Sequence[int], hold_s: float,
         segments=tuple(segments),
         users=dict(study.system.load.users),
         seed=study.seed,
-        drain_s=3.0,
+        drain_s=SILENT_AFTER_S,  # it ends as soon as nothing is under way
     )
     trial = run_trial(study, spec, on_tick=lambda at: _tell(study, f"ladder, {variant}", at, length))
     return [level_of(study, trial, s.scenario) for s in segments]
 
 
 def run_open(study: Study, variant: str, rate_per_s: float, length_s: float, settle_s: float) -> Level:
-    """Run open load: units arrive by a Poisson schedule whether or not the system keeps up."""
+    """Run open load: units arrive by a Poisson schedule whether or not the system keeps up.
+
+    A unit's row counts from when the unit was due. Where an arrival first opens a session (a turn of speech), that is
+    after the session is ready: the time to connect is not in its response, and one that cannot connect has failed.
+    """
     scenario = f"open-{rate_per_s:g}"
     spec = TrialSpec(
         name=open_name(variant, rate_per_s),
@@ -120,6 +125,7 @@ def run_open(study: Study, variant: str, rate_per_s: float, length_s: float, set
         segments=(Segment(scenario, 0.0, length_s, 0, settle_s),),
         seed=study.seed,
         arrivals_per_s=rate_per_s,
+        drain_s=SILENT_AFTER_S,
     )
     trial = run_trial(study, spec, on_tick=lambda at: _tell(study, f"open arrivals, {variant}", at, length_s))
     return level_of(study, trial, scenario)

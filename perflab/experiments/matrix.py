@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,17 +12,24 @@ from perflab.experiments.effort import SHORTEST_SCENARIO_S
 from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
-from perflab.experiments.units_of_work import judged_rows, response_ms
+from perflab.experiments.units_of_work import SILENT_AFTER_S, failed_rows, failures, judged_rows, response_ms
 from perflab.system.spec import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROBE_USERS = 10  # stay on before, during and after a spike: their turns show when it is over
 FEWEST_PROBES = 5  # a p95 of fewer later units is no sign of anything
+NEVER_MS = 1e12  # the response of a probe that failed: beyond every limit, but a number that quantiles can weigh
 REST_S = 4.0  # between scenarios, for the units under way to end
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """How a spike passed: p95 before, the worst second, and when the p95 of probes was back."""
+    """How a spike passed: p95 before, p95 during, and when the p95 of probes was back.
+
+    The p95 before and during are those of units that did not fail; `lost`: units that failed during and after it.
+    """
 
     before_p95_ms: float
     during_p95_ms: float
@@ -68,6 +76,7 @@ def matrix_spec(
         users=dict(study.system.load.users),
         conditions=conditions,
         seed=study.seed,
+        drain_s=SILENT_AFTER_S,
     )
 
 
@@ -118,7 +127,7 @@ def read_matrix(study: Study, trial: Trial) -> MatrixResult:
 
 
 def recovery_of(study: Study, trial: Trial, spike: str) -> Recovery:
-    """Return how long after a spike the p95 of probe units was back.
+    """Return how long after a spike the p95 of probe units was back; a probe that failed took for ever.
 
     Back means: the first moment from which the p95 of all later probes is at most 10 % above the calm p95. Calm is
     what was seen before the spike and, where the run has it, in the first steady scenario: a few probes alone bound
@@ -132,14 +141,23 @@ def recovery_of(study: Study, trial: Trial, spike: str) -> Recovery:
     calm = pd.concat([before, judged_rows(trial, kind, first)]) if first != spike else before
     limit = 1.1 * _p95(response_ms(calm))
     segment = next(s for s in trial.spec.segments if s.scenario == f"after {spike}")
-    good = after[after["outcome"] == "ok"]
-    at_s = good["intended_ns"].to_numpy() / NS - trial.facts.go_ns / NS - segment.start_s
-    times = response_ms(good)
+    intended_ns, times = _probes(after)
+    at_s = (intended_ns - trial.facts.go_ns) / NS - segment.start_s
     back = next((float(at_s[i]) for i in range(len(times) - FEWEST_PROBES + 1) if _p95(times[i:]) <= limit), None)
-    lost = int((~trial.units.loc[during.index, "outcome"].isin(("ok", "interrupted", "unfinished"))).sum())
+    lost = failures(during)[0] + failures(after)[0]
     return Recovery(
         _p95(response_ms(calm)), _p95(response_ms(during)), limit, back, segment.end_s - segment.start_s, lost
     )
+
+
+def _probes(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return when each finished probe was due (ns) and its response (ms), in order; `NEVER_MS` for one that failed."""
+    failed = failed_rows(rows)
+    finished = failed | (rows["outcome"] != "unfinished")
+    rows, failed = rows[finished], failed[finished]
+    times = np.full(len(rows), NEVER_MS)
+    times[~failed.to_numpy()] = response_ms(rows)
+    return rows["intended_ns"].to_numpy(dtype=np.int64), times
 
 
 def _p95(times: np.ndarray) -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FAILED = ("error", "timeout", "lost", "shed")
+SILENT_AFTER_S = 10.0  # a unit without a first byte so long after it was due was not answered; loads drain as long
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,21 @@ def response_ms(rows: pd.DataFrame) -> np.ndarray:
 
 
 def failures(rows: pd.DataFrame) -> tuple[int, int]:
-    """Return (failed, finished) rows; rows still under way at the end of the load count in neither."""
-    finished = rows[rows["outcome"] != "unfinished"]
-    return int(finished["outcome"].isin(FAILED).sum()), len(finished)
+    """Return (failed, finished) rows; a row that was never answered is both, one still under way neither."""
+    failed, under_way = failed_rows(rows), rows["outcome"] == "unfinished"
+    return int(failed.sum()), int((failed | ~under_way).sum())
+
+
+def failed_rows(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows failed: by their outcome, or silent to the end of the load.
+
+    Silent: no first byte came within `SILENT_AFTER_S` of the intended start, when the load ended. A load can end
+    before the client gives such a unit up; left out, a system that drops its work would look as good as one that
+    does it. A row that was due later than that may yet be answered, and one whose reply had begun is.
+    """
+    waited_s = (rows["end_ns"] - rows["intended_ns"]) / NS
+    silent = (rows["outcome"] == "unfinished") & (rows["first_ns"] == 0) & (waited_s >= SILENT_AFTER_S)
+    return rows["outcome"].isin(FAILED) | silent
 
 
 def units_done(rows: pd.DataFrame, span: Window) -> float:
