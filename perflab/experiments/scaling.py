@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,32 +51,40 @@ def response_target(study: Study) -> ResponseTarget:
 
 
 def rungs(levels: Sequence[Level]) -> list[Rung]:
-    """Return the levels whose p95 is known, as rungs of a ladder."""
-    return [
-        Rung(
-            x.users,
-            x.p95.value,
-            x.p95.low,
-            x.p95.high,
-            x.throughput_per_s,
-            x.cpu_percent / 100,
-            x.failed / max(x.finished, 1),
-        )
-        for x in levels
-        if x.p95
-    ]
+    """Return the levels with a finished unit as rungs of a ladder.
+
+    A level without a p95 stays, its value NaN: too many of its units may have failed for one, and then it broke. It
+    has no CPU either: what it spent did not go into units that the line of CPU over users could rest on.
+    """
+    return [_rung(x) for x in levels if x.finished]
+
+
+def _rung(level: Level) -> Rung:
+    p95, failed = level.p95, level.failed / level.finished
+    if p95 is None:
+        return Rung(level.users, math.nan, None, None, level.throughput_per_s, failed=failed, units=level.finished)
+    return Rung(
+        level.users,
+        p95.value,
+        p95.low,
+        p95.high,
+        level.throughput_per_s,
+        level.cpu_percent / 100,
+        failed,
+        level.finished,
+    )
 
 
 def knee(study: Study, levels: Sequence[Level], target: ResponseTarget) -> dict[str, Any]:
     """Return the highest level that surely holds the target, in figures and as a sentence."""
     known = rungs(levels)
-    if not known:
+    found = knee_at_target(known, target.limit_ms) if known else None
+    if found is None or not (found.is_bracketed or any(level.p95 for level in levels)):
         return {
             "users": None,
             "claim": "No level finished enough units for a p95 with an interval.",
             "bracketed": False,
         }
-    found = knee_at_target(known, target.limit_ms)
     return {
         "users": found.users if found.is_bracketed else None,
         "bracketed": found.is_bracketed,
@@ -143,7 +152,10 @@ def throughput_check(levels: Sequence[Level]) -> dict[str, float]:
 
 
 def levels_by_variant(study: Study) -> dict[str, list[Level]]:
-    """Return the levels of every ladder and matrix of the run under default conditions, by variant."""
+    """Return the levels of every ladder and matrix of the run under default conditions, by variant.
+
+    Levels without a p95 stay: `rungs` says why. Empty when no variant has a level with one.
+    """
     found: dict[str, list[Level]] = {}
     for variant in ("baseline", "optimised"):
         levels: list[Level] = []
@@ -154,10 +166,18 @@ def levels_by_variant(study: Study) -> dict[str, list[Level]]:
             steady = {s.name for s in study.system.scenario if s.shape == "steady"}
             result = read_matrix(study, read_trial(study, f"matrix-{variant}"))
             levels += [level for name, level in result.levels.items() if name in steady]
-        best = {level.users: level for level in levels if level.p95}  # a level of both counts once: the later one
-        if best:
-            found[variant] = [best[users] for users in sorted(best)]
-    return found
+        if best := best_levels(levels):
+            found[variant] = best
+    return found if any(level.p95 for held in found.values() for level in held) else {}
+
+
+def best_levels(levels: Sequence[Level]) -> list[Level]:
+    """Return each number of users once: of several levels the later one, but none without a p95 before one with it."""
+    best: dict[int, Level] = {}
+    for level in (x for x in levels if x.finished):
+        if level.p95 or level.users not in best or not best[level.users].p95:
+            best[level.users] = level
+    return [best[users] for users in sorted(best)]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from perflab.errors import StatisticError
+from perflab.units import percent_text
 
 
 @dataclass(frozen=True)
 class Rung:
     """One level of a ladder: users, the judged figure (a p95, say) with its bounds, and throughput.
 
-    `low` or `high` None: the samples do not bound that side. `failed` is the share of units that failed.
+    `low` or `high` None: the samples do not bound that side; both None with a NaN figure: there is none, be it that
+    units were few or that most failed. `failed` is the share that failed of `units`; 0 units: a share without doubt.
     """
 
     users: float
@@ -25,6 +27,16 @@ class Rung:
     throughput_per_s: float = math.nan
     cpu_cores: float = math.nan
     failed: float = 0.0
+    units: int = 0
+
+    @property
+    def surely_failed(self) -> float:
+        """The share of failures that the level's units prove: the lower bound of an exact 95 % interval."""
+        if not self.units:
+            return self.failed
+        from perflab.stats.proportion import clopper_pearson
+
+        return clopper_pearson(round(self.failed * self.units), self.units).low or 0.0
 
 
 @dataclass(frozen=True)
@@ -49,21 +61,22 @@ class Knee:
 def knee_at_target(rungs: Sequence[Rung], limit: float, *, most_failed: float = 0.01) -> Knee:
     """Return the knee of a ladder at a target "value below `limit`, at most `most_failed` of the units failing".
 
-    A level holds when its whole interval lies below the limit and breaks when its whole interval lies above, or when
-    too many units failed. Levels count from the bottom: a level that holds above one that broke is luck, not capacity.
-    Levels whose interval straddles the limit are unsure and bound neither side.
+    A level holds when its whole interval lies below the limit and no more than `most_failed` failed. It breaks when
+    its whole interval lies above, or when surely more failed: one failure of few units is no proof. Levels count from
+    the bottom: a level that holds above one that broke is luck, not capacity. All others are unsure and bound
+    neither side.
     """
     ordered = _ladder(rungs)
     holds: float | None = None
     unsure: list[float] = []
     for rung in ordered:
-        if rung.failed > most_failed or (rung.low is not None and rung.low >= limit):
-            return Knee(holds, rung.users, tuple(unsure), _words(holds, rung.users, unsure))
-        if rung.high is not None and rung.high < limit:
+        if rung.surely_failed > most_failed or (rung.low is not None and rung.low >= limit):
+            return Knee(holds, rung.users, tuple(unsure), _words(holds, rung, unsure, most_failed))
+        if rung.high is not None and rung.high < limit and rung.failed <= most_failed:
             holds, unsure = rung.users, []
         else:
             unsure.append(rung.users)
-    return Knee(holds, None, tuple(unsure), _words(holds, None, unsure))
+    return Knee(holds, None, tuple(unsure), _words(holds, None, unsure, most_failed))
 
 
 def throughput_knee(rungs: Sequence[Rung]) -> float | None:
@@ -93,8 +106,11 @@ def _ladder(rungs: Sequence[Rung], least: int = 1) -> list[Rung]:
     return ordered
 
 
-def _words(holds: float | None, above: float | None, unsure: Sequence[float]) -> str:
+def _words(holds: float | None, above: Rung | None, unsure: Sequence[float], most_failed: float) -> str:
     held = f"holds at {holds:g} users" if holds is not None else "holds surely at no level"
-    broken = f"breaks at {above:g}" if above is not None else "is not seen to break: the ladder ended first"
+    broken = f"breaks at {above.users:g}" if above is not None else "is not seen to break: the ladder ended first"
+    if above is not None and above.surely_failed > most_failed:
+        broken += f", where {percent_text(above.failed)} of " + (f"{above.units:,} units" if above.units else "units")
+        broken += " failed"
     middle = f", is unsure at {', '.join(f'{u:g}' for u in unsure)}" if unsure else ""
     return f"the target {held}{middle} and {broken}"
