@@ -16,7 +16,7 @@ HOW_TO_READ = (
     "reject: no gain, or a loss, wherever it was measured; a loss is one only where CPU, tail latency and memory leave "
     "no room for a gain that pays for it. Fewer reads of a store and the like are means: they decide nothing. "
     "needs more data: the interval allows either. What was only screened is never adopted and never rejected: "
-    "confirm it first; do not confirm what the screening shows as worse and in nothing better."
+    "confirm it first; do not confirm what the screening shows as a loss somewhere and a gain nowhere."
 )
 ASKS = re.compile(r"What does .+ do to (?P<figure>.+)\?$")
 
