@@ -38,7 +38,7 @@ class Lost:
 def kills(study: Study) -> tuple[Lost, ...]:
     """Kill a fresh system in the middle of its writes, a few times for each setting."""
     count = KILLS_QUICK if study.quick else KILLS_FULL
-    found = []
+    found: list[Lost] = []
     for number in range(count):
         for setting in SETTINGS:
             study.progress("writes of a killed gateway", len(found), count * len(SETTINGS), setting)

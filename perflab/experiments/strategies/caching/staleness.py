@@ -43,7 +43,7 @@ class Window:
 def windows(study: Study) -> tuple[Window, ...]:
     """Measure every setting on two processes over one file, with the servers that the setting needs."""
     writes = WRITES_QUICK if study.quick else WRITES_FULL
-    found = []
+    found: list[Window] = []
     for setting in SETTINGS:
         study.progress("staleness at another worker", len(found), len(SETTINGS), setting)
         found.append(_measured(study, setting, writes))
