@@ -237,3 +237,13 @@ def test_a_condition_is_named_by_the_short_title_of_its_experiment() -> None:
     near = compared("ST-X-01", "a=1", "120 reads/s, a miss is a query", details={"title": "a near store"}, **LOSS)
     far = compared("ST-X-01", "a=1", "120 reads/s, a miss opens the file", details={"title": "a far store"}, **GOOD)
     assert decide([*near, *far]) == "adopt if a far store; not if a near store"
+
+
+def test_an_item_needs_the_table_that_it_speaks_of(tmp_path: Path) -> None:
+    run = make_guide_run(tmp_path)
+    hot_spots = "| Hot spots are ranked from profiles, with what each can give at most | {} |"
+    for state, renamed in (("done", "bottlenecks"), ("open", "something_else")):
+        for file in run.folder("findings").glob("*.json"):
+            file.write_text(file.read_text(encoding="utf-8").replace('"bottlenecks"', f'"{renamed}"'), encoding="utf-8")
+        guide = next(p for p in build_deliverables(run) if p.name == "strategy-guide.md")
+        assert hot_spots.format(state) in guide.read_text(encoding="utf-8")
