@@ -12,6 +12,7 @@ from perflab.experiments.ladder import quantile
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
 from perflab.experiments.units_of_work import Window, failures, judged_rows, peak_memory_mb, response_ms, window
+from perflab.findings.catalogue import QUANTILES
 from perflab.findings.finding import TrustCheck
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
@@ -20,7 +21,6 @@ from perflab.system.spec import Measure
 
 PARTS = 20
 FAILED = 0.01  # more failed units than this and the figures of the others say little; a level is not held
-QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,10 @@ def answered(measure: Measure, trial: Trial, scenario: str) -> tuple[TrustCheck,
 def _latency(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
     rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
     times = response_ms(rows)
-    found = quantile(times, QUANTILES.get(aggregate, 0.95))
+    if aggregate not in QUANTILES:
+        reason = f"a latency is judged on one of {', '.join(QUANTILES)}, not on {aggregate}"
+        return Reading(measure.metric, None, "ms", len(times), f"{measure.rows}s", reason)
+    found = quantile(times, QUANTILES[aggregate])
     reason = "" if found else f"{len(times)} {measure.rows}s are too few for {aggregate} with an interval"
     return Reading(measure.metric, found, "ms", len(times), f"{measure.rows}s", reason)
 

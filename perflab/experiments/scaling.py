@@ -35,16 +35,25 @@ class ResponseTarget:
 
 
 def response_target(study: Study) -> ResponseTarget:
-    """Return the system's first latency target for its unit of work; raises StatisticError when it has none."""
+    """Return the first latency target of the unit of work, one on p95 before others; StatisticError without any.
+
+    Levels are held against it by their p95. Where only targets on another percentile exist, the text says so: their
+    own verdict is another one.
+    """
     from perflab.findings.catalogue import load_targets
 
-    metrics = [m.metric for m in study.system.measure if m.kind == "latency" and m.rows == study.system.load.unit_kind]
-    targets = load_targets(study.system.resolve(study.system.targets)) if study.system.targets else []
-    for target in targets:
-        if target.metric in metrics and target.domain == study.system.domain:
-            return ResponseTarget(target.id, 1e3 * target.canonical_value, target.text)
+    unit = study.system.load.unit_kind
+    metrics = [m.metric for m in study.system.measure if m.kind == "latency" and m.rows == unit]
+    known = load_targets(study.system.resolve(study.system.targets)) if study.system.targets else ()
+    own = [t for t in known if t.metric in metrics and t.domain == study.system.domain]
+    for target in sorted(own, key=lambda t: t.verdict_aggregate != "p95"):
+        text = target.text
+        if target.verdict_aggregate != "p95":
+            limit = f"{target.operator} {target.value:g} {target.unit}"
+            text = f"{target.metric} p95 {limit}, the limit of a target on {target.verdict_aggregate}"
+        return ResponseTarget(target.id, 1e3 * target.canonical_value, text)
     raise StatisticError(
-        f"{study.system.name} has no latency target for its {study.system.load.unit_kind}s",
+        f"{study.system.name} has no latency target for its {unit}s",
         "",
         "Add a [[measure]] of kind latency and a target for its metric",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from perflab.units import canonical
 Operator = Literal["<", "<=", ">", ">="]
 Percentile = Literal["p50", "p90", "p95", "p99", "unspecified", "n/a"]
 Evaluation = Literal["measured", "simulated", "device-only"]
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}  # the percentiles that a target can be judged on
 _STRATEGY_ID = r"^ST-[A-Z0-9]+-\d{2}$"
 
 
@@ -23,7 +25,11 @@ class _Record(BaseModel):
 
 
 class Target(_Record):
-    """A numeric objective. A target file of your own needs only id, domain, metric, operator, value and unit."""
+    """A numeric objective. A target file of your own needs only id, domain, metric, operator, value and unit.
+
+    `percentile` is what the source says, `verdict_aggregate` what is judged: the same where the source names one,
+    else p95 for a latency; rates, shares and levels have their own form.
+    """
 
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     domain: str = Field(min_length=1)
@@ -54,7 +60,8 @@ class Target(_Record):
             return given
         amount, unit = canonical(float(given["value"]), str(given.get("unit", "")))
         quote = f"{given.get('metric')} {given.get('operator')} {given['value']} {given.get('unit', '')}".strip()
-        return {"canonical_value": amount, "canonical_unit": unit, "quote": quote} | given
+        named = {"verdict_aggregate": given["percentile"]} if given.get("percentile") in QUANTILES else {}
+        return {"canonical_value": amount, "canonical_unit": unit, "quote": quote, **named} | given
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -63,6 +70,10 @@ class Target(_Record):
         if unit != self.canonical_unit or abs(amount - self.canonical_value) > 1e-6 * max(abs(amount), 1e-12):
             raise ValueError(f"{self.value:g} {self.unit} is {amount:g} {unit}, "
                              f"not {self.canonical_value:g} {self.canonical_unit}")  # fmt: skip
+        if re.fullmatch(r"[pP][\d.]+", self.verdict_aggregate) and self.verdict_aggregate not in QUANTILES:
+            raise ValueError(f"verdict_aggregate {self.verdict_aggregate} is none of {', '.join(QUANTILES)}")
+        if self.percentile in QUANTILES and not self.verdict_aggregate.startswith(self.percentile):
+            raise ValueError(f"percentile {self.percentile} and verdict_aggregate {self.verdict_aggregate} differ")
         return self
 
     @property
@@ -73,13 +84,13 @@ class Target(_Record):
     @property
     def text(self) -> str:
         """The objective in short: ``voice_response_time p95 < 2 s``."""
-        aggregate = f" {self.verdict_aggregate}" if self.verdict_aggregate.startswith("p") and self.is_quantile else ""
+        aggregate = f" {self.verdict_aggregate}" if self.is_quantile else ""
         return f"{self.metric}{aggregate} {self.operator} {self.value:g} {self.unit}".rstrip()
 
     @property
     def is_quantile(self) -> bool:
-        """Whether the target is judged on a percentile of samples."""
-        return self.verdict_aggregate in ("p50", "p90", "p95", "p99")
+        """Whether the target is judged on a percentile of samples: those of times are, rates and shares are not."""
+        return self.canonical_unit == "s" and self.verdict_aggregate in QUANTILES
 
 
 class Strategy(_Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perflab.findings.catalogue import Target
+from perflab.findings.catalogue import QUANTILES, Target
 from perflab.monitor import cases
 from perflab.monitor.burn import BURN_WINDOWS, BurnWindow, Severity, is_possible, threshold
 from perflab.monitor.cases import Case
@@ -14,7 +14,6 @@ from perflab.monitor.metric_map import MetricMap, Series
 NO_BUDGET = "the system's file declares no memory_budget_mb"
 FLOOR_PER_S = 0.05  # units per second: below three a minute a single bad one would page somebody at night
 ALONE = 1  # in use by no more than this, nothing finished says little: one client that is connected may just be silent
-_QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def objectives(targets: Sequence[Target], series: MetricMap) -> tuple[tuple[Obje
 
 def _objective(target: Target, series: MetricMap) -> Objective | str:
     if target.metric in series.latency and target.below and target.is_quantile:
-        budget = 1.0 - _QUANTILES[target.verdict_aggregate]
+        budget = 1.0 - QUANTILES[target.verdict_aggregate]
         limit = f"{target.value:g}{target.unit}"
         slug = f"{_camel(target.metric)}Over{limit}".replace(".", "_")
         return Objective(slug, f"{target.text}", round(budget, 12), (target.id,), series.latency[target.metric],

@@ -11,7 +11,11 @@ import pytest
 from perflab.experiments import prototype as subject
 from perflab.experiments.conclude.prototype import conclude_targets
 from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.readings import read_measure
+from perflab.experiments.scaling import response_target
 from perflab.experiments.trial import NS, Segment, Trial
+from perflab.findings.catalogue import Target
+from perflab.findings.judge import judge_target
 from tests.experiments.test_null_arm import trial_of
 
 LENGTH_S = 20.0
@@ -110,3 +114,34 @@ def test_a_level_whose_latency_is_untrusted_is_untrusted(judge):
     found, _ = judge(turn_failures=6)
     assert found["S4-MX-2"].judgement.verdict == "untrusted" == found["S4-THR-1"].judgement.verdict
     assert found["S4-THR-1"].trust[-1].name == "no turns lost"
+
+
+@pytest.mark.parametrize(("aggregate", "verdict"), [("p95", "meets"), ("p99", "misses"), ("mean", "not-yet-judged")])
+def test_a_latency_is_judged_on_the_percentile_that_its_target_names(study, aggregate, verdict):
+    """3 % of the turns take 5 s: p95 is far below 2 s, p99 above; of a mean no percentile says anything."""
+    times = np.where(np.arange(4000) % 33 == 0, 5000.0, 900.0)
+    turns = rows("normal", 0, "turn", 4000, 0, times)
+    trial = Trial(measured(study).facts, turns, pd.DataFrame(), pd.DataFrame())
+    measure = next(m for m in study.system.measure if m.metric == "voice_response_time")
+    target = Target(id="X-1", domain="d", metric=measure.metric, operator="<", value=2, unit="s",
+                    verdict_aggregate=aggregate)  # fmt: skip
+    found = read_measure(study, measure, trial, "normal", aggregate)
+    judged = judge_target(target, found.interval, unit=found.unit, level="measured-full", reason=found.reason)
+    assert judged.verdict == verdict
+    assert aggregate != "mean" or "not on mean" in judged.reason
+
+
+def own_targets(study, tmp_path, *aggregates):
+    lines = [
+        f'[[target]]\nid = "X-{a}"\ndomain = "{study.system.domain}"\nmetric = "voice_response_time"\n'
+        f'operator = "<"\nvalue = 2\nunit = "s"\nverdict_aggregate = "{a}"\n'
+        for a in aggregates
+    ]
+    (tmp_path / "own.toml").write_text("\n".join(lines))
+    return replace(study, system=study.system.model_copy(update={"targets": str(tmp_path / "own.toml")}))
+
+
+def test_levels_are_held_against_a_target_on_their_own_percentile(study, tmp_path):
+    assert response_target(own_targets(study, tmp_path, "p99", "p95")).id == "X-p95"
+    only = response_target(own_targets(study, tmp_path, "p99"))
+    assert only.text == "voice_response_time p95 < 2 s, the limit of a target on p99"

@@ -48,9 +48,23 @@ def test_a_target_of_ones_own_needs_six_lines(tmp_path):
     assert target.text == "checkout_time p95 < 300 ms" and target.quote == "checkout_time < 300 ms"
 
 
+def test_a_percentile_of_the_source_is_the_one_that_is_judged(tmp_path):
+    (target,) = load_targets(write(tmp_path, OWN + 'percentile = "p99"\n'))
+    assert target.verdict_aggregate == "p99" and target.text == "checkout_time p99 < 300 ms"
+
+
+def test_only_times_have_a_percentile(tmp_path):
+    share = OWN.replace("checkout_time", "error_rate").replace('"ms"', '"%"')
+    (target,) = load_targets(write(tmp_path, share))
+    assert target.text == "error_rate < 300 %" and not target.is_quantile
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (OWN + 'percentile = "p99"\nverdict_aggregate = "p95"\n', "percentile p99 and verdict_aggregate p95 differ"),
+        (OWN + 'verdict_aggregate = "p99.9"\n', "p99.9 is none of p50, p90, p95, p99"),
+        (OWN + 'verdict_aggregate = "P99"\n', "P99 is none of"),
         ("", r"holds no \[\[target\]\]"),
         ("x = ", "not valid TOML"),
         (OWN.replace("value = 300\n", ""), "target MY-1: value"),
