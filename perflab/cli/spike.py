@@ -17,7 +17,7 @@ from perflab.cli.find import find_run, notebooks_folder
 from perflab.errors import EXIT_BROKEN, PerflabError, UsageError
 from perflab.experiments.effort import EFFORT, estimate_s
 from perflab.experiments.study import commit_now, create_run, reports_folder
-from perflab.runs import Manifest, Run, Step, StepStatus, exclusive
+from perflab.runs import Manifest, Run, RunStatus, Step, StepStatus, exclusive
 from perflab.system.load_file import load_system
 from perflab.units import seconds_text
 
@@ -63,7 +63,8 @@ def run_spike(
                 raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
-        return _study(run, system, effort, seed, _chosen(only, effort, system), reports)
+        began_with = tuple(step.name for step in run.manifest.steps)
+        return _study(run, system, effort, seed, _chosen(only, effort, system, began_with), reports)
 
 
 def _resumed(text: str, reports: Path) -> tuple[Run, System]:
@@ -89,8 +90,9 @@ def _changed(began: Manifest, system: System) -> list[str]:
     return found + (differences(began.fingerprint, fingerprint()) if began.fingerprint else [])
 
 
-def _chosen(only: str, effort: str, system: System) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in only.split(",") if name.strip())
+def _chosen(only: str, effort: str, system: System, began_with: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the notebooks to run: those named, else those that a resumed run began with, else those of the effort."""
+    names = tuple(name.strip() for name in only.split(",") if name.strip()) or began_with
     for name in (*names, *system.laboratories):
         if name not in NOTEBOOKS:
             raise UsageError(f"Unknown notebook {name!r}", f"notebooks are {', '.join(NOTEBOOKS)}")
@@ -219,19 +221,31 @@ def _finish(run: Run, reports: Path, wall_s: float) -> int:
     from perflab.report.verdict import overall
 
     run.reload()
-    failed = [step for step in run.manifest.steps if step.status in ("failed", "skipped")]
-    run.update(status="broken" if failed else "done", finished=datetime.now(UTC).isoformat(timespec="seconds"))
+    unfinished = [step for step in run.manifest.steps if step.status != "done"]
+    status = _ended(run.manifest)
+    ended = "" if status == "interrupted" else datetime.now(UTC).isoformat(timespec="seconds")
+    run.update(status=status, finished=ended)
     run.note("wall_s", round(wall_s, 1))
     build_deliverables(run)
-    if not failed:
+    if not unfinished:
         _remember(run, reports)
     PageWatcher(run, reports).rebuild()
     verdict = overall(load_findings(run.folder("findings")), run.manifest)
     typer.echo(f"\n{verdict.sentence}")
-    for step in failed:
-        typer.echo(f"{step.name} {step.status}: {step.reason}", err=True)
+    for step in unfinished:
+        typer.echo(f"{step.name} {step.status}: {step.reason or 'it was not run'}", err=True)
+    if run.manifest.status == "interrupted":
+        typer.echo(f"Go on with: perflab spike --resume {run.id}", err=True)
     typer.echo(f"Took {seconds_text(wall_s)}. Report: {run.path / 'index.html'}")
-    return EXIT_BROKEN if failed else verdict.exit_code
+    return EXIT_BROKEN if unfinished else verdict.exit_code
+
+
+def _ended(manifest: Manifest) -> RunStatus:
+    """Return how a run stands: done only when every step that it ever began is, also one that nobody asked for now."""
+    states = {step.status for step in manifest.steps}
+    if states & {"failed", "skipped"}:
+        return "broken"
+    return "done" if states <= {"done"} else "interrupted"
 
 
 def _remember(run: Run, reports: Path) -> None:
@@ -240,7 +254,7 @@ def _remember(run: Run, reports: Path) -> None:
     from perflab.report.history_page import build_history_page
 
     try:
-        HistoryStore(reports).add(run)
+        HistoryStore(reports).add(run, again=True)  # a resumed run may have more figures than when it was added
         build_history_page(reports)
     except (PerflabError, OSError) as error:
         typer.echo(f"perflab: the run is not in the history: {error}", err=True)

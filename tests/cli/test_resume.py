@@ -9,7 +9,8 @@ import pytest
 from perflab.cli import spike
 from perflab.errors import UsageError
 from perflab.experiments.study import create_run, reports_folder
-from perflab.runs import Run
+from perflab.findings.finding import Finding, dump_findings
+from perflab.runs import Run, Step
 from perflab.system.load_file import load_system
 
 
@@ -62,3 +63,33 @@ def test_another_machine_or_package_is_refused(run):
 def test_a_changed_description_is_refused(run):
     run.update(system_digest="0")
     assert "notes.toml has changed since it began" in refused(run)
+
+
+def steps(run: Run, **statuses: str) -> None:
+    for name, status in statuses.items():
+        run.set_step(Step(name=f"{name[1:]}", status=status))
+
+
+def asked_for(run: Run, monkeypatch: pytest.MonkeyPatch, only: str = "") -> tuple[str, ...]:
+    """Return the notebooks that a resumption runs."""
+    monkeypatch.setattr(spike, "_study", lambda *args: args[4])
+    return spike.run_spike("", "quick", 7, run.id, only, "")
+
+
+def test_a_resumed_run_goes_on_with_the_notebooks_that_it_began_with(run, monkeypatch):
+    steps(run, _00_machine="done", _22_caching="interrupted")
+    assert asked_for(run, monkeypatch) == ("00_machine", "22_caching")
+    assert asked_for(run, monkeypatch, "30_prototype") == ("30_prototype",)
+
+
+@pytest.mark.parametrize(
+    ("last", "status", "code"),
+    [("done", "done", 0), ("interrupted", "interrupted", 2), ("pending", "interrupted", 2), ("failed", "broken", 2)],
+)
+def test_a_run_is_done_only_when_every_step_is(run, last, status, code):
+    steps(run, _00_machine="done", _11_baseline_load=last)
+    finding = Finding(id="F00-1", notebook="00_machine", question="Is it?", claim="It is.", verdict="reported",
+                      kind="observation", level="measured-quick")  # fmt: skip
+    (run.folder("findings") / "00_machine.json").write_text(dump_findings([finding]).decode())
+    assert spike._finish(run, reports_folder(), 1.0) == code
+    assert Run.open(run.path).manifest.status == status

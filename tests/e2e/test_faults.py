@@ -22,7 +22,8 @@ def spike(
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "perflab", "spike", "--system", str(root / system), "--time-scale", "0.2", *args],
-        cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports)}, text=True,
+        # Without git: whoever edits the tree meanwhile must not keep a run from going on.
+        cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports), "GIT_DIR": os.devnull}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         # A shell starts background jobs with SIGINT ignored, and children inherit that: here it must arrive.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -70,7 +71,10 @@ def test_ctrl_c_leaves_a_readable_resumable_run(root, reports):
     again = spike(root, reports, "--resume", run.id, "--only", "00_machine")
     _, err = again.communicate(timeout=120)
     assert "00_machine:" not in err, "a finished notebook was measured again"
-    assert list_runs(reports)[0][0].step("00_machine").wall_s == run.step("00_machine").wall_s
+    (after,), _ = list_runs(reports)
+    assert after.step("00_machine").wall_s == run.step("00_machine").wall_s
+    assert again.returncode == 2 and "11_baseline_load interrupted" in err, "it counts as finished without a notebook"
+    assert after.manifest.status == "interrupted" and not any(reports.glob("history/runs/*.parquet"))
 
 
 def test_a_killed_command_leaves_nothing_running(root, reports):
