@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from perflab.environment import short_fingerprint
-from perflab.errors import PerflabError, UsageError
+from perflab.errors import PerflabError, StatisticError, UsageError
 from perflab.findings.finding import Finding, load_findings
 from perflab.history.row import Row
 from perflab.runs import Manifest, Run
@@ -54,7 +55,7 @@ def rows_of(run: Run) -> list[Row]:
     directions = _target_directions(manifest)
     figures: list[Figure] = []
     for finding in load_findings(run.path / "findings"):
-        base = _base(finding)
+        base = {**_base(finding), "finding": finding.id}
         for figure in _figures(finding):
             better = directions.get(finding.target_id, _lower_is_better(figure["metric"], figure["unit"]))
             figures.append({**base, "lower_is_better": better, "target": finding.target_id, **figure})
@@ -90,8 +91,6 @@ def _figures(finding: Finding) -> Iterator[Figure]:
 
 def _arms(finding: Finding) -> Iterator[Figure]:
     """Yield the median of each arm of a block comparison, with its order-statistic interval."""
-    from perflab.stats.latency import order_statistic_interval
-
     blocks = finding.details.get("blocks")
     if finding.effect is None or not isinstance(blocks, list):
         return
@@ -99,8 +98,21 @@ def _arms(finding: Finding) -> Iterator[Figure]:
     for arm in sorted({name for block in blocks for name in block} - {"block"}):
         values = [float(block[arm]) for block in blocks if _known(block.get(arm))]
         if values:
-            found = order_statistic_interval(values, 0.5)
-            yield {**_figure(finding.effect.metric, unit, found.value, found.low, found.high, found.n), "variant": arm}
+            yield {**_figure(finding.effect.metric, unit, *_median(values), len(values)), "variant": arm}
+
+
+def _median(values: list[float]) -> tuple[float, float | None, float | None]:
+    """Return the median and its order-statistic bounds; none where the values are too few or all equal.
+
+    CPU counted in ticks, or memory in pages, may read the same in all blocks: the run's other figures stay.
+    """
+    from perflab.stats.latency import order_statistic_interval
+
+    try:
+        found = order_statistic_interval(values, 0.5)
+    except StatisticError:
+        return statistics.median(values), None, None
+    return found.value, found.low, found.high
 
 
 def _levels(rows: Iterable[Mapping[str, Any]]) -> Iterator[Figure]:
@@ -123,17 +135,32 @@ def _figure(metric: str, unit: str, value: float, low: float | None, high: float
 
 
 def _named_apart(figures: list[Figure]) -> Iterator[Figure]:
-    """Yield every figure once; where targets read one metric in several ways, the target's id tells them apart."""
+    """Yield every figure once, no two under one name: a series that holds two quantities shows moves that never were.
+
+    Where targets read one metric in several ways, the target's id tells them apart; else the id of the finding does,
+    and the first in order keeps the plain name.
+    """
     groups: dict[tuple[str, ...], dict[tuple[Any, ...], Figure]] = defaultdict(dict)
     for figure in figures:
-        where = tuple(str(figure[name]) for name in ("metric", "unit", "variant", "scenario", "condition"))
-        groups[where].setdefault(tuple(figure[name] for name in ("value", "low", "high", "n")), figure)
+        groups[_named(figure)].setdefault(tuple(figure[name] for name in ("value", "low", "high", "n")), figure)
+    taken: set[tuple[str, ...]] = set()
     for group in groups.values():
         for figure in group.values():
-            target = figure.pop("target")
+            target, finding, plain = figure.pop("target"), figure.pop("finding"), figure["metric"]
             if len(group) > 1 and target:
-                figure["metric"] = f"{figure['metric']} ({target})"
+                figure["metric"] = f"{plain} ({target})"
+            if _named(figure) in taken:
+                figure["metric"] = f"{plain} ({finding})"
+            count = 1
+            while _named(figure) in taken:
+                count += 1
+                figure["metric"] = f"{plain} ({finding} #{count})"
+            taken.add(_named(figure))
             yield figure
+
+
+def _named(figure: Figure) -> tuple[str, ...]:
+    return tuple(str(figure[name]) for name in ("metric", "unit", "variant", "scenario", "condition"))
 
 
 def _known(value: Any) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any, Literal
 
 from perflab.environment import differences
@@ -14,6 +15,7 @@ from perflab.history.row import Row, figure_label
 from perflab.runs import Run
 
 Sight = Literal["moved", "no move", "no interval", "untrusted", "unlike", "only in A", "only in B"]
+Name = tuple[str, str, str, str]  # metric, variant, scenario, condition
 WORDS: dict[Sight, str] = {
     "moved": "moved beyond both intervals: suspect, re-measure with perflab gate",
     "no move": "no visible move",
@@ -66,20 +68,33 @@ def compare_runs(a: Run, b: Run, *, force_unlike: bool = False) -> Pair:
     A figure "moved" when its two 95 % intervals do not overlap, which two runs of equal systems do in about 1 of 200
     figures by chance alone, and far more often when the machine changed between them: hence it is only a suspect.
     """
-    left, right = ({_place(row): row for row in rows_of(run)} for run in (a, b))
-    unlike = (*_unlike_runs(a, b), *_unlike_units(left, right))
+    matched = list(_matched(rows_of(a), rows_of(b)))
+    unlike = (*_unlike_runs(a, b), *_unlike_units(matched))
     if unlike and not force_unlike:
         raise NotComparable(
             f"Cannot compare runs {a.id} and {b.id}: {'; '.join(unlike)}", "both must be alike",
             "Pass --force-unlike to see the figures without any verdict",
         )  # fmt: skip
-    places = [*left, *(place for place in right if place not in left)]
-    lines = [_line(place, left.get(place), right.get(place), bool(unlike)) for place in places]
-    return Pair(a, b, tuple(lines), unlike)
+    return Pair(a, b, tuple(_line(name, one, two, bool(unlike)) for name, one, two in matched), unlike)
 
 
-def _place(row: Row) -> tuple[str, str, str, str]:
-    return row.metric, row.variant, row.scenario, row.condition
+def _matched(a: Sequence[Row], b: Sequence[Row]) -> Iterator[tuple[Name, Row | None, Row | None]]:
+    """Yield every figure with its rows of both runs: of one unit, else of the units that the runs give it."""
+    left, right = _by_name(a), _by_name(b)
+    for name in dict.fromkeys((*left, *right)):
+        one, two = left.get(name, {}), right.get(name, {})
+        if one.keys() & two.keys():
+            yield from ((name, one.get(unit), two.get(unit)) for unit in dict.fromkeys((*one, *two)))
+        else:
+            yield from ((name, *rows) for rows in zip_longest(one.values(), two.values()))
+
+
+def _by_name(rows: Sequence[Row]) -> dict[Name, dict[str, Row]]:
+    """Return name -> unit -> row: figures of unlike units never stand for one another."""
+    found: dict[Name, dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((row.metric, row.variant, row.scenario, row.condition), {})[row.unit] = row
+    return found
 
 
 def _unlike_runs(a: Run, b: Run) -> list[str]:
@@ -99,21 +114,21 @@ def _unlike_runs(a: Run, b: Run) -> list[str]:
     return found
 
 
-def _unlike_units(left: dict[tuple[str, str, str, str], Row], right: dict[tuple[str, str, str, str], Row]) -> list[str]:
+def _unlike_units(matched: Sequence[tuple[Name, Row | None, Row | None]]) -> list[str]:
     return [
-        f"unit of {figure_label(*place)} differs ({row.unit}, {right[place].unit})"
-        for place, row in left.items()
-        if place in right and right[place].unit != row.unit
+        f"unit of {figure_label(*name)} differs ({one.unit}, {two.unit})"
+        for name, one, two in matched
+        if one and two and one.unit != two.unit
     ]
 
 
-def _line(place: tuple[str, str, str, str], a: Row | None, b: Row | None, unlike: bool) -> Line:
+def _line(name: Name, a: Row | None, b: Row | None, unlike: bool) -> Line:
     known = a or b
     assert known is not None
     change = None
     if a and b and a.unit == b.unit and a.value > 0 and b.value > 0 and not _is_difference(a):
         change = b.value / a.value - 1
-    return Line(figure_label(*place), known.unit, a, b, change, _sight(a, b, unlike))
+    return Line(figure_label(*name), known.unit, a, b, change, _sight(a, b, unlike))
 
 
 def _is_difference(row: Row) -> bool:

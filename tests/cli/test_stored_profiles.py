@@ -128,6 +128,7 @@ def test_the_finding_of_why_names_the_function_with_trust_and_pictures(reports):
     made = conclude_why(study, why)
     assert made.claim.startswith("CPU per turn fell by") and "decode" in made.claim
     assert made.effect.value < made.effect.high < 0 and made.effect.unit == "ms"
+    assert made.effect.metric == "CPU per turn, profiled, against baseline"  # never in one series with the blocks' own
     assert made.trust and all((study.run.path / e.path).is_file() for e in made.evidence)
     shutil.rmtree(folders[0] / "optimised")  # half a pair is no pair
     assert _explain(study, ("baseline", "optimised"), folders, names, ()).own.captures == (2, 2)

@@ -65,6 +65,14 @@ def test_what_cannot_be_said_says_why(tmp_path):
     assert sights(a, make_run(tmp_path, 3, [doubted]))["CPU per turn [baseline]"] == "untrusted"
 
 
+def test_figures_of_one_name_and_unlike_units_are_each_compared_with_their_own(tmp_path):
+    pairs = [
+        [target("a", "held", value), target("b", "held", share, "ratio")] for value, share in ((90, 0.5), (150, 0.5))
+    ]
+    lines = compare_runs(*(make_run(tmp_path, number, found) for number, found in enumerate(pairs, 1))).lines
+    assert {line.unit: line.sight for line in lines} == {"ms": "moved", "ratio": "no move"}
+
+
 def test_runs_are_named_by_id_beginning_path_or_age(tmp_path):
     runs = [make_run(tmp_path, number) for number in (1, 2, 3)]
     make_run(tmp_path, 4, status="interrupted")

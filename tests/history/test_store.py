@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import numpy as np
 import pytest
 
 from perflab.errors import UsageError
+from perflab.findings.finding import Effect
 from perflab.history.extract import rows_of
+from perflab.history.row import key_of
 from perflab.history.store import HistoryStore
 from tests.history.runs import FINGERPRINT, comparison, make_run, target
 
@@ -202,3 +207,32 @@ def test_the_commands_read_old_rows_anew_and_say_so(tmp_path, monkeypatch, capsy
     told = capsys.readouterr()
     assert "1 run of the history came from another version of perflab and was read anew" in told.err
     assert "old CPU" not in told.out and "CPU per turn" in told.out
+
+
+def full_findings():
+    """Return every kind of finding that yields rows: blocks, the reason for a difference, targets, a load matrix."""
+    blocks = comparison([50.0, 51, 52, 53, 54, 55], [11.0, 11.1, 11.2, 11.3, 11.4, 11.5])
+    profiled = Effect(metric="CPU per turn", value=-37.6, low=-40.0, high=-35.0, unit="ms", n=3)  # as older runs say it
+    why = comparison([1.0], [1.0], id="F30-why", kind="observation", verdict="reported", details={}, effect=profiled)
+    levels = [{"scenario": "normal", "p50_ms": 90.0, "p95_ms": 120.0, "cpu_percent": 40.0, "n": 80}]
+    matrix = target("4", "latency", 0.1, "s", details={"scenarios": levels})
+    first, other = target("S-1", "latency", 90.0), target("S-1", "latency", 95.0)
+    return [blocks, why, matrix, first, other.model_copy(update={"id": "F30-target.2"})]
+
+
+def test_no_two_figures_of_a_run_stand_in_one_series(tmp_path):
+    rows = rows_of(make_run(tmp_path, 1, full_findings()))
+    assert [key for key, count in Counter(map(key_of, rows)).items() if count > 1] == []
+    cpu = {r.metric: r.value for r in rows if r.metric.startswith("CPU per turn") and r.variant == "optimised"}
+    assert cpu["CPU per turn"] == 11.25 and cpu["CPU per turn (F30-why)"] == -37.6
+    latency = {r.metric for r in rows if r.metric.startswith("latency") and r.unit == "ms"}
+    assert latency == {"latency (S-1)", "latency (F30-target.2)"}
+
+
+@pytest.mark.parametrize("after", [[5.0] * 6, [1.0, 2.0, 3.0, 4.0]])
+def test_an_arm_without_bounds_keeps_its_median_and_the_rest_of_the_run(tmp_path, after):
+    before = [10.0, 11, 12, 13, 14, 15][: len(after)]
+    rows = rows_of(make_run(tmp_path, 1, [comparison(before, after), target("S-1", "latency", 100.0)]))
+    row = next(r for r in rows if r.metric == "CPU per turn" and r.variant == "optimised")
+    assert (row.value, row.low, row.high, row.n) == (float(np.median(after)), None, None, len(after))
+    assert len(rows) == 4
