@@ -9,15 +9,16 @@ from perflab.findings.catalogue import Target
 from perflab.findings.finding import EvidenceLevel, Finding, TargetVerdict
 from perflab.findings.judge import judge_target, printed_verdict
 
-# The row of a target that several findings judge (two latency profiles, say) shows the first of these that occurs.
-_WORST_FIRST: tuple[TargetVerdict, ...] = (
-    "misses", "untrusted", "inconclusive", "meets", "reported", "not-yet-judged", "not-measurable-here",
+# From what decides most to what decides least: a target that several findings judge (two latency profiles, say) has
+# the first of these that occurs. One condition under which too little finished for a verdict is not met by the others.
+WORST_FIRST: tuple[TargetVerdict, ...] = (
+    "misses", "untrusted", "inconclusive", "not-yet-judged", "reported", "meets", "not-measurable-here",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TraceRow:
-    """One target: what the source says, what was found, and where to read it."""
+    """One target: what the source says, what was found, and where to read it; the first id is the one that decides."""
 
     id: str
     quote: str
@@ -44,7 +45,7 @@ def trace_targets(
 
 def count_verdicts(rows: Sequence[TraceRow]) -> dict[TargetVerdict, int]:
     """Return how many targets have each verdict, worst first, verdicts that do not occur left out."""
-    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in _WORST_FIRST}
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in WORST_FIRST}
     return {verdict: count for verdict, count in counts.items() if count}
 
 
@@ -56,11 +57,11 @@ def _on(target: Target, findings: Sequence[Finding], variant: str) -> list[Findi
 
 
 def _row(target: Target, found: list[Finding], domain: str) -> TraceRow:
-    known = [f for verdict in _WORST_FIRST for f in found if f.verdict == verdict]
+    known = [f for verdict in WORST_FIRST for f in found if f.verdict == verdict]
     if known:
         worst = known[0]
-        ids = tuple(f.id for f in found)
-        verdict: TargetVerdict = next(v for v in _WORST_FIRST if v == worst.verdict)
+        ids = (worst.id, *(f.id for f in found if f is not worst))
+        verdict: TargetVerdict = next(v for v in WORST_FIRST if v == worst.verdict)
         reason = worst.claim + (f" [{worst.condition}]" if worst.condition else "")
         return TraceRow(target.id, target.quote, target.domain, target.text, verdict, worst.level,
                         printed_verdict(verdict, worst.level), ids, reason)  # fmt: skip

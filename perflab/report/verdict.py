@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from perflab.errors import EXIT_BROKEN, EXIT_OK, EXIT_TARGET_MISSED, EXIT_UNTRUSTED
 from perflab.findings.finding import Finding
+from perflab.findings.traceability import WORST_FIRST
 from perflab.report.described import declared_judge
 from perflab.report.wording import QUICK, plural
 from perflab.runs import Manifest
 
-# from what decides most to what decides least, for one target under several conditions
-WORST_FIRST = ("misses", "untrusted", "inconclusive", "meets", "reported", "not-measurable-here", "not-yet-judged")
 DEFAULT_JUDGE = "optimised"
+SHORT = ("misses", "untrusted", "inconclusive", "meets")  # the verdicts that a table tells
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Verdict:
     def short(self) -> str:
         """The verdict for a table: "5 met, 1 missed"."""
         words = {"meets": "met", "misses": "missed"}
-        told = [f"{n} {words.get(v, v)}" for v in WORST_FIRST[:4] if (n := self.counts.get(v, 0))]
+        told = [f"{n} {words.get(v, v)}" for v in SHORT if (n := self.counts.get(v, 0))]
         return ", ".join(told) or "nothing judged"
 
 

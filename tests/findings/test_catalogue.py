@@ -118,8 +118,12 @@ def test_the_worst_condition_decides_and_only_the_judged_variant_counts():
                 level="none", target_id="S4-LAT-1"),
     ]  # fmt: skip
     row = trace_targets(TARGETS, findings, domain="gemini_codegen", variant="optimised")[0]
-    assert row.verdict == "misses" and row.finding_ids == ("F30-1", "F30-2")
+    assert row.verdict == "misses" and row.finding_ids == ("F30-2", "F30-1")  # the one that decides, first
     assert "latency=gpt-rt-1.5" in row.reason and "3.00 s" in row.reason
     rows = trace_targets(TARGETS, findings[:1], domain="gemini_codegen", variant="optimised")
     assert rows[0].printed == "meets" and count_verdicts(rows)["meets"] == 1
     assert sum(count_verdicts(rows).values()) == 71
+    unjudged = target_finding(target, judge_target(target, None, level="none", domain=target.domain), id="F30-5",
+                              notebook="30_prototype", question="Does it?", variant="optimised")  # fmt: skip
+    row = trace_targets(TARGETS, [findings[0], unjudged], domain="gemini_codegen", variant="optimised")[0]
+    assert row.verdict == "not-yet-judged" and row.finding_ids == ("F30-5", "F30-1")

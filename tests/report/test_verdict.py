@@ -83,6 +83,14 @@ def test_a_target_is_met_only_under_all_its_conditions() -> None:
     assert by_target(pair[::-1])["T-1"].verdict == "misses"
 
 
+@pytest.mark.parametrize("other", ["not-yet-judged", "reported"])
+def test_a_target_without_a_verdict_under_one_condition_is_not_met_by_the_other(other: str) -> None:
+    pair = [target(other, condition="a"), target("meets", id="F30-2", condition="b")]
+    assert by_target(pair)["T-1"].verdict == by_target(pair[::-1])["T-1"].verdict == other
+    verdict = overall(pair, MANIFEST)
+    assert not verdict.counts.get("meets") and verdict.tone == "quiet" and verdict.short == "nothing judged"
+
+
 def test_the_judged_variant_is_the_declared_one() -> None:
     found = [target("meets", variant="baseline")]
     assert judged_variant(found, MANIFEST.model_copy(update={"notes": {"judge": "baseline"}})) == "baseline"
