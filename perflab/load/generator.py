@@ -15,6 +15,7 @@ from typing import Any
 from gevent.event import Event
 
 from perflab.load.lateness import LatenessLog
+from perflab.load.pace import Pace
 from perflab.load.pacer import Pacer
 from perflab.load.plan import PLAN_ENV, LoadPlan
 from perflab.load.slots import NS, Slot, slots
@@ -41,6 +42,7 @@ class Generator:
         self._all_slots: dict[str, list[Slot]] = slots(plan)
         self._slots: dict[str, Iterator[Slot]] = {}
         self._staying = 0  # slots of this process whose user has not left yet
+        self.paces: set[Pace] = set()  # of the users that keep to deadlines and have not ended
         self.cpu_ns = 0
         self._closed = False
         self.started = Event()  # users wait for it: a worker can be told to spawn before it has read GO
@@ -81,16 +83,17 @@ class Generator:
 
     @property
     def end_ns(self) -> int:
-        """When nothing new may begin."""
+        """From when on nothing is due any more."""
         return self.at_ns(self.plan.duration_s)
 
     @property
     def finished(self) -> bool:
-        """Whether all work is done, or time is up and every unit has ended, or the drain is over."""
+        """Whether all work is done, or time is up and every unit that was due has ended, or the drain is over."""
         now = time.monotonic_ns()
-        if self.units_per_user and self.started.is_set() and self._staying <= 0 and not self.units.open:
+        waiting = bool(self.units.open) or not all(pace.over for pace in self.paces)
+        if self.units_per_user and self.started.is_set() and self._staying <= 0 and not waiting:
             return True
-        return now >= self.end_ns and (not self.units.open or now >= self.end_ns + self.plan.drain_s * NS)
+        return now >= self.end_ns and (not waiting or now >= self.end_ns + self.plan.drain_s * NS)
 
     def roll(self) -> None:
         """Write what came together in the last second."""
@@ -111,21 +114,30 @@ class Generator:
             print(f"load: {reason}", file=sys.stderr, flush=True)
             self._on_failure()
 
+    def _end_waiting(self) -> None:
+        """Leave the rows of units that were due and never begun."""
+        now = time.monotonic_ns()
+        try:
+            for pace in () if self.failure else tuple(self.paces):
+                pace.drop(now)
+        except Exception as error:  # a fault in the load file, which names the rows
+            self.fail(f"the row of a unit that was never begun raised {type(error).__name__}: {error}")
+
     def close(self) -> None:
-        """End open units, close the logs and write the closing record; safe to call twice."""
+        """End open units and those never begun, close the logs and write the closing record; safe to call twice."""
         if self._closed:
             return
         self._closed = True
-        unfinished = len(self.units.open)
+        self._end_waiting()
         self.units.close()
         try:
             self.lateness.close()
             asked, sent, blocked, lost = self.lateness.totals
             record = {
-                "worker": self.index, "rows": self.units.rows, "unfinished": unfinished, "asked": asked, "sent": sent,
-                "blocked": blocked, "lost": lost, "begin_ns": self.begin_ns, "end_ns": time.monotonic_ns(),
-                "cpu_s": (time.process_time_ns() - self.cpu_ns) / NS, "go_ns": self.go_ns, "failure": self.failure,
-                "notes": self.notes,
+                "worker": self.index, "rows": self.units.rows, "unfinished": self.units.unfinished, "asked": asked,
+                "sent": sent, "blocked": blocked, "lost": lost, "begin_ns": self.begin_ns,
+                "end_ns": time.monotonic_ns(), "cpu_s": (time.process_time_ns() - self.cpu_ns) / NS,
+                "go_ns": self.go_ns, "failure": self.failure, "notes": self.notes,
             }  # fmt: skip
             (self.folder / f"load.{self.index}.done.json").write_text(json.dumps(record), encoding="utf-8")
         except OSError as error:

@@ -70,6 +70,10 @@ class PacedHttpUser(PacedUser):
         """Send the operation that the stream of (user, seq) draws."""
         self.send(self.draw(user, seq, due_ns), user=user, seq=seq, due_ns=due_ns)
 
+    def never_begun(self, user: int, seq: int, due_ns: int) -> None:
+        """Leave the row of the operation that (user, seq) would have sent: targets are judged by its tag."""
+        self._row(self.draw(user, seq, due_ns).operation, user, seq, due_ns).close("unfinished")
+
     def arrive(self, arrival: Arrival, unit: Unit) -> str:
         """Send one operation over a connection of its own."""
         row = self.send(self.draw(arrival.user, 1, arrival.due_ns), user=arrival.user, seq=1, due_ns=arrival.due_ns)
@@ -102,9 +106,7 @@ class PacedHttpUser(PacedUser):
     def send(self, request: Request, *, user: int, seq: int, due_ns: int) -> Unit:
         """Send one request and return its closed unit; failures are outcomes of the row, never raised."""
         operation = request.operation
-        unit = self.generator.units.begin(
-            "request", operation.name, user=user, seq=seq, intended_ns=due_ns, tag=operation.tag
-        )  # fmt: skip
+        unit = self._row(operation, user, seq, due_ns)
         unit.bytes_up, unit.start_ns = len(request.body), time.monotonic_ns()
         try:
             answer = self.client.request(operation.method, request.path, body=request.body)
@@ -122,6 +124,11 @@ class PacedHttpUser(PacedUser):
             self._drop()
             unit.close("error")
         return unit
+
+    def _row(self, operation: Operation, user: int, seq: int, due_ns: int) -> Unit:
+        return self.generator.units.begin(
+            "request", operation.name, user=user, seq=seq, intended_ns=due_ns, tag=operation.tag
+        )  # fmt: skip
 
     def accept(self, name: str, response: Response) -> bool:
         """Say whether a response is right; a fast wrong answer is an error."""

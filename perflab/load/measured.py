@@ -14,6 +14,7 @@ from locust import User, task
 
 from perflab.load.arrivals import Arrival
 from perflab.load.generator import Generator, current
+from perflab.load.pace import Pace
 from perflab.load.slots import NS, Slot
 from perflab.load.unit_rows import Unit
 
@@ -50,7 +51,7 @@ class MeasuredUser(User):
         return current()
 
     def live(self, slot: Slot) -> None:
-        """Do what the user does until `slot.end_s`; a unit under way then may finish, none may begin."""
+        """Do what the user does until `slot.end_s`: nothing is due from then on, what is under way may finish."""
         raise NotImplementedError
 
     def arrive(self, arrival: Arrival, unit: Unit) -> str:
@@ -82,23 +83,39 @@ class PacedUser(MeasuredUser):
     """A user that begins a unit of work every ``1 / rate_per_s`` seconds, on absolute deadlines.
 
     A unit that overruns delays the next ones, but their rows count from when they were due: the waiting that a
-    stalled system causes shows in the latencies instead of vanishing (no coordinated omission).
+    stalled system causes shows in the latencies instead of vanishing (no coordinated omission). Units that are still
+    waiting when the user's slot ends are begun as late as `drain_s` after it; those that are not begun even then leave
+    a row each that was never begun, of kind `unit_kind`.
     """
 
     abstract = True
     rate_per_s = 1.0
+    unit_kind = "request"
 
     def live(self, slot: Slot) -> None:
-        """Run units until the slot ends."""
-        period_ns = round(NS / self.rate_per_s)
-        due_ns = self.generator.at_ns(slot.start_s)
-        end_ns, seq = self.generator.at_ns(slot.end_s), 0
-        most = self.generator.units_per_user
-        while due_ns < end_ns and not (most and seq >= most):
-            self.wait_until(due_ns)
-            seq += 1
-            self.unit(slot.number, seq, due_ns)
-            due_ns += period_ns
+        """Run units until the slot ends and none that was due is waiting any more, or the drain is over."""
+        generator, end_ns = self.generator, self.generator.at_ns(slot.end_s)
+        pace = Pace(
+            due_ns=generator.at_ns(slot.start_s), period_ns=round(NS / self.rate_per_s), end_ns=end_ns,
+            last_ns=end_ns + round(generator.plan.drain_s * NS), most=generator.units_per_user,
+            give_up=lambda seq, due_ns: self.never_begun(slot.number, seq, due_ns),
+        )  # fmt: skip
+        generator.paces.add(pace)
+        while not pace.over:
+            self.wait_until(pace.due_ns)
+            if time.monotonic_ns() >= pace.last_ns:
+                pace.drop(time.monotonic_ns())
+            else:
+                seq, due_ns = pace.take()
+                self.unit(slot.number, seq, due_ns)
+        generator.paces.discard(pace)
+
+    def never_begun(self, user: int, seq: int, due_ns: int) -> None:
+        """Leave the row of a unit that was due and not begun: nobody answered it."""
+        row = self.generator.units.begin(
+            self.unit_kind, type(self).__name__, user=user, seq=seq, intended_ns=due_ns
+        )  # fmt: skip
+        row.close("unfinished")
 
     def unit(self, user: int, seq: int, due_ns: int) -> None:
         """Do one unit of work, due at `due_ns`, and leave its row."""

@@ -46,7 +46,8 @@ class Units:
     """All open units of a process, and the row log into which they close."""
 
     def __init__(self, log: RowLog, on_full: Callable[[OSError], None], on_row: Ended | None = None) -> None:
-        self.log, self.rows, self._on_full, self._on_row = log, 0, on_full, on_row
+        self.log, self._on_full, self._on_row = log, on_full, on_row
+        self.rows = self.unfinished = 0
         self.open: set[Unit] = set()
         self.failure: OSError | None = None
 
@@ -64,6 +65,7 @@ class Units:
 
     def _append(self, unit: Unit) -> None:
         self.rows += 1
+        self.unfinished += unit.outcome == "unfinished"
         self.log.append(
             unit.kind, unit.name, tag=unit.tag, outcome=unit.outcome, user=unit.user, seq=unit.seq, status=unit.status,
             bytes_up=unit.bytes_up, bytes_down=unit.bytes_down, intended_ns=unit.intended_ns, start_ns=unit.start_ns,

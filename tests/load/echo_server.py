@@ -1,6 +1,7 @@
 """A small WebSocket server for tests: answers each message, can ping, and can stop answering for a while.
 
-Prints its port; then, when it stalled, "stall BEGIN_NS END_NS". Run: echo_server.py [--ping] [--stall AT_S LENGTH_S].
+Prints its port; then, when it stalled, "stall BEGIN_NS END_NS". Run: echo_server.py [--ping] [--delay S]
+[--stall AT_S LENGTH_S].
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import websockets
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--ping", action="store_true")
+parser.add_argument("--delay", type=float, default=0.0)
 parser.add_argument("--stall", type=float, nargs=2, default=(0.0, 0.0))
 options = parser.parse_args()
 messages = 0
@@ -33,6 +35,7 @@ async def answer(socket: websockets.ServerConnection) -> None:
             await socket.ping(b"are you there")
         if messages == 1 and options.stall[1]:
             asyncio.get_running_loop().call_later(options.stall[0], stall)
+        await asyncio.sleep(options.delay)
         await socket.send(message)
 
 

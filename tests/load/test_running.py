@@ -80,6 +80,21 @@ def test_a_stall_shows_in_the_latencies_and_not_in_the_service_times(make_plan: 
     assert waited.sum() >= 2 * 40 * 0.5 - 4
 
 
+def test_units_that_were_due_and_never_begun_leave_a_row_each(make_plan: MakePlan) -> None:
+    """A system of 5 units/s is offered 20/s: the backlog at the end of the drain must not vanish."""
+    with server("echo_server.py", "--delay", "0.2") as (port, _):
+        plan = make_plan(endpoints={"echo": f"ws://127.0.0.1:{port}/"}, steps=((0.0, 2),), drain_s=0.5)
+        result = run_load(plan, ECHO_USERS)
+    rows = read_rows(result.row_logs)
+    assert sorted(zip(rows["user"], rows["seq"], strict=True)) == sorted(expected_units(plan, 20.0))
+    unanswered = rows[rows["outcome"] == "unfinished"]
+    never_begun = unanswered[unanswered["start_ns"] == 0]
+    assert len(never_begun) >= len(rows) / 3 and len(unanswered) == result.unfinished <= len(never_begun) + 2
+    over = result.go_ns + round((plan.duration_s + plan.drain_s) * 1e9)
+    assert (rows["start_ns"] < over).all() and (unanswered["end_ns"] >= over).all()
+    assert (rows["start_ns"] > result.go_ns + 2e9).any()  # due before the end and begun late: its wait is measured
+
+
 def test_pings_of_the_server_are_no_answers(make_plan: MakePlan) -> None:
     with server("echo_server.py", "--ping") as (port, _):
         plan = make_plan(endpoints={"echo": f"ws://127.0.0.1:{port}/"}, duration_s=1.5)
