@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from perflab.errors import EXIT_BROKEN, PerflabError
+from perflab.errors import EXIT_BROKEN, EXIT_OK, PerflabError
 
 DEFAULT_SYSTEM = "data/systems/voice_gateway.toml"
 EXIT_INTERRUPTED = 130
@@ -228,9 +229,13 @@ def doctor(
 
 
 def main() -> None:
-    """Run the command line; every expected error is one line on stderr and an exit code."""
+    """Run the command line; every expected error is one line on stderr and an exit code.
+
+    An unexpected one is a traceback and 2: Python's own 1 would tell CI that a target was missed.
+    """
     try:
-        app(args=_joined_parameters(sys.argv[1:]))
+        code = _run(_joined_parameters(sys.argv[1:]))
+        sys.stdout.flush()
     except PerflabError as error:
         typer.echo(f"perflab: {error}", err=True)
         code = error.exit_code
@@ -241,9 +246,29 @@ def main() -> None:
         # The reader of a pipe has gone: nothing more can be said, which is not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = EXIT_BROKEN
-    else:
-        return
+    except Exception:
+        traceback.print_exc()
+        code = EXIT_BROKEN
     sys.exit(code)
+
+
+def _run(argv: list[str]) -> int:
+    """Run a command and return its exit code.
+
+    Not by calling the app: that turns an interruption and a closed pipe into exit codes of its own, unsaid.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("perflab", argv) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except Exception as error:
+        if not hasattr(error, "show"):
+            raise
+        error.show()  # a word that the command line does not know: typer says it with the usage
+        return EXIT_BROKEN
+    return EXIT_OK
 
 
 def _joined_parameters(argv: list[str]) -> list[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+import typer
 
-from perflab.cli.app import _joined_parameters
+from perflab.cli import runs
+from perflab.cli.app import _joined_parameters, main
 from perflab.cli.notebook import name_and_text
-from perflab.errors import UsageError
+from perflab.errors import NotComparable, UsageError
 
 
 def perflab(*args: str) -> subprocess.CompletedProcess[str]:
@@ -84,3 +87,32 @@ def test_only_the_first_equals_sign_parts_name_and_text():
 def test_a_parameter_without_value_is_refused():
     with pytest.raises(UsageError, match="is not NAME VALUE"):
         name_and_text("effort")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (RuntimeError("a fault"), 2, "RuntimeError: a fault"),
+        (FileNotFoundError("out/gate.json"), 2, "FileNotFoundError"),
+        (KeyboardInterrupt(), 130, "perflab: interrupted"),
+        (NotComparable("Unlike"), 3, "perflab: Unlike."),
+        (typer.Exit(1), 1, ""),
+    ],
+)
+def test_only_a_verdict_ends_with_one(monkeypatch, capsys, raised, code, said):
+    def fail(_as_json):
+        raise raised
+
+    monkeypatch.setattr(runs, "show_runs", fail)
+    monkeypatch.setattr(sys, "argv", ["perflab", "runs"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code and said in capsys.readouterr().err
+
+
+def test_a_reader_that_has_gone_is_no_missed_target():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as gone:
+        done = subprocess.run([sys.executable, "-m", "perflab", "runs"], stdout=gone, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and done.stderr == ""
