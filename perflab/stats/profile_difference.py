@@ -7,6 +7,7 @@ cancel in the share, so that captures of unlike length and rate may be compared.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,10 +132,16 @@ def _draw_costs(costs: FloatArray, noise: float, draws: int, rng: np.random.Gene
     if n == 1:
         step = noise * normal
     else:
-        root = np.linalg.cholesky(np.cov(np.log(costs)) / n + 1e-18 * np.eye(2))
-        step = (root @ normal) * np.sqrt((n - 1) / rng.chisquare(n - 1, draws))
+        step = (_root(np.cov(np.log(costs)) / n) @ normal) * np.sqrt((n - 1) / rng.chisquare(n - 1, draws))
     moved: FloatArray = mean[:, None] * np.exp(np.clip(step, -MOST_LOG, MOST_LOG))
     return moved
+
+
+def _root(covariance: FloatArray) -> FloatArray:
+    """Return the lower triangle whose square is a covariance of two, also of rank 1: two pairs have no more."""
+    first = math.sqrt(covariance[0, 0])
+    shared = covariance[0, 1] / first if first > 0 else 0.0
+    return np.array([[first, 0.0], [shared, math.sqrt(max(covariance[1, 1] - shared**2, 0.0))]])
 
 
 def _factors(arms: list[FloatArray], draws: int, rng: np.random.Generator) -> list[FloatArray]:

@@ -53,6 +53,15 @@ def test_a_planted_change_is_found_and_all_truths_are_covered_together():
     assert sum(bool(each.changed[2]) for each in found) >= 38
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.1, 0.3])
+def test_two_pairs_whatever_their_spread_have_an_interval(spread):
+    rng, counts = np.random.default_rng(9), captures(np.random.default_rng(1), BASE, 2, 300)
+    for _ in range(40):  # the covariance of two pairs has rank 1, rounded to either side
+        costs = 100 * np.exp(rng.normal(0, spread, (2, 2)))
+        found = difference_per_unit(counts, counts, *costs, draws=200)
+        assert np.isfinite(found.low).all() and found.total.low <= found.total.value <= found.total.high
+
+
 def test_run_to_run_noise_widens_the_interval():
     rng, counts = np.random.default_rng(7), captures(np.random.default_rng(1), BASE, 4, 400)
     quiet = difference_per_unit(counts, counts, [100, 101, 99, 100], [100, 100, 101, 99], draws=4000)
