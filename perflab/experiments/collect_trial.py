@@ -53,6 +53,7 @@ def collect(
         pressure,
         disturbance,
         settled,
+        {"system": sampler.cores("system"), "generator": sorted(study.cores.others)},
     )
     store = SampleStore(study.run.folder("samples"))
     for table, frame in (("units", units), ("resources", resources), ("lateness", lateness)):

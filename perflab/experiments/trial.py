@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.errors import RunCorrupt, UsageError
 from perflab.experiments.study import Study
-from perflab.instrument.cpu_clock import process_cpu_s
+from perflab.instrument.cpu_clock import tree_cpu_s
 from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow, run_canary
-from perflab.instrument.proc import cpu_seconds
 from perflab.load.plan import LoadPlan
 from perflab.runs import write_atomic
 from perflab.system.launch import RunningSystem, Wrap, launch
@@ -75,6 +74,7 @@ class TrialFacts:
     pressure_before: float  # share of a moment before the trial in which somebody waited for a CPU
     disturbance: dict[str, float] = field(default_factory=dict)  # during the load; {} = of a time before it was kept
     settled_s: tuple[float, ...] = ()  # by segment: its warm-up as found, never shorter than declared; () = as declared
+    cores: dict[str, list[int]] = field(default_factory=dict)  # where "system", "generator" could run; {} = not kept
 
 
 @dataclass(frozen=True)
@@ -189,12 +189,8 @@ def disturbance(reading: NoiseReading, before: Canary, after: Canary) -> dict[st
 
 
 def _cpu_now(running: RunningSystem) -> dict[str, float]:
-    """Return the CPU seconds so far of every process that still runs; a server's with those that it forked."""
-    return {
-        p.name: cpu_seconds(p.pid) if p.name in running.servers else process_cpu_s(p.pid)
-        for p in running.processes.values()
-        if p.popen.poll() is None
-    }
+    """Return the CPU seconds so far of every process that still runs, with those that it started."""
+    return {p.name: tree_cpu_s(p.pid) for p in running.processes.values() if p.popen.poll() is None}
 
 
 def _tick(running: RunningSystem, on_tick: Callable[[float], None] | None, elapsed: float, ended: bool) -> None:

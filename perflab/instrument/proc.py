@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,15 @@ def schedstat(pid: int) -> SchedStat:
             continue  # the thread ended between listing and reading
         run, wait = run + int(fields[0]), wait + int(fields[1])
     return SchedStat(run / 1e9, wait / 1e9)
+
+
+def allowed_cores(pid: int) -> set[int]:
+    """Return the cores on which any thread of a process may run; empty when it is gone."""
+    found: set[int] = set()
+    for task in _tasks(pid):
+        with contextlib.suppress(ProcessLookupError):  # the thread ended between listing and reading
+            found |= os.sched_getaffinity(int(task.name))
+    return found
 
 
 def cpu_seconds(pid: int, children: bool = True) -> float:

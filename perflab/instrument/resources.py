@@ -28,6 +28,7 @@ class ResourceSampler:
     def __init__(self, watched: dict[str, tuple[str, int]], rate_hz: float = 5.0) -> None:
         self.watched, self.period = dict(watched), 1.0 / rate_hz
         self.rows: list[tuple[str, str, int, float, int, int, int, float, int]] = []
+        self._cores: dict[str, set[int]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="resources", daemon=True)
 
@@ -68,6 +69,12 @@ class ResourceSampler:
             row = sample(pid)
             if row is not None:
                 self.rows.append((name, role, now, *row))
+                allowed = map(proc.allowed_cores, [pid, *proc.descendants(pid)])
+                self._cores[role] = self._cores.get(role, set()).union(*allowed)
+
+    def cores(self, role: str) -> list[int]:
+        """Return the cores on which the processes of a role, descendants too, were free to run at any reading."""
+        return sorted(self._cores.get(role, ()))
 
     def table(self, trial: str) -> pa.Table:
         """Return the rows as an Arrow table: `trial` and then COLUMNS."""

@@ -48,7 +48,7 @@ class RunningSystem:
         return {p.name: (p.role, p.pid) for p in self.processes.values()}
 
     def pin(self) -> None:
-        """Give the system its cores and the world around it the others; children of a process are not moved."""
+        """Give the system its cores and the world around it the others, children of the processes too."""
         for process in self.processes.values():
             process.stay_on(self.cores.system if process.role == "system" else self.cores.others)
 

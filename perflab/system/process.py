@@ -17,6 +17,7 @@ from perflab.errors import SystemFailure
 
 PR_SET_PDEATHSIG = 1
 LOG_TAIL_LINES = 8
+PASSES = 10  # over processes that start threads and children while they are moved
 
 
 def child_setup(cores: tuple[int, ...]) -> Callable[[], None]:
@@ -54,10 +55,22 @@ class ManagedProcess:
         return self.popen.pid
 
     def stay_on(self, cores: tuple[int, ...]) -> None:
-        """Move every thread of the process to `cores`; threads that it starts later stay there too."""
-        for thread in Path(f"/proc/{self.pid}/task").iterdir():
-            with contextlib.suppress(ProcessLookupError):  # it ended between listing and moving
-                os.sched_setaffinity(int(thread.name), cores)
+        """Move the process and its descendants to `cores`, every thread; what they start later stays there too.
+
+        Repeated until nothing had to be moved: a thread or a child that was started meanwhile has the old cores.
+        """
+        for _ in range(PASSES):
+            if not any([_moved(thread, set(cores)) for pid in self.family() for thread in _threads(pid)]):
+                return
+
+    def family(self) -> list[int]:
+        """Return the process id and those of all living descendants."""
+        import psutil
+
+        try:
+            return [self.pid, *(child.pid for child in psutil.Process(self.pid).children(recursive=True))]
+        except psutil.NoSuchProcess:
+            return []
 
     def log_tail(self) -> str:
         """Return the last lines of its output, joined with ' | '."""
@@ -93,6 +106,24 @@ class ManagedProcess:
             os.killpg(self.popen.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _moved(thread: int, cores: set[int]) -> bool:
+    """Move a thread, and return whether it was elsewhere; one that ended, or is another user's, is left alone."""
+    try:
+        if os.sched_getaffinity(thread) == cores:
+            return False
+        os.sched_setaffinity(thread, cores)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def exit_text(code: int) -> str:

@@ -1,14 +1,17 @@
 """Sensors of the machine and its processes, on the machine that runs the test."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 
 import pyarrow.parquet as pq
+import pytest
 
 from perflab.instrument import proc
 from perflab.instrument.clock import read_clock
+from perflab.instrument.cpu_clock import process_cpu_s, tree_cpu_s
 from perflab.instrument.machine import capabilities
 from perflab.instrument.noise import NoiseWindow, run_canary
 from perflab.instrument.resources import ResourceSampler
@@ -38,6 +41,57 @@ def test_cpu_memory_and_threads_of_a_process_with_a_child(tmp_path):
     assert rows[-1]["cpu_s"] >= 0.6
     assert [r["t_ns"] for r in rows] == sorted(r["t_ns"] for r in rows)
     assert max(r["rss_bytes"] for r in rows) > 4_000_000 and rows[0]["threads"] >= 1 and rows[0]["fds"] >= 3
+
+
+HALVES = """import sys, time
+def burn(until):
+    while time.process_time() < until: pass
+burn(0.3)
+print('half', flush=True)
+sys.stdin.readline()
+burn(0.6)
+"""
+FORKS = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {HALVES!r}])\nprint('done', flush=True)\n"
+
+
+def test_a_child_that_ends_between_two_readings_is_counted_once():
+    parent = subprocess.Popen(
+        [sys.executable, "-c", FORKS + "sys.stdin.read()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert parent.stdout.readline() == b"half\n"
+        before, own = tree_cpu_s(parent.pid), process_cpu_s(parent.pid)
+        parent.stdin.write(b"go on\n")
+        parent.stdin.flush()
+        assert parent.stdout.readline() == b"done\n" and proc.descendants(parent.pid) == []
+        spent, own = tree_cpu_s(parent.pid) - before, process_cpu_s(parent.pid) - own
+    finally:
+        parent.kill()
+        parent.communicate()
+    assert 0.25 < spent - own < 0.55  # the half before the first reading is not counted again
+
+
+def test_the_clock_of_a_process_that_ended_cannot_be_read():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    with pytest.raises(ProcessLookupError):
+        tree_cpu_s(child.pid)
+
+
+def test_the_cores_of_a_role_are_those_of_its_children_too():
+    first, last = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+    child = f"import os, time; os.sched_setaffinity(0, [{last}]); print('moved', flush=True); time.sleep(20)"
+    code = f"import os, subprocess, sys\nos.sched_setaffinity(0, [{first}])\n"
+    code += f"subprocess.run([sys.executable, '-c', {child!r}])"
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert parent.stdout.readline() == b"moved\n"
+        with ResourceSampler({"parent": ("system", parent.pid)}, rate_hz=20) as sampler:
+            time.sleep(0.05)
+    finally:
+        os.killpg(parent.pid, signal.SIGKILL)
+        parent.communicate()
+    assert sampler.cores("system") == sorted({first, last}) and sampler.cores("standin") == []
 
 
 def test_a_process_that_ended_yields_no_rows_and_no_error():

@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from perflab.errors import SystemFailure
+from perflab.experiments.trial import _cpu_now
+from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.system.launch import launch
 from perflab.system.load_file import load_system
 from perflab.system.variant import variant
@@ -45,6 +47,26 @@ def test_it_answers_and_is_gone_afterwards(write_system, tmp_path):
 def test_processes_stay_on_their_cores(write_system, tmp_path):
     with started(load_system(write_system()), tmp_path) as running:
         assert os.sched_getaffinity(running.processes["server"].pid) == set(running.cores.system)
+
+
+def test_what_the_system_forked_before_it_was_ready_stays_on_its_cores_and_counts(write_system, tmp_path):
+    script = tmp_path / "master.py"
+    script.write_text(
+        textwrap.dedent("""
+        import subprocess, sys
+        from http.server import HTTPServer, SimpleHTTPRequestHandler
+        burn = "import time\\nwhile time.process_time() < 0.4: pass\\nprint('burnt', flush=True); time.sleep(60)"
+        child = subprocess.Popen([sys.executable, "-c", burn], stdout=subprocess.PIPE)
+        child.stdout.readline()
+        print("child", child.pid, flush=True)
+        HTTPServer(("127.0.0.1", int(sys.argv[1])), SimpleHTTPRequestHandler).serve_forever()
+    """)
+    )
+    with started(load_system(write_system(f'["{{python}}", "{script}", "{{port:http}}"]')), tmp_path) as running:
+        server = running.processes["server"]
+        child = int(server.log_path.read_text().split("child ")[1].split()[0])
+        assert os.sched_getaffinity(child) == set(running.cores.system)
+        assert _cpu_now(running)["server"] > process_cpu_s(server.pid) + 0.3
 
 
 def test_never_ready_says_so_with_its_output(write_system, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from perflab.experiments.study import Study
-from perflab.experiments.trial import Trial
+from perflab.experiments.trial import Trial, TrialFacts
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison
 from perflab.stats.interval import Interval
@@ -72,18 +72,34 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[Tr
         return ()
     frames = [int(f.generator["asked_frame_rate"] * f.generator["wall_s"]) for f in facts]
     late = _worst(f.generator["late_p99_ms"] for f in facts)
-    cores = default_cores()  # the same choice as the trials made: it depends on the machine alone
-    own, others = set(cores.system), set(cores.system if any(f.shared_core for f in facts) else cores.others)
     return (
         trust.generator_late(late, sum(frames)),
         trust.generator_cpu(_worst(f.generator["cpu_percent"] for f in facts) / 100),
         trust.nothing_lost(
             sum(f.generator["lost_frames"] for f in facts), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
         ),
-        trust.own_core(own, others, veto=True),
+        _own_core(facts),
         trust.cpu_wait(_worst(f.run_delay_share for f in facts), veto=not side_by_side),
         trust.cpu_pressure(_worst(f.pressure_before for f in facts)),
         *_disturbed([f.disturbance for f in facts if f.disturbance], side_by_side),
+    )
+
+
+def _own_core(facts: list[TrialFacts]) -> TrustCheck:
+    """Return the check that no process of the system, children too, could run where the load generator did."""
+    from perflab.findings import trust
+
+    own, shared = set[int](), set[int]()
+    for each in facts:
+        chosen = default_cores()  # of trials that did not keep theirs: the same choice as they made
+        system = set(each.cores.get("system") or chosen.system)
+        generator = system if each.shared_core else set(each.cores.get("generator") or chosen.others)
+        own, shared = own | system, shared | (system & generator)
+    check = trust.own_core(own, shared, veto=True)
+    if not shared or any(each.shared_core for each in facts):
+        return check
+    return check.model_copy(
+        update={"next_step": "Let no process of the system choose its cores: look for taskset or an affinity"}
     )
 
 
