@@ -13,6 +13,7 @@ from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import (
     SILENT_AFTER_S,
+    answered_per_s,
     failures,
     judged_rows,
     peak_memory_mb,
@@ -44,10 +45,13 @@ class Level:
 
 
 def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level:
-    """Return the figures of one segment; quantiles that n does not allow are None, never guesses."""
+    """Return the figures of one segment; quantiles that n does not allow are None, never guesses.
+
+    Times and failures are of the units that were due in it, throughput is of those that were answered in it.
+    """
     segment = next(s for s in trial.spec.segments if s.scenario == scenario)
-    span = window(trial, scenario)
-    rows = judged_rows(trial, kind or study.system.load.unit_kind, scenario)
+    span, kind = window(trial, scenario), kind or study.system.load.unit_kind
+    rows = judged_rows(trial, kind, scenario)
     times = response_ms(rows)
     failed, finished = failures(rows)
     return Level(
@@ -58,12 +62,12 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
         quantile(times, 0.50),
         quantile(times, 0.95),
         float(np.quantile(times, 0.99)) if len(times) >= 100 else None,
-        len(times) / span.seconds,
+        answered_per_s(trial.units[trial.units["kind"] == kind], span),
         100 * system_cpu_in_window(trial, study.system, span) / span.seconds,
         peak_memory_mb(trial, study.system, span),
         failed,
         finished,
-        settling_of(trial, scenario, kind or study.system.load.unit_kind),
+        settling_of(trial, scenario, kind),
     )
 
 

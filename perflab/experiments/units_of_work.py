@@ -13,6 +13,7 @@ from perflab.system.spec import System
 if TYPE_CHECKING:
     import pandas as pd
 
+ANSWERED = ("ok", "interrupted")
 FAILED = ("error", "timeout", "lost", "shed")
 SILENT_AFTER_S = 10.0  # a unit without a first byte so long after it was due was not answered; loads drain as long
 
@@ -55,11 +56,24 @@ def response_ms(rows: pd.DataFrame) -> np.ndarray:
     A turn's response is its first reply byte, any other row's its end. Failed rows have no response time: they
     count in the error rate, and a quantile of the others is stated beside it.
     """
-    good = rows[rows["outcome"].isin(("ok", "interrupted"))]
-    first = good["first_ns"].to_numpy(dtype=np.int64)
-    stop = np.where((good["kind"].to_numpy() == "turn") & (first > 0), first, good["end_ns"].to_numpy(dtype=np.int64))
-    times: np.ndarray = (stop - good["intended_ns"].to_numpy(dtype=np.int64)) / 1e6
+    good = rows[rows["outcome"].isin(ANSWERED)]
+    times: np.ndarray = (_answered_ns(good) - good["intended_ns"].to_numpy(dtype=np.int64)) / 1e6
     return times
+
+
+def answered_per_s(rows: pd.DataFrame, span: Window) -> float:
+    """Return how many units a second were answered inside a window, whenever they were due.
+
+    Counted by when they were due, a level above the capacity would show what it was offered: its backlog is served
+    later, at another level.
+    """
+    at_ns = _answered_ns(rows[rows["outcome"].isin(ANSWERED)])
+    return float(((at_ns >= span.start_ns) & (at_ns < span.end_ns)).sum()) / span.seconds
+
+
+def _answered_ns(rows: pd.DataFrame) -> np.ndarray:
+    first, turn = rows["first_ns"].to_numpy(dtype=np.int64), rows["kind"].to_numpy() == "turn"
+    return np.where(turn & (first > 0), first, rows["end_ns"].to_numpy(dtype=np.int64))
 
 
 def failures(rows: pd.DataFrame) -> tuple[int, int]:

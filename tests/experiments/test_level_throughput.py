@@ -1,0 +1,37 @@
+"""Throughput of a level above the capacity: what was answered in it, not what was due in it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from perflab.experiments.trial import NS
+from perflab.experiments.units_of_work import Window, answered_per_s
+
+GO = 3 * NS
+
+
+def served(kind: str, rates: tuple[int, ...], capacity: int, hold_s: int) -> pd.DataFrame:
+    """Return the rows of levels that offer `rates` to a queue which answers `capacity` units a second, in order."""
+    rows, free_s = [], 0.0
+    for level, rate in enumerate(rates):
+        for i in range(rate * hold_s):
+            due_s = level * hold_s + i / rate
+            free_s = max(free_s, due_s) + 1 / capacity
+            answered = GO + round(free_s * NS)
+            ended = answered + NS if kind == "turn" else answered  # a turn is answered by its first byte
+            rows.append((kind, "ok", GO + round(due_s * NS), answered, ended))
+    return pd.DataFrame(rows, columns=["kind", "outcome", "intended_ns", "first_ns", "end_ns"])
+
+
+@pytest.mark.parametrize("kind", ["request", "turn"])
+def test_no_level_answers_more_than_the_system_can(kind: str) -> None:
+    rows = served(kind, (50, 100, 150, 200), 100, 10)
+    spans = [Window(GO + i * 10 * NS, GO + (i + 1) * 10 * NS) for i in range(4)]
+    assert [answered_per_s(rows, span) for span in spans] == pytest.approx([50, 100, 100, 100], rel=0.01)
+
+
+def test_units_that_failed_are_not_answered() -> None:
+    rows = served("request", (10,), 100, 10)
+    rows.loc[:49, "outcome"] = "error"
+    assert answered_per_s(rows, Window(GO, GO + 10 * NS)) == 5.0
