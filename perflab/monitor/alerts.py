@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perflab.findings.catalogue import QUANTILES, Target
+from perflab.findings.catalogue import Target
 from perflab.monitor import cases
 from perflab.monitor.burn import BURN_WINDOWS, BurnWindow, Severity, is_possible, threshold
 from perflab.monitor.cases import Case
 from perflab.monitor.metric_map import MetricMap, Series
+from perflab.monitor.objectives import Objective, camel
 
 NO_BUDGET = "the system's file declares no memory_budget_mb"
 FLOOR_PER_S = 0.05  # units per second: below three a minute a single bad one would page somebody at night
@@ -34,51 +35,6 @@ class Alert:
     cases: tuple[Case, ...]
     slow: bool = False
     per_instance: bool = False
-
-
-@dataclass(frozen=True)
-class Objective:
-    """A share of good events that targets ask for: how bad ones are counted, and the budget of them."""
-
-    slug: str
-    title: str
-    budget: float
-    targets: tuple[str, ...]
-    histogram: Series | None = None  # latency objectives: bad = above `le`
-    le: float = 0.0
-
-
-def objectives(targets: Sequence[Target], series: MetricMap) -> tuple[tuple[Objective, ...], dict[str, str]]:
-    """Return the objectives that `series` can count, and for every other target the reason why it gives no alert.
-
-    Targets with one metric and limit share an objective. A percentile target is a share: "p95 < 2 s" allows 5 % of
-    the events above 2 s, counted exactly where the histogram has an edge there.
-    """
-    found: dict[str, Objective] = {}
-    gaps: dict[str, str] = {}
-    for target in targets:
-        made = _objective(target, series)
-        if isinstance(made, str):
-            gaps[target.id] = made
-            continue
-        known = found.get(made.slug, made)
-        ids = tuple(dict.fromkeys((*known.targets, target.id)))
-        found[made.slug] = Objective(known.slug, known.title, known.budget, ids, known.histogram, known.le)
-    return tuple(found.values()), gaps
-
-
-def _objective(target: Target, series: MetricMap) -> Objective | str:
-    if target.metric in series.latency and target.below and target.is_quantile:
-        budget = 1.0 - QUANTILES[target.verdict_aggregate]
-        limit = f"{target.value:g}{target.unit}"
-        slug = f"{_camel(target.metric)}Over{limit}".replace(".", "_")
-        return Objective(slug, f"{target.text}", round(budget, 12), (target.id,), series.latency[target.metric],
-                         target.canonical_value)  # fmt: skip
-    if target.metric == "error_rate" and target.below:
-        return Objective("ErrorRate", target.text, target.canonical_value, (target.id,))
-    if target.metric in ("cpu_utilisation", "memory_utilisation"):
-        return "judged by a threshold, not by a budget"
-    return f"no series of this system tells {target.metric}"
 
 
 def bad_share(objective: Objective, series: MetricMap, window: str) -> str:
@@ -181,7 +137,7 @@ def presence_alerts(series: MetricMap) -> list[Alert]:
     ))  # fmt: skip
     for part in series.always:
         found.append(Alert(
-            name=f"Absent{_camel(part.name)}", expr=f"(vector(1) unless on() {part.select(job)}) == 1", hold="10m",
+            name=f"Absent{camel(part.name)}", expr=f"(vector(1) unless on() {part.select(job)}) == 1", hold="10m",
             severity="ticket", summary=f"{part.name} is no longer exported", targets=(),
             cases=cases.absent_cases(part, series),
             runbook="A renamed or dropped metric silences the alerts that are made of it: mend the exporter or rules.",
@@ -194,7 +150,3 @@ def presence_alerts(series: MetricMap) -> list[Alert]:
         runbook="Look upstream first: a service that hangs without an error stops every turn.",
     ))  # fmt: skip
     return found
-
-
-def _camel(name: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

@@ -13,7 +13,7 @@ from perflab.monitor.burn import BurnWindow
 from perflab.monitor.metric_map import MetricMap, Series
 
 if TYPE_CHECKING:
-    from perflab.monitor.alerts import Objective
+    from perflab.monitor.objectives import Objective
 
 _MINUTES = {"m": 1, "h": 60}
 PER_MINUTE = 100.0
@@ -64,7 +64,8 @@ def burn_cases(
 def missed_cases(objective: Objective, series: MetricMap, floor: float) -> tuple[Case, ...]:
     """Return the cases of the warning: just above the objective, just below, and without traffic."""
     budget = objective.budget
-    above, below = [(45, PER_MINUTE * 10, budget * 1.3)], [(45, PER_MINUTE * 10, budget * 0.7)]
+    above = [(45, PER_MINUTE * 10, min(budget * 1.3, (1 + budget) / 2))]
+    below = [(45, PER_MINUTE * 10, budget * 0.7)]
     little = [(45, floor * 60 * 0.5, min(budget * 4, 1.0))]
     return (
         Case("more bad events than the objective allows", _events(objective, series, above), 45, True),
@@ -128,8 +129,7 @@ def _events(
     if objective.histogram is None:
         good = _ramp([(steps, events * (1 - bad)) for steps, events, bad in phases])
         failed = _ramp([(steps, events * bad) for steps, events, bad in phases])
-        fine = [part for part in series.total if part not in series.bad]
-        return ((fine[0].select(series.job), good), (series.bad[0].select(series.job), failed))
+        return ((series.fine[0].select(series.job), good), (series.bad[0].select(series.job), failed))
     fast = _ramp([(steps, events * (1 - bad)) for steps, events, bad in phases])
     edge = f'le="{objective.le:g}.0"' if objective.le == int(objective.le) else f'le="{objective.le:g}"'
     histogram = objective.histogram

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from perflab.monitor.metric_map import MetricMap, Series
 from perflab.monitor.rules import RuleSet
 
+NO_LATENCY = "no histogram of response times is named: latency of [monitor]"
+NO_ERRORS = "no series of errors is named: bad and total of [monitor]"
+
 
 @dataclass(frozen=True)
 class KpiRow:
@@ -29,7 +32,7 @@ def kpi_rows(rules: RuleSet) -> tuple[KpiRow, ...]:
 
 def _latency(rules: RuleSet) -> list[KpiRow]:
     s = rules.series
-    rows = []
+    rows = [] if s.latency else [KpiRow("S4-KPI-1", "response time p50, p95, p99", "", "", "s", (), NO_LATENCY)]
     for metric, histogram in s.latency.items():
         query = " or ".join(_labelled(_quantile(histogram, s.job, q), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99))
         rows.append(KpiRow("S4-KPI-1", f"response time p50, p95, p99: {metric}", histogram.name, query, "s",
@@ -47,6 +50,8 @@ def _throughput(s: MetricMap, rules: RuleSet) -> list[KpiRow]:
 
 
 def _errors(s: MetricMap, rules: RuleSet) -> KpiRow:
+    if not s.bad or not s.total:
+        return KpiRow("S4-KPI-3", "error rate", "", "", "share", (), NO_ERRORS)
     bad, total = (" + ".join(f"({_rate(part, s.job)} or vector(0))" for part in parts) for parts in (s.bad, s.total))
     return KpiRow("S4-KPI-3", "error rate", s.bad[0].name, f"({bad}) / ({total})", "share", _named(rules, "ErrorRate"))
 
@@ -64,14 +69,24 @@ def _resources(s: MetricMap, rules: RuleSet) -> list[KpiRow]:
 
 
 def _experience(s: MetricMap, rules: RuleSet) -> list[KpiRow]:
+    return [_first_response(s, rules), _completion(s, rules)]
+
+
+def _first_response(s: MetricMap, rules: RuleSet) -> KpiRow:
+    if not s.latency:
+        return KpiRow("S4-KPI-5a", "time to first response", "", "", "s", (), NO_LATENCY)
     metric, histogram = next(iter(s.latency.items()))
+    watching = _alerts(rules, f"{histogram.name}_bucket", histogram.matchers)
+    return KpiRow("S4-KPI-5a", f"time to first response: {metric}", histogram.name, _quantile(histogram, s.job, 0.95),
+                  "s", watching, s.gaps.get("client_time", ""))  # fmt: skip
+
+
+def _completion(s: MetricMap, rules: RuleSet) -> KpiRow:
+    if not s.bad:
+        return KpiRow("S4-KPI-5b", "session completion rate", "", "", "share", (), NO_ERRORS)
     good = f"1 - ({' + '.join(f'({_rate(p, s.job)} or vector(0))' for p in s.bad)}) / ({_rate(s.units, s.job)})"
-    return [
-        KpiRow("S4-KPI-5a", f"time to first response: {metric}", histogram.name, _quantile(histogram, s.job, 0.95), "s",
-               _alerts(rules, f"{histogram.name}_bucket", histogram.matchers), s.gaps.get("client_time", "")),
-        KpiRow("S4-KPI-5b", "session completion rate", s.bad[0].name, good, "share", _named(rules, "ErrorRate"),
-               s.gaps.get("sessions_started", "")),
-    ]  # fmt: skip
+    return KpiRow("S4-KPI-5b", "session completion rate", s.bad[0].name, good, "share", _named(rules, "ErrorRate"),
+                  s.gaps.get("sessions_started", ""))  # fmt: skip
 
 
 def _quantile(histogram: Series, job: str, q: float) -> str:

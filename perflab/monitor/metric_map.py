@@ -37,3 +37,8 @@ class MetricMap:
     network: Series | None = None
     always: tuple[Series, ...] = ()
     gaps: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def fine(self) -> tuple[Series, ...]:
+        """The counters of all events that are not counters of bad ones."""
+        return tuple(part for part in self.total if part not in self.bad)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from perflab.findings.catalogue import Target
-from perflab.monitor.alerts import NO_BUDGET, Alert, burn_alerts, objectives, presence_alerts, resource_alerts
+from perflab.monitor.alerts import NO_BUDGET, Alert, burn_alerts, presence_alerts, resource_alerts
 from perflab.monitor.metric_map import MetricMap
+from perflab.monitor.objectives import objectives
 from perflab.runs import write_atomic
 
 
@@ -86,7 +87,7 @@ def alert_rules(
     found, gaps = objectives(own, series)
     alerts = [alert for objective in found for alert in burn_alerts(objective, series)]
     if memory_bytes <= 0:
-        gaps |= {target.id: NO_BUDGET for target in own if target.metric == "memory_utilisation"}
+        gaps |= {target.id: NO_BUDGET for target in own if target.metric == "memory_utilisation" and target.below}
     alerts += resource_alerts(own, series, cores, memory_bytes)
     alerts += presence_alerts(series)
     watched = {id for alert in alerts for id in alert.targets}

@@ -10,8 +10,10 @@ import yaml
 from perflab.experiments.watch import metric_map
 from perflab.findings.catalogue import Target, load_targets
 from perflab.monitor import promtool
-from perflab.monitor.alerts import NO_BUDGET, burn_alerts, objectives
+from perflab.monitor.alerts import NO_BUDGET, burn_alerts
 from perflab.monitor.kpi import kpi_rows
+from perflab.monitor.metric_map import Series
+from perflab.monitor.objectives import NO_CEILING, objectives
 from perflab.monitor.rules import alert_rules, rules_yaml
 from perflab.system.load_file import load_system
 
@@ -27,6 +29,14 @@ needs_promtool = pytest.mark.skipif(
 )
 
 
+def target(id: str, metric: str = "voice_response_time", value: float = 2, unit: str = "s", **more: str) -> Target:
+    return Target(**({"id": id, "domain": "d", "metric": metric, "operator": "<", "value": value, "unit": unit} | more))
+
+
+def errors(id: str, percent: float, operator: str = "<") -> Target:
+    return target(id, "error_rate", percent, "%", operator=operator)
+
+
 def test_every_target_of_the_domain_is_watched_or_has_a_reason():
     own = {t.id for t in TARGETS if t.domain == "gemini_codegen"}
     watched = {id for alert in RULES.alerts for id in alert.targets}
@@ -37,15 +47,53 @@ def test_every_target_of_the_domain_is_watched_or_has_a_reason():
 
 
 def test_targets_of_one_limit_share_their_alerts():
-    assert BY_NAME["VoiceResponseTimeOver2sBurn1h"].targets == ("S4-LAT-1", "S4-MX-1", "S4-TR-1")
-    assert BY_NAME["VoiceResponseTimeOver3sBurn1h"].targets == ("S4-MX-2",)
+    assert BY_NAME["VoiceResponseTimeP95Over2sBurn1h"].targets == ("S4-LAT-1", "S4-MX-1", "S4-TR-1")
+    assert BY_NAME["VoiceResponseTimeP95Over3sBurn1h"].targets == ("S4-MX-2",)
     assert len(BY_NAME) == len(RULES.alerts)
 
 
+def test_targets_of_one_limit_and_two_budgets_share_nothing():
+    asked = [target("A"), target("B", verdict_aggregate="p99"), errors("E1", 1), errors("E2", 0.1)]
+    found, gaps = objectives(asked, VOICE_GATEWAY)
+    assert {o.targets: round(o.budget, 6) for o in found} == {("A",): 0.05, ("B",): 0.01, ("E1",): 0.01, ("E2",): 0.001}
+    names = [alert.name for o in found for alert in burn_alerts(o, VOICE_GATEWAY)]
+    assert len(set(names)) == len(names) and not gaps
+    assert "ErrorRateAbove0_1PercentMissed" in names and "VoiceResponseTimeP99Over2sMissed" in names
+
+
+@pytest.mark.parametrize(
+    ("asked", "named", "why"),
+    [
+        (errors("X", 1), {"bad": ()}, "no series counts errors"),
+        (errors("X", 1), {"total": ()}, "no series counts errors"),
+        (errors("X", 1), {"total": VOICE_GATEWAY.bad}, "none counts what went well"),
+        (errors("X", 0, "<="), {}, "budget of 0 % has no rate"),
+        (errors("X", 100), {}, "budget of 100 % has no rate"),
+        (errors("X", 1, ">"), {}, NO_CEILING),
+        (target("X", verdict_aggregate="mean"), {}, "it has no mean"),
+        (target("X", operator=">"), {}, NO_CEILING),
+        (target("X", "cpu_utilisation", 20, "%", operator=">"), {}, NO_CEILING),
+        (target("X", "memory_utilisation", 20, "%", operator=">"), {}, NO_CEILING),
+        (target("X"), {"latency": {}}, "no series of this system tells voice_response_time"),
+    ],
+)
+def test_what_cannot_be_watched_stands_in_the_gaps_and_breaks_nothing(asked, named, why):
+    found = alert_rules([asked], replace(VOICE_GATEWAY, **named), domain="d", cores=1, memory_bytes=0)
+    assert why in found.gaps["X"] and not found.for_target("X")
+    assert {row.id for row in kpi_rows(found)} == {row.id for row in kpi_rows(RULES)}
+
+
+def test_a_system_that_names_the_fewest_series_has_its_indicators_as_gaps():
+    least = replace(VOICE_GATEWAY, latency={}, bad=(), total=(), always=(), network=None)
+    rows = kpi_rows(alert_rules([target("X"), errors("E", 1)], least, domain="d", cores=1, memory_bytes=0))
+    assert {row.id for row in rows if row.gap and not row.query} >= {"S4-KPI-3", "S4-KPI-5a", "S4-KPI-5b"}
+    only = replace(VOICE_GATEWAY, total=(Series("done_total"),), bad=(Series("done_total", 'code="500"'),))
+    (alert, *_) = alert_rules([errors("E", 1)], only, domain="d", cores=1, memory_bytes=0).for_target("E")
+    assert {case.fires for case in alert.cases} == {True, False}
+
+
 def test_a_loose_objective_leaves_out_windows_that_could_never_fire():
-    loose = Target(id="X-1", domain="d", metric="voice_response_time", operator="<", value=2, unit="s",
-                   verdict_aggregate="p90")  # fmt: skip
-    (objective,), _ = objectives([loose], VOICE_GATEWAY)
+    (objective,), _ = objectives([target("X-1", verdict_aggregate="p90")], VOICE_GATEWAY)
     names = [alert.name for alert in burn_alerts(objective, VOICE_GATEWAY)]
     assert not any(name.endswith("Burn1h") for name in names) and any(name.endswith("Burn6h") for name in names)
 
@@ -138,9 +186,15 @@ def test_promtool_accepts_the_rules_and_every_query(tmp_path):
 @pytest.mark.slow
 def test_promtool_proves_every_kind_of_alert(tmp_path):
     kinds = [
-        a for a in RULES.alerts if a.name.startswith(("VoiceResponseTimeOver2s", "ErrorRateBurn1h")) or not a.targets
+        a
+        for a in RULES.alerts
+        if a.name.startswith(("VoiceResponseTimeP95Over2s", "ErrorRateAbove1PercentBurn1h")) or not a.targets
     ]
-    kinds += [BY_NAME["CpuAbove70Percent"], BY_NAME["MemoryAbove80Percent"], BY_NAME["ApiLatencySimpleOver500msMissed"]]
+    kinds += [
+        BY_NAME["CpuAbove70Percent"],
+        BY_NAME["MemoryAbove80Percent"],
+        BY_NAME["ApiLatencySimpleP95Over500msMissed"],
+    ]
     outcome = promtool.test_rules(RULES.write_tests(tmp_path, kinds))
     assert outcome.status == "passed", outcome.detail
 
@@ -159,9 +213,9 @@ MUTATIONS = {
 MUTANTS = [
     (name, kind)
     for name, kinds in {
-        "VoiceResponseTimeOver2sBurn1h": [k for k in MUTATIONS if k != "is zero"],
-        "ErrorRateBurn1h": ["threshold", "flipped", "no long window", "no short window", "no floor"],
-        "VoiceResponseTimeOver2sMissed": ["threshold", "flipped", "no floor"],
+        "VoiceResponseTimeP95Over2sBurn1h": [k for k in MUTATIONS if k != "is zero"],
+        "ErrorRateAbove1PercentBurn1h": ["threshold", "flipped", "no long window", "no short window", "no floor"],
+        "VoiceResponseTimeP95Over2sMissed": ["threshold", "flipped", "no floor"],
         "CpuAbove70Percent": ["threshold", "flipped"],
         "SystemDown": ["is zero"],
         "NoUnitFinished": ["is zero", "flipped"],
