@@ -14,8 +14,9 @@ from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.matrix import read_matrix
 from perflab.experiments.study import Study
 from perflab.experiments.trial import facts_path, read_trial
-from perflab.model.capacity import Capacity, capacity_statement
+from perflab.model.capacity import Capacity, CoreCost, capacity_statement
 from perflab.model.knee import Rung, knee_at_target
+from perflab.units import number_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +212,7 @@ class Capacities:
                 "breaks at": c.high,
                 "limited by": c.limited_by,
                 "measured up to": c.measured_up_to,
-                "CPU per user (% of a core)": None if c.cost is None else 100 * c.cost.cores_per_user,
+                "CPU per user (% of a core)": _percent_text(c.cost),
             }
             for name, c in self.by_variant.items()
         }
@@ -223,6 +224,13 @@ class Capacities:
     def details(self) -> dict[str, Any]:
         """Return everything for a finding."""
         return {name: asdict(c) for name, c in self.by_variant.items()}
+
+
+def _percent_text(cost: CoreCost | None) -> str | None:
+    """Show what a user costs with its 95 % interval, in percent of a core."""
+    if cost is None:
+        return None
+    return "{} ({} to {})".format(*(number_text(100 * x) for x in (cost.cores_per_user, cost.low, cost.high)))
 
 
 def capacity(study: Study, held: dict[str, list[Level]], target: ResponseTarget) -> Capacities:

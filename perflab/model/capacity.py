@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from perflab.errors import StatisticError
 from perflab.model.knee import Rung, knee_at_target
 
 LimitedBy = Literal["target", "generator", "ladder", "nothing held"]
+SATURATED = 0.85  # of the cores: above it users wait for CPU, and one more user adds little to it
 
 
 @dataclass(frozen=True)
@@ -66,41 +67,57 @@ def capacity_statement(
         limited = "generator"
     low = None if knee.users is None else knee.users / cores
     high = knee.above / cores if knee.above is not None and limited == "target" else None
-    cost = core_cost(rungs)
+    cost = core_cost([r for r in rungs if not _surely_breaks(r, limit, most_failed)], cores)
     return Capacity(
         low, low, high, limited, top, cost, _sentence(low, high, limited, knee.explanation),
         _may_not_claim(top, limited, cost, cores),
     )  # fmt: skip
 
 
-def core_cost(rungs: Sequence[Rung]) -> CoreCost | None:
-    """Return the straight line of CPU over users with a 95 % interval of its slope; None with fewer than 3 levels."""
-    usable = [rung for rung in rungs if math.isfinite(rung.cpu_cores)]
+def core_cost(rungs: Sequence[Rung], cores: float) -> CoreCost | None:
+    """Return the straight line of CPU over users with a 95 % interval of its slope; None with fewer than 3 levels.
+
+    Levels that use more than SATURATED of the `cores` are left out: the users of a closed load wait there instead of
+    spending CPU, so that the line would bend down and a user look cheap.
+    """
+    usable = [r for r in rungs if math.isfinite(r.cpu_cores) and r.cpu_cores <= SATURATED * cores]
     if len({rung.users for rung in usable}) < 3:
         return None
     from scipy.special import stdtrit
 
-    users, cores = np.array([r.users for r in usable], float), np.array([r.cpu_cores for r in usable])
+    users, used = np.array([r.users for r in usable], float), np.array([r.cpu_cores for r in usable])
     apart = users - users.mean()
     spread = float(apart @ apart)
-    slope = float(apart @ cores) / spread
-    intercept = float(cores.mean() - slope * users.mean())
-    left = cores - intercept - slope * users
+    slope = float(apart @ used) / spread
+    intercept = float(used.mean() - slope * users.mean())
+    left = used - intercept - slope * users
     error = math.sqrt(float(left @ left) / (len(usable) - 2) / spread)
     width = float(stdtrit(len(usable) - 2, 0.975)) * error
     return CoreCost(intercept, slope, slope - width, slope + width)
+
+
+def _surely_breaks(rung: Rung, limit: float, most_failed: float) -> bool:
+    """Whether a level is beyond what the system carries, so that its CPU is no longer that of its users."""
+    return rung.surely_failed > most_failed or (rung.low is not None and rung.low >= limit)
 
 
 def _sentence(low: float | None, high: float | None, limited: LimitedBy, knee: str) -> str:
     if low is None:
         return f"No level surely held the target: {knee}"
     reach = {
-        "target": f"and surely breaks at {high:.3g}" if high is not None else "",
+        "target": f"and surely breaks at {_users(high, math.ceil)}" if high is not None else "",
         "generator": "where the load generator gave out",
         "ladder": "where the ladder ended",
         "nothing held": "",
     }[limited]
-    return f"One core serves at least {low:.3g} users within the target, {reach}".rstrip(", ")
+    return f"One core serves at least {_users(low, math.floor)} users within the target, {reach}".rstrip(", ")
+
+
+def _users(value: float, edge: Callable[[float], int]) -> str:
+    """Show users per core, rounded to the side on which the sentence stays true: 25, 8.33, 1,256."""
+    places = 0 if value >= 100 or value == round(value) else 1 if value >= 10 else 2
+    step = 10**places
+    return f"{edge(round(value * step, 6)) / step:,.{places}f}"
 
 
 def _may_not_claim(top: float, limited: LimitedBy, cost: CoreCost | None, cores: float) -> tuple[str, ...]:
@@ -113,7 +130,7 @@ def _may_not_claim(top: float, limited: LimitedBy, cost: CoreCost | None, cores:
     if limited != "target":
         claims.insert(0, "where the knee lies: no level broke the target because of the system")
     if cost is None:
-        claims.append("what a user costs in CPU: fewer than three levels have it")
+        claims.append("what a user costs in CPU: fewer than three levels below saturation have it")
     if cores != 1:
         claims.append(f"that one core alone would do: {cores:g} cores were given and shared out evenly on paper")
     return tuple(claims)

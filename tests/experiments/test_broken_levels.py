@@ -52,6 +52,8 @@ def test_capacity_counts_the_broken_level_but_not_its_cpu():
     found = scaling.capacity(study, {"v": [*CLIMB, wild]}, TARGET).by_variant["v"]
     assert (found.low, found.high, found.limited_by, found.measured_up_to) == (150, 200, "target", 200)
     assert found.cost is not None and found.cost.cores_per_user == pytest.approx(1 / 400)
+    table = scaling.capacity(study, {"v": [*CLIMB, wild]}, TARGET).rows()
+    assert table["v"]["CPU per user (% of a core)"] == "0.250 (0.250 to 0.250)"
 
 
 def test_a_level_without_a_p95_is_kept_but_replaces_none_that_has_it():

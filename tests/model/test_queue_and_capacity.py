@@ -122,6 +122,30 @@ def test_capacity_limited_by_the_ladder_or_the_generator_gives_no_upper_figure()
     assert (generator.limited_by, generator.high) == ("generator", None)
     nothing = capacity_statement(CLIMB, 0.1, cores=1)
     assert nothing.users_per_core is None and nothing.limited_by == "nothing held" and "No level" in nothing.explanation
-    assert core_cost(CLIMB[:2]) is None
+    assert core_cost(CLIMB[:2], 1.0) is None
     with pytest.raises(StatisticError, match="`cores`"):
         capacity_statement(CLIMB, 2.0, cores=0)
+
+
+def test_what_a_user_costs_comes_from_levels_below_saturation():
+    used = ((5, 0.075), (25, 0.375), (50, 0.75), (75, 0.95), (100, 0.96))  # 1.5 % of a core each, until it is full
+    rungs = [Rung(users, 1.0, 0.9, 1.1, cpu_cores=cpu) for users, cpu in used]
+    cost = capacity_statement(rungs, 2.0, cores=1).cost
+    assert cost is not None and cost.cores_per_user == pytest.approx(0.015)
+    slow = [*rungs[:3], Rung(75, 3.0, 2.5, 3.5, cpu_cores=0.8)]  # beyond the target: its users wait, full core or not
+    assert capacity_statement(slow, 2.0, cores=1).cost == cost
+    thin = capacity_statement(rungs[1:], 2.0, cores=1)
+    assert thin.cost is None and any("below saturation" in claim for claim in thin.may_not_claim)
+
+
+@pytest.mark.parametrize(
+    ("levels", "cores", "said"),
+    [
+        ((256, 1256, 2000), 1, "at least 1,256 users within the target, and surely breaks at 2,000"),
+        ((10, 25, 50), 3, "at least 8.33 users within the target, and surely breaks at 16.7"),
+        ((100, 200, 500), 3, "at least 66.6 users within the target, and surely breaks at 167"),
+    ],
+)
+def test_capacity_is_never_rounded_to_the_side_that_was_not_measured(levels, cores, said):
+    rungs = [Rung(n, 1, 0.9, 1.1) for n in levels[:-1]] + [Rung(levels[-1], 3, 2.5, 3.5)]
+    assert said in capacity_statement(rungs, 2.0, cores=cores).explanation
