@@ -68,10 +68,24 @@ def _sum(parts: Sequence[Series], job: str, window: str) -> str:
 def burn_alerts(objective: Objective, series: MetricMap, floor_per_s: float = FLOOR_PER_S) -> list[Alert]:
     """Return the multi-window burn alerts of an objective, and a warning while the objective itself is missed.
 
-    Windows that could never fire for this budget are left out; `burn.threshold` says why.
+    Of a latency also one that fires where the histogram has no edge at the limit, because these then never do. Windows
+    that could never fire for this budget are left out; `burn.threshold` says why.
     """
     made = [_burn(objective, series, w, floor_per_s) for w in BURN_WINDOWS if is_possible(w, objective.budget)]
-    return [*made, _missed(objective, series, floor_per_s)]
+    blind = [_blind(objective, objective.histogram, series.job)] if objective.histogram else []
+    return [*made, _missed(objective, series, floor_per_s), *blind]
+
+
+def _blind(objective: Objective, histogram: Series, job: str) -> Alert:
+    """Return the alert on a histogram without a bucket edge at the limit: all others of the objective stay silent."""
+    edge, count = histogram.select(job, "_bucket", _edge(objective.le)), histogram.select(job, "_count")
+    return Alert(
+        name=f"{objective.slug}Blind", expr=f"((vector(1) unless on() {edge}) and on() {count}) == 1", hold="10m",
+        severity="ticket", summary=f"{objective.title}: {histogram.name} has no bucket edge at {objective.le:g} s",
+        runbook=f"Nothing counts what is slower, so that no alert on this objective can fire: give the exporter's "
+        f"histogram a bucket with the edge {objective.le:g}.",
+        targets=objective.targets, cases=cases.blind_cases(objective, histogram, job),
+    )  # fmt: skip
 
 
 def _burn(objective: Objective, series: MetricMap, window: BurnWindow, floor: float) -> Alert:

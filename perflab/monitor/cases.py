@@ -74,6 +74,26 @@ def missed_cases(objective: Objective, series: MetricMap, floor: float) -> tuple
     )
 
 
+def blind_cases(objective: Objective, histogram: Series, job: str) -> tuple[Case, ...]:
+    """Return the cases of a histogram with the edge, with edges on both sides of it only, and of none at all."""
+
+    def bucket(le: str) -> tuple[str, str]:
+        return histogram.select(job, "_bucket", f'le="{le}"'), "0+10x30"
+
+    count, other = (histogram.select(job, "_count"), "0+10x30"), (('up{job="other"}', "1x30"),)
+    around = (bucket(f"{objective.le / 2:g}"), bucket(f"{objective.le * 2:g}"), bucket("+Inf"), count)
+    return (
+        Case("has no edge at the limit", around, 30, True),
+        Case("has the edge", (*around, bucket(_edge_text(objective.le))), 30, False),
+        Case("is not exported at all", other, 30, False),
+    )
+
+
+def _edge_text(le: float) -> str:
+    """Return a bucket edge as Python's exporter writes it."""
+    return f"{le:g}.0" if le == int(le) else f"{le:g}"
+
+
 def level_cases(name: str, series: MetricMap, limit: float, of: float) -> tuple[Case, ...]:
     """Return the cases of a threshold on CPU or memory of one instance: a tenth above and a tenth below it.
 
@@ -131,7 +151,7 @@ def _events(
         failed = _ramp([(steps, events * bad) for steps, events, bad in phases])
         return ((series.fine[0].select(series.job), good), (series.bad[0].select(series.job), failed))
     fast = _ramp([(steps, events * (1 - bad)) for steps, events, bad in phases])
-    edge = f'le="{objective.le:g}.0"' if objective.le == int(objective.le) else f'le="{objective.le:g}"'
+    edge = f'le="{_edge_text(objective.le)}"'
     histogram = objective.histogram
     return (
         (histogram.select(series.job, "_bucket", edge), fast),

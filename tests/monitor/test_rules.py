@@ -92,6 +92,15 @@ def test_a_system_that_names_the_fewest_series_has_its_indicators_as_gaps():
     assert {case.fires for case in alert.cases} == {True, False}
 
 
+def test_a_histogram_without_an_edge_at_the_limit_has_an_alert_of_its_own():
+    blind = [alert for alert in RULES.alerts if alert.name.endswith("Blind")]
+    asked = {histogram.name for histogram in VOICE_GATEWAY.latency.values()}
+    assert {name for name in asked if any(f"unless on() {name}_bucket" in a.expr for a in blind)} == asked
+    assert BY_NAME["ApiLatencySimpleP95Over500msBlind"].summary.endswith(
+        "gateway_api_seconds has no bucket edge at 0.5 s"
+    )
+
+
 def test_a_loose_objective_leaves_out_windows_that_could_never_fire():
     (objective,), _ = objectives([target("X-1", verdict_aggregate="p90")], VOICE_GATEWAY)
     names = [alert.name for alert in burn_alerts(objective, VOICE_GATEWAY)]
@@ -208,15 +217,17 @@ MUTATIONS = {
     "no floor": lambda e: e.rsplit(" and ", 1)[0],
     "wrong edge": lambda e: e.replace('le=~"2', 'le=~"3'),
     "wrong metric": lambda e: e.replace("_bucket", "_buckets"),
+    "any system": lambda e: re.sub(r" and on\(\) .*\}\)", ")", e),
     "is zero": lambda e: e.replace("== 0", "== 9"),
 }
 MUTANTS = [
     (name, kind)
     for name, kinds in {
-        "VoiceResponseTimeP95Over2sBurn1h": [k for k in MUTATIONS if k != "is zero"],
+        "VoiceResponseTimeP95Over2sBurn1h": [k for k in MUTATIONS if k not in ("is zero", "any system")],
         "ErrorRateAbove1PercentBurn1h": ["threshold", "flipped", "no long window", "no short window", "no floor"],
         "VoiceResponseTimeP95Over2sMissed": ["threshold", "flipped", "no floor"],
         "CpuAbove70Percent": ["threshold", "flipped"],
+        "VoiceResponseTimeP95Over2sBlind": ["wrong edge", "wrong metric", "any system"],
         "SystemDown": ["is zero"],
         "NoUnitFinished": ["is zero", "flipped"],
     }.items()
