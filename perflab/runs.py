@@ -62,7 +62,9 @@ class Manifest(BaseModel):
     effort: Literal["quick", "full"]
     domain: str
     rng_seed: int
-    commit: str = ""
+    commit: str = ""  # of the repository that the system's file lies in
+    perflab_commit: str = ""  # of perflab's own, where it runs from a repository
+    changes_digest: str = ""  # of what is measured and no commit holds
     command: str = ""
     fingerprint: dict[str, Any] = {}
     planted: str = ""

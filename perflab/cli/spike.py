@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from perflab.cli.display import Display
-from perflab.cli.find import find_run, notebooks_folder
+from perflab.cli.find import notebooks_folder
+from perflab.cli.resume import resumed
 from perflab.errors import EXIT_BROKEN, PerflabError, UsageError
 from perflab.experiments.effort import EFFORT, estimate_s
-from perflab.experiments.study import commit_now, create_run, reports_folder
+from perflab.experiments.study import create_run, reports_folder
 from perflab.runs import Manifest, Run, RunStatus, Step, StepStatus, exclusive
 from perflab.system.load_file import load_system
 from perflab.units import seconds_text
@@ -54,7 +55,7 @@ def run_spike(
     reports = reports_folder()
     with exclusive(reports), terminated_as_interrupt():
         if resume:
-            run, system = _resumed(resume, reports)
+            run, system = resumed(resume, reports)
             effort, seed = run.manifest.effort, run.manifest.rng_seed
             run.update(status="running", finished="")
         else:
@@ -65,29 +66,6 @@ def run_spike(
             run.note("time_scale", time_scale)
         began_with = tuple(step.name for step in run.manifest.steps)
         return _study(run, system, effort, seed, _chosen(only, effort, system, began_with), reports)
-
-
-def _resumed(text: str, reports: Path) -> tuple[Run, System]:
-    """Return a run to go on with, and its system; raises UsageError where either is no longer what was measured."""
-    run = find_run(text, reports)
-    system = load_system(run.manifest.system)
-    if changed := _changed(run.manifest, system):
-        raise UsageError(
-            f"Run {run.id} cannot go on: {'; '.join(changed)}",
-            "a run measures one description, one commit and one machine",
-            "Start a new run: perflab spike",
-        )
-    return run, system
-
-
-def _changed(began: Manifest, system: System) -> list[str]:
-    """Return one phrase for each thing that is not as when the run began; what a run did not record is not asked."""
-    from perflab.environment import differences, fingerprint
-
-    found = [] if system.digest == began.system_digest else [f"{began.system} has changed since it began"]
-    if began.commit and (now := commit_now()) != began.commit:
-        found.append(f"it began at commit {began.commit}, now it is {now or 'unknown to git'}")
-    return found + (differences(began.fingerprint, fingerprint()) if began.fingerprint else [])
 
 
 def _chosen(only: str, effort: str, system: System, began_with: tuple[str, ...] = ()) -> tuple[str, ...]:

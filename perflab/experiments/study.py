@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from perflab.errors import UsageError
+from perflab.experiments.code_state import changes_digest, commit_of, perflab_commit
 from perflab.experiments.effort import Effort, sizes_of
 from perflab.findings.finding import EvidenceLevel, Finding, dump_findings
 from perflab.runs import Manifest, Run, list_runs, new_run_id, write_atomic
@@ -112,7 +112,7 @@ class Asked:
 
 
 def create_run(system: System, system_path: str, effort: str, seed: int, reports: Path, planted: str = "") -> Run:
-    """Start a new run: its folder, manifest, environment fingerprint and commit."""
+    """Start a new run: its folder, manifest, environment fingerprint and the commit of the system's own repository."""
     from perflab.environment import fingerprint
 
     if effort not in EFFORTS:
@@ -126,7 +126,9 @@ def create_run(system: System, system_path: str, effort: str, seed: int, reports
         effort="full" if effort == "full" else "quick",
         domain=system.domain,
         rng_seed=seed,
-        commit=commit_now(),
+        commit=commit_of(system.path.parent),
+        perflab_commit=perflab_commit(),
+        changes_digest=changes_digest(system, reports_folder()),
         command=" ".join(sys.argv[1:]),
         fingerprint=fingerprint(),
         planted=planted,
@@ -189,10 +191,4 @@ def system_path(text: str) -> Path:
 
 def commit_now() -> str:
     """Return the commit of the working directory, with ``-dirty`` when files differ from it; empty without git."""
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+    return commit_of(Path.cwd())

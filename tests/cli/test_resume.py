@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from perflab.cli import resume as resuming
 from perflab.cli import spike
 from perflab.errors import UsageError
 from perflab.experiments.study import create_run, reports_folder
@@ -19,10 +20,17 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return an interrupted run that began on commit abc-dirty; what would measure instead says so."""
     toml = str(root / "tests/systems/notes/notes.toml")
     made = create_run(load_system(toml), toml, "quick", 7, reports_folder())
-    made.update(status="interrupted", commit="abc-dirty")
-    monkeypatch.setattr(spike, "commit_now", lambda: "abc-dirty")
+    made.update(status="interrupted", commit="abc-dirty", perflab_commit="e", changes_digest="d")
+    at(monkeypatch)
     monkeypatch.setattr(spike, "_study", lambda run, *_: int(run.manifest.status == "running"))
     return made
+
+
+def at(patch: pytest.MonkeyPatch, system: str = "abc-dirty", perflab: str = "e", changes: str = "d") -> None:
+    """Let the working trees stand at these commits, with these changes."""
+    patch.setattr(resuming, "commit_of", lambda _: system)
+    patch.setattr(resuming, "perflab_commit", lambda: perflab)
+    patch.setattr(resuming, "changes_digest", lambda *_: changes)
 
 
 def resume(run: Run) -> int:
@@ -45,8 +53,25 @@ def test_what_is_as_it_was_goes_on(run):
 
 @pytest.mark.parametrize(("now", "said"), [("def", "it is def"), ("abc", "it is abc"), ("", "it is unknown")])
 def test_another_commit_is_refused(run, monkeypatch, now, said):
-    monkeypatch.setattr(spike, "commit_now", lambda: now)
+    at(monkeypatch, system=now)
     assert f"it began at commit abc-dirty, now {said}" in refused(run)
+
+
+def test_another_perflab_is_refused(run, monkeypatch):
+    at(monkeypatch, perflab="f")
+    assert "it began with perflab at commit e, now it is f" in refused(run)
+
+
+def test_other_changes_to_one_commit_are_refused(run, monkeypatch):
+    at(monkeypatch, changes="other")
+    assert "uncommitted changes, the load file or the targets are not as when it began" in refused(run)
+
+
+def test_a_run_that_kept_no_changes_says_that_nothing_proves_them_the_same(run, capsys):
+    run.update(changes_digest="")
+    assert resume(run) == 1
+    assert "may have been others" in capsys.readouterr().err
+    assert "may have been others" in Run.open(run.path).manifest.notes["warning"]
 
 
 def test_a_run_that_began_without_git_goes_on(run):

@@ -23,7 +23,7 @@ def spike(
     return subprocess.Popen(
         [sys.executable, "-m", "perflab", "spike", "--system", str(root / system), "--time-scale", "0.2", *args],
         # Without git: whoever edits the tree meanwhile must not keep a run from going on.
-        cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports), "GIT_DIR": os.devnull}, text=True,
+        cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports), "GIT_CEILING_DIRECTORIES": str(root)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         # A shell starts background jobs with SIGINT ignored, and children inherit that: here it must arrive.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
