@@ -152,6 +152,10 @@ _GATES = {
         "CPython recycles tuples: memory made at one line is held by a leak at another",
         "Mend the leak, then look again",
     ),
+    "P317": (
+        "no view tells whose CPU it was, so that computing may look like waiting",
+        "Capture py-spy's GIL or CPU view under the same load",
+    ),
 }
 _NOTEBOOK = {
     "N101": ("the notebook declares no such parameter", "Use the name that the message proposes"),

@@ -61,6 +61,15 @@ def test_waiting_is_told_only_when_its_gate_allows():
             "believed" if names else "disqualified")  # fmt: skip
 
 
+def test_nothing_is_said_to_wait_where_nobody_knows_whose_the_cpu_was():
+    product, glue = Place("work.py", "product", 3), Place("work.py", "glue", 2)
+    gil = table({glue: 10}, "pyspy", "gil", "samples", cpu_s=8.0, window_s=8.0, codes=("P305",))
+    tables = [gil, table({product: 600, glue: 400}, "pyspy", "wall", "samples", cpu_s=8.0, window_s=8.0)]
+    assert waiting_rows(tables, rank(tables)) == []
+    found = of_command([(SimpleNamespace(instrument="pyspy"), each) for each in tables], [], Path(), [])
+    assert found.waiting_sentence().startswith("Cannot say what waits: P305")
+
+
 def test_a_command_has_no_columns_of_units(root: Path):
     found = of_command([], [("", "P201")], root, [])
     assert found.rows() == [] and math.isnan(found.cpu_ms) and "No place reaches 1 %" in found.sentence()

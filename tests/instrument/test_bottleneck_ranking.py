@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from perflab.instrument.blocking import blocking, blocking_gate
 from perflab.instrument.leak import find_growth
 from perflab.instrument.libraries import by_library
 from perflab.instrument.overhead import Bracket, judge_overheads
-from perflab.instrument.ranking import Context, blocking, rank
+from perflab.instrument.ranking import Context, rank
 from perflab.instrument.stacks import LIBRARY, LOOP, Attribution, Place
 from perflab.instrument.table import Health, Measure, ProfileTable, make_rows, rows_from
 
@@ -125,6 +126,29 @@ def test_blocking_is_wall_minus_cpu():
     held = blocking([wall, gil])
     assert list(held) == [A, B]
     assert held[A] == pytest.approx(0.45) and held[B] == pytest.approx(0.10)
+
+
+def test_computing_without_the_gil_is_not_told_as_waiting():
+    blind = table({B: 1.0}, cpu_s=8.0, window_s=8.0, codes=("P305",))
+    wall = table({A: 0.6, B: 0.4}, view="wall", cpu_s=8.0, window_s=8.0)
+    ranking = rank([blind, wall])
+    assert [(gate.view, gate.verdict) for gate in ranking.gates][-1] == ("wall", "disqualified")
+    assert "without the GIL" in ranking.gates[-1].reason
+    assert rank([wall]).gates[-1].codes == ("P317",)  # the GIL view saw nothing, and failed
+
+
+def test_the_default_view_tells_the_cpu_that_the_gil_view_does_not_see():
+    blind = table({B: 1.0}, cpu_s=8.0, window_s=8.0, codes=("P305",))
+    wall = table({A: 0.6, B: 0.4}, view="wall", cpu_s=8.0, window_s=8.0)
+    seen = table({A: 0.6, B: 0.4}, view="cpu", cpu_s=8.0, window_s=8.0)
+    assert blocking_gate([blind, wall, seen]).verdict == "votes"
+    assert blocking([blind, wall, seen]) == {A: pytest.approx(0.0), B: pytest.approx(0.0)}
+
+
+def test_what_waits_in_a_target_without_cpu_to_speak_of_is_told_by_the_least_that_it_can_be():
+    wall = table({A: 0.6, B: 0.02, (LIBRARY, LOOP): 0.38}, view="wall", cpu_s=0.24, window_s=8.0)
+    assert blocking_gate([wall]).verdict == "votes"
+    assert blocking([wall]) == {A: pytest.approx(0.57), B: 0.0}
 
 
 def test_libraries_are_counted_by_entry_and_by_what_ran():
