@@ -14,7 +14,7 @@ import typer
 from perflab.cli.chosen_variant import chosen_variant
 from perflab.cli.gate_text import Said
 from perflab.environment import fingerprint, short_fingerprint
-from perflab.errors import EXIT_OK, UsageError
+from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.history.store import HistoryStore
 from perflab.history.timeline import Suspect, Timeline, timelines, unjudged_sentence
@@ -36,6 +36,7 @@ class Named:
     figure: str
     metric: str
     suspect: Suspect
+    variant: str = ""
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -62,14 +63,15 @@ def run_gate(
     suspects = _suspects(series)
     for named in suspects:
         typer.echo(f"The history suspects {named}", err=True)
-    if not (suspects or metric or always):
-        return _no_suspect(series, json_file)
+    chosen = variant or system.judge
+    measured, left = _of_variant(suspects, chosen)
+    if not (measured or metric or always):
+        return _only_elsewhere(left, chosen, json_file) if left else _no_suspect(series, json_file)
     from perflab.experiments.gate import USUAL, check_blocks, gate_plan
     from perflab.experiments.gate import run_gate as measure
     from perflab.report.calibration import calibration_of
 
-    judged = columns_of(metric) if metric else _columns_of_all(suspects) or USUAL
-    chosen = variant or system.judge
+    judged = columns_of(metric) if metric else _columns_of_all(measured) or USUAL
     with exclusive(reports), _last_good(baseline, system, chosen) as (good, suspect):
         run = create_run(suspect, str(system.path), "quick", int(sizes.get("seed", 7)), reports)
         cores = default_cores()
@@ -84,7 +86,7 @@ def run_gate(
                    f"{system.path.name} as it stands, {plan.users} users", err=True)  # fmt: skip
         found = measure(study, good.system, (good.variant, chosen), plan, judged, sizes.get("margin"))
         run.update(status="done")
-    said = Said(found, system, chosen, good.name, calibration_of(run))
+    said = Said(found, system, chosen, good.name, calibration_of(run), tuple(map(_not_measured, left)))
     typer.echo("\n".join(said.lines))
     for warning in found.warnings:
         typer.echo(f"perflab: note: {warning}", err=True)
@@ -108,7 +110,28 @@ def _series(system: System, reports: Path) -> list[Timeline]:
 def _suspects(series: Sequence[Timeline]) -> list[Named]:
     """Return what looks worse."""
     found = [(line, line.suspect()) for line in series]
-    return [Named(line.key.label, line.key.metric, suspect) for line, suspect in found if suspect]
+    return [Named(line.key.label, line.key.metric, suspect, line.key.variant) for line, suspect in found if suspect]
+
+
+def _of_variant(suspects: Sequence[Named], chosen: str) -> tuple[list[Named], list[Named]]:
+    """Return the suspects that measuring a variant decides on, and those of other variants, which it cannot clear."""
+    measured = [named for named in suspects if named.variant in ("", chosen)]
+    return measured, [named for named in suspects if named not in measured]
+
+
+def _not_measured(named: Named) -> str:
+    return f"{named.figure} (pass --variant {named.variant})"
+
+
+def _only_elsewhere(left: Sequence[Named], chosen: str, json_file: str) -> int:
+    """Refuse to clear what would not be measured: every suspect is a figure of another variant."""
+    names = [_not_measured(named) for named in left]
+    said = f"Refused to judge variant {chosen}: the history suspects other variants alone: {'; '.join(names)}."
+    typer.echo(said)
+    if json_file:
+        body = {"outcome": "refused", "exit_code": EXIT_UNTRUSTED, "figures": [], "says": said, "not_measured": names}
+        write_atomic(Path(json_file), json_text({**body, "suspects": [asdict(named) for named in left]}, indent=1))
+    return EXIT_UNTRUSTED
 
 
 def _no_suspect(series: Sequence[Timeline], json_file: str) -> int:

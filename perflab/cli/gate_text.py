@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Said:
-    """A gate's result in words: `variant` is the suspect's, `good` the name of what it was held against."""
+    """A gate's result in words: `variant` is the suspect's, `good` the name of what it was held against.
+
+    `left`: the suspects of other variants, which this measurement does not clear.
+    """
 
     found: GateResult
     system: System
     variant: str
     good: str
     calibration: Calibration
+    left: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -31,12 +35,14 @@ class Said:
         said = [self.head, *figures, *self.calibration.lines()]
         if self.found.stopped:
             said.append(f"Measuring {self.found.stopped}.")
+        if self.left:
+            said.append(f"Suspected and not measured: {'; '.join(self.left)}.")
         return [*said, *([f"Next: {self.next}"] if self.next else [])]
 
     @property
     def head(self) -> str:
         """The outcome in one sentence."""
-        found, good = self.found, self.good
+        found, good = self.found, f"{self.good}, variant {self.variant}"
         if found.outcome == "regression":
             return f"Regression confirmed against {good}: {_confirmed(found)}."
         if found.outcome == "refused":
@@ -46,7 +52,9 @@ class Said:
                 f"Undecided against {good}: no regression is confirmed in {found.blocks} blocks, and one beyond the "
                 f"margin is not excluded in {'; '.join(found.not_excluded)}."
             )
-        return f"No regression against {good} beyond the margins, in {found.blocks} blocks."
+        return (
+            f"No regression against {self.good} beyond the margins, in {found.blocks} blocks of variant {self.variant}."
+        )
 
     @property
     def next(self) -> str:
@@ -61,7 +69,8 @@ class Said:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON."""
-        return {**self.found.as_dict(), "last_good": self.good, "says": self.head, "next": self.next,
+        return {**self.found.as_dict(), "last_good": self.good, "variant": self.variant,
+                "not_measured": list(self.left), "says": self.head, "next": self.next,
                 "calibration": self.calibration.as_dict()}  # fmt: skip
 
 

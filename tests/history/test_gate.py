@@ -20,7 +20,7 @@ from perflab.system.checkout import at_ref, with_world_of
 from perflab.system.load_file import load_system
 from perflab.system.spec import Process, Ready
 from tests.history import notes_repository
-from tests.history.runs import make_run
+from tests.history.runs import comparison, make_run
 
 JUDGED = ("cpu_ms_per_unit", "p50_ms", "memory_mb")
 READY = Ready(tcp="127.0.0.1:1")
@@ -278,6 +278,31 @@ def test_the_history_of_this_machine_alone_names_suspects(tmp_path, root):
     assert {named.metric for named in found} == {"CPU per turn"}
     assert "CPU per turn [baseline]: +2" in str(found[0]) and "since commit 0000000000" in str(found[0])
     assert _series(system, tmp_path / "elsewhere") == []
+
+
+def test_a_suspect_of_another_variant_is_never_cleared_by_measuring_this_one(tmp_path, root, monkeypatch, capsys):
+    from perflab.cli.gate import Named, _of_variant, run_gate
+    from perflab.environment import fingerprint
+    from perflab.history.timeline import Suspect
+
+    here = fingerprint()
+    for number in range(12):  # the baseline alone becomes slower
+        before = [50.0 if number < 9 else 60.0] * 6
+        noise = np.exp(np.random.default_rng(number).normal(0, 0.01, (2, 6)))
+        blocks = comparison((before * noise[0]).tolist(), (12.0 * noise[1]).tolist())
+        make_run(tmp_path, number, [blocks], system_name="notes", fingerprint=here)
+    HistoryStore(tmp_path).rebuild()
+    monkeypatch.setenv("PERFLAB_REPORTS", str(tmp_path))
+    file, toml = tmp_path / "gate.json", str(root / "tests/systems/notes/notes.toml")
+    assert run_gate("main", [], toml, "optimised", "", False, str(file)) == 3
+    said = "CPU per turn [baseline] (pass --variant baseline)"
+    assert f"the history suspects other variants alone: {said}." in capsys.readouterr().out
+    body = json.loads(file.read_text(encoding="utf-8"))
+    assert (body["outcome"], body["exit_code"], body["not_measured"]) == ("refused", 3, [said])
+    there = Named("CPU", "CPU", Suspect("r", "c", "c", 0.2, ""), "baseline")
+    anywhere = replace(there, variant="")
+    assert _of_variant([there, anywhere], "baseline") == ([there, anywhere], [])
+    assert _of_variant([there, anywhere], "optimised") == ([anywhere], [there])
 
 
 def test_without_a_suspect_the_series_that_cannot_be_judged_are_counted(tmp_path, root, capsys):

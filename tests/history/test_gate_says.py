@@ -63,6 +63,15 @@ def test_no_regression_is_said_where_one_of_the_margin_is_excluded(study):
     assert cpu.comparison is not None and cpu.comparison.tost_high < 1 + CPU_MARGIN
 
 
+def test_the_variant_and_the_suspects_that_were_not_measured_are_named(study):
+    left = ("CPU per turn [baseline] (pass --variant baseline)",)
+    for spread in (0.005, 0.2):
+        found = replace(said(study, noisy(spread)), left=left)
+        assert f"variant {study.system.judge}" in found.head
+        assert f"Suspected and not measured: {left[0]}." in found.lines
+        assert found.as_dict()["not_measured"] == list(left) and found.as_dict()["variant"] == study.system.judge
+
+
 def test_a_wide_improvement_is_not_undecided(study):
     found = said(study, noisy(0.1, effect=0.5))
     assert found.found.outcome == "no regression" and found.found.not_excluded == ()
