@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,9 +80,17 @@ class Manifest(BaseModel):
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write to a temporary file beside `path`, sync, then rename: a reader sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write to a temporary file beside `path`, sync, then rename: a reader sees the old file or the new one.
+
+    A link stays a link, and what is no plain file (/dev/null, a pipe) is written to: a rename would replace it.
+    """
     raw = data.encode("utf-8") if isinstance(data, str) else data
+    if _is_device(path):
+        with path.open("ab") as device:
+            device.write(raw)
+        return
+    path = path.resolve()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(raw)
@@ -90,6 +99,16 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether a path is no plain file, or an open descriptor, behind which a plain file is being written already."""
+    if str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/")):
+        return True
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # it is not there yet
+        return False
 
 
 def new_run_id(label: str) -> str:

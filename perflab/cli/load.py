@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from perflab.cli.chosen_variant import chosen_variant
+from perflab.cli.output import output_file
 from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.runs import exclusive, write_atomic
@@ -104,15 +105,10 @@ def add_workers(
 
 
 def _log_path(hdr_file: str, master: str) -> Path | None:
-    """Return where the interval log goes; refuses BEFORE the load what could not be written after it."""
-    if not hdr_file:
-        return None
-    if master:
+    """Return where the interval log goes, if anywhere."""
+    if hdr_file and master:
         raise UsageError("--hdr with --master", "the response times are with the master", "Give --hdr to the master")
-    path = Path(hdr_file)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise UsageError(f"--hdr {hdr_file}", "it must be a file in a folder that exists")
-    return path
+    return output_file("--hdr", hdr_file)
 
 
 def _write_log(path: Path, trial: Any, kind: str) -> None:

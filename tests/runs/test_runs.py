@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from perflab.errors import RunCorrupt, UsageError
@@ -49,6 +52,29 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         write_atomic(path, 5)
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
+    (tmp_path / "folder").mkdir()
+    for text in ("first", "second"):
+        write_atomic(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink() and (tmp_path / "folder" / "file").read_text() == text
+
+
+def test_a_pipe_is_written_to_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(tmp_path / "pipe", "said")
+    assert os.read(reader, 10) == b"said" and (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+
+
+def test_an_open_descriptor_keeps_what_was_said_before(tmp_path):
+    with (tmp_path / "out").open("w") as out:
+        print("before", file=out, flush=True)
+        write_atomic(Path(f"/proc/self/fd/{out.fileno()}"), "said")
+    assert (tmp_path / "out").read_text() == "before\nsaid"
 
 
 def test_two_measurements_at_once_are_refused(tmp_path):
