@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from perflab.findings.finding import Finding, TrustCheck
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
+from perflab.report.deliverables.criteria import criteria_rows, risk_rows
+from perflab.report.deliverables.material import Material
+from perflab.report.deliverables.monitoring_plan import monitoring_plan
+from perflab.report.deliverables.prototype_report import prototype_report
+from perflab.report.verdict import overall
 from perflab.runs import Run, Step
-from tests.report.fake_run import HOSTILE, ROWS, make
+from tests.report.fake_run import HOSTILE, MANIFEST, ROWS, effect, make
 from tests.report.page_facts import PageFacts
 
 NAMES = ("executive-summary", "baseline-report", "strategy-guide", "prototype-report", "monitoring-plan",
@@ -76,3 +83,55 @@ def test_a_run_without_findings_still_yields_every_document(tmp_path: Path) -> N
     guide = (run.path / "deliverables" / "strategy-guide.md").read_text(encoding="utf-8")
     listed = [line for line in guide.split("## Performance checklist")[1].splitlines() if line.startswith("| ")][2:]
     assert listed and all(("| open |" in line and "no such finding" in line) or "no target" in line for line in listed)
+
+
+def material(*found: Finding, **changes: Any) -> Material:
+    """Return what deliverables are made of: these findings and no target file."""
+    manifest = MANIFEST.model_copy(update=changes)
+    return Material(manifest, found, overall(found, manifest), (), {})
+
+
+def said(notebook: str, verdict: str, **more: Any) -> Finding:
+    base: dict[str, Any] = {"id": f"F{notebook[:2]}-1", "kind": "observation", "question": "?", "claim": "c."}
+    return Finding(**(base | {"notebook": notebook, "verdict": verdict, "level": "measured-full"} | more))
+
+
+RANKING = {"details": {"bottlenecks": [{"where": "a"}]}}
+ALERTS = {"details": {"alerts": [{"alert": "a"}]}}
+GAIN = {"kind": "comparison", "effect": effect("reads", 0.5, 0.4, 0.6, "ratio")}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "found", "state"),
+    [
+        ("S4-SC-1", said("10_baseline_profile", "reported", **RANKING), "met"),
+        ("S4-SC-1", said("10_baseline_profile", "untrusted", **RANKING), "open"),
+        ("S4-SC-1", said("10_baseline_profile", "reported"), "open"),  # not the ranking
+        ("S4-SC-2", said("22_caching", "better", **GAIN), "met"),
+        ("S4-SC-2", said("22_caching", "better", **GAIN, details={"means": True}), "open"),
+        ("S4-SC-5", said("41_monitoring", "reported", **ALERTS), "met"),
+        ("S4-SC-5", said("41_monitoring", "inconclusive", **ALERTS), "open"),  # a check failed or was not run
+        ("S4-SC-5", said("41_monitoring", "not-yet-judged"), "open"),
+    ],
+)
+def test_a_criterion_is_met_by_what_says_it_and_can_be_trusted(criterion: str, found: Finding, state: str) -> None:
+    rows = {row["criterion"]: row for row in criteria_rows(material(found))}
+    assert rows[criterion]["state"] == state
+
+
+def test_a_finding_that_says_nothing_is_no_evidence_on_a_risk() -> None:
+    overheads = {"details": {"overheads": [{"instrument": "a"}]}}
+    for verdict, evidence in (("reported", "F10-1 reported"), ("untrusted", "none yet")):
+        rows = {row["risk"]: row for row in risk_rows(material(said("10_baseline_profile", verdict, **overheads)))}
+        assert rows["S4-RSK-M3"]["evidence"] == evidence
+    assert risk_rows(material(said("41_monitoring", "not-yet-judged")))[-1]["evidence"] == "none yet"
+
+
+def test_what_watching_costs_and_equal_answers_are_found_by_what_findings_carry() -> None:
+    cost = said("10_baseline_profile", "reported", details={"overheads": [{"instrument": "py-spy", "ratio": 1.1}]})
+    plan = {s.title: s for s in monitoring_plan(material(cost)).sections}
+    assert "py-spy" in str(plan["What watching costs"].blocks)
+    same = TrustCheck(name="equal answers", passed=True, observed="8 of 8 equal the baseline's", limit="all")
+    pair = said("30_prototype", "better", **GAIN, variant="optimised", trust=(same,))
+    report = {s.title: s for s in prototype_report(material(pair)).sections}
+    assert "8 of 8 equal" in str(report["Equivalence of answers"].blocks)

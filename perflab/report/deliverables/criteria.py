@@ -12,6 +12,7 @@ from perflab.report.deliverables.material import Material
 from perflab.report.verdict import by_target, judged_targets
 
 FILE = Path(__file__).parent / "criteria.toml"
+SAYS_NOTHING = ("not-yet-judged", "untrusted")  # no criterion is met, no risk borne out and nothing ticked off by these
 
 
 def criteria_rows(material: Material) -> list[Row]:
@@ -23,7 +24,7 @@ def risk_rows(material: Material) -> list[Row]:
     """Return one row per risk: text, mitigation, and the findings that bear on it."""
     rows: list[Row] = []
     for item in _read("risk"):
-        found = matching(material, item)
+        found = telling(material, item)
         counts = ", ".join(f"{f.id} {f.verdict}" for f in found[:4]) + (
             f" and {len(found) - 4} more" if len(found) > 4 else ""
         )
@@ -42,8 +43,22 @@ def matching(material: Material, item: dict[str, Any]) -> list[Finding]:
     found = material.of(*item.get("notebooks", [""]), kind=item.get("kind", ""))
     words, verdicts, targets = item.get("words", []), item.get("verdicts", []), item.get("targets", [])
     return [f for f in found
-            if (not verdicts or f.verdict in verdicts) and (not targets or f.target_id in targets)
+            if (not verdicts or f.verdict in verdicts) and (not targets or f.target_id in targets) and _asked(f, item)
             and (not words or any(w in f"{f.question} {f.claim}".lower() for w in words))]  # fmt: skip
+
+
+def telling(material: Material, item: dict[str, Any]) -> list[Finding]:
+    """Return those that say something: neither refused nor left open, nor a figure that only explains another."""
+    found = matching(material, item)
+    return [f for f in found if f.verdict not in SAYS_NOTHING and not f.details.get("means")]
+
+
+def _asked(finding: Finding, item: dict[str, Any]) -> bool:
+    """Return whether a finding is of the stage that is asked for and carries one of the tables."""
+    words = item.get("details", [])
+    return finding.stage in item.get("stages", [finding.stage]) and (
+        not words or any(word in name for word in words for name in finding.details)
+    )
 
 
 def _criterion(material: Material, item: dict[str, Any]) -> Row:
@@ -54,7 +69,7 @@ def _criterion(material: Material, item: dict[str, Any]) -> Row:
     elif item["rule"] == "targets":
         state, on = judged_by_targets(material, item)
     else:
-        found = matching(material, item)
+        found = telling(material, item)
         state, on = ("met", ", ".join(f.id for f in found[:5])) if found else ("open", "no such finding")
     return {"criterion": item["id"], "text": item["text"], "checked by": item["check"], "state": state, "on what": on}
 

@@ -14,7 +14,7 @@ def monitoring_plan(material: Material) -> Document:
     objectives = tuple(
         {"target": row["id"], "objective": row.get("quote", ""), "verdict": row["verdict"]} for row in own
     )
-    overhead = [f for f in material.of("10", "41") if "overhead" in f"{f.question} {f.claim}".lower()]
+    overhead = [f for f in material.of("10", "41") if "overheads" in f.details]
     sections = (
         section("Objectives", [Rows(objectives)] if objectives else [], "The system names no target file."),
         section("Answer first", claims(f for f in found if f.headline), material.ran("41")),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from perflab.report.deliverables.document import Code, Document, Section, section
+from collections.abc import Sequence
+
+from perflab.findings.finding import Finding
+from perflab.report.deliverables.document import Block, Code, Document, Rows, Section, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, effects, pictures, target_table
 from perflab.report.verdict import judged_targets
+
+EQUAL_ANSWERS = "equal answers"  # the check of that name on every comparison of two variants
 
 
 def prototype_report(material: Material) -> Document:
@@ -42,14 +47,31 @@ def prototype_report(material: Material) -> Document:
         section("Resource impact", effects(whole, "The whole variant against the baseline"), material.ran("30")),
         section(
             "Equivalence of answers",
-            claims(f for f in tried if "equivalen" in f"{f.question} {f.claim}".lower()),
-            "No finding on equal answers has been recorded.",
+            _equal_answers(compared),
+            "No comparison of this notebook has compared answers.",
         ),
         section("Resilience", [*claims(material.of("31")), *pictures(material.of("31"))], material.ran("31")),
         section("Known limits", caveats(tried), "No caveat has been recorded."),
         _run_it(material),
     )
     return Document("prototype-report", "Optimised system prototype", "Development team", sections)
+
+
+def _equal_answers(compared: Sequence[Finding]) -> list[Block]:
+    """Return for each variant how many of its answers equal the baseline's, as its comparisons checked them."""
+    seen = {
+        (f.variant, check.observed, check.limit): {
+            "variant": f.variant,
+            "answers": check.observed,
+            "asked for": check.limit,
+            "passed": "yes" if check.passed else "no",
+            "finding": f.id,
+        }
+        for f in reversed(compared)
+        for check in f.trust
+        if check.name == EQUAL_ANSWERS
+    }
+    return [Rows(tuple(reversed(seen.values())))] if seen else []
 
 
 def _run_it(material: Material) -> Section:
