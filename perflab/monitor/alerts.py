@@ -97,7 +97,7 @@ def _burn(objective: Objective, series: MetricMap, window: BurnWindow, floor: fl
     ))  # fmt: skip
     return Alert(
         name=f"{objective.slug}Burn{window.long}", expr=expr, hold="", severity=window.severity,
-        summary=f"{objective.title}: the error budget burns {window.factor:g} times too fast",
+        summary=f"{objective.title}: the error budget burns at {window.factor:g} times the rate it allows",
         runbook=f"{limit:.1%} of the events were bad over {window.long} and still are over {window.short}. Look at the "
         f"stage of the turn that grew, then at the last deployment.",
         targets=objective.targets, cases=cases.burn_cases(objective, series, window, limit, floor), slow=window.is_slow,

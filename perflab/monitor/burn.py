@@ -13,7 +13,7 @@ PERIOD_S = 30 * 86400
 
 @dataclass(frozen=True)
 class BurnWindow:
-    """One row of the table of multi-window alerts: fires when both windows burn `factor` times too fast."""
+    """One row of the table of multi-window alerts: fires when both windows burn at `factor` times the rate allowed."""
 
     factor: float
     long: str

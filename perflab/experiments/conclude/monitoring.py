@@ -8,6 +8,8 @@ from perflab.experiments.watch import Checked, alert_table, kpi_table
 from perflab.findings.finding import Evidence, Finding
 from perflab.monitor.rules import RuleSet
 
+SAID = 400  # characters of promtool's own words
+
 
 def conclude(study: Study, rules: RuleSet | None, checked: Checked | None) -> list[Finding]:
     """Return the finding on the generated alert rules, or why there are none."""
@@ -29,13 +31,14 @@ def conclude(study: Study, rules: RuleSet | None, checked: Checked | None) -> li
     files = tuple(
         Evidence(kind="file", path=str(path.relative_to(study.run.path)), title=path.name) for path in checked.files
     )
+    passed = checked.syntax.status == checked.tests.status == "passed"
     return [
         finding(
             study,
             "1",
             question=question,
             kind="observation",
-            verdict="inconclusive" if "failed" in (checked.syntax.status, checked.tests.status) else "reported",
+            verdict="reported" if passed else "inconclusive",
             level="proxy",
             evidence=files,
             claim=f"{len(rules.alerts)} alert rules watch {len(watched)} targets. {checked.sentence}",
@@ -44,9 +47,26 @@ def conclude(study: Study, rules: RuleSet | None, checked: Checked | None) -> li
                 "kpis": kpi_table(rules).to_dict("records"),
                 "gaps": [{"target": id, "why": why} for id, why in rules.gaps.items()],
             },
-            caveats=("tested on made-up series; no fault was injected into the live system yet",),
-            next_step="Install promtool to check the rules: perflab doctor"
-            if checked.syntax.status == "skipped"
-            else "",
+            caveats=_caveats(rules, checked),
+            next_step=_next_step(checked),
         )
     ]
+
+
+def _caveats(rules: RuleSet, checked: Checked) -> tuple[str, ...]:
+    """Say what was not tested, and in promtool's own words what failed."""
+    slow = sum(alert.slow for alert in rules.alerts)
+    failed = [o.detail for o in (checked.syntax, checked.tests) if o.status == "failed"]
+    untested = f"{slow} alerts that look back a day or more were not unit-tested in this run"
+    return (
+        *(f"promtool said: {' '.join(words.split())[:SAID]}" for words in failed),
+        *([untested] if slow and checked.tests.status == "passed" else []),
+        "tested on made-up series; no fault was injected into the live system yet",
+    )
+
+
+def _next_step(checked: Checked) -> str:
+    if checked.syntax.status == "skipped":
+        return "Install promtool to check the rules: perflab doctor"
+    failed = "failed" in (checked.syntax.status, checked.tests.status)
+    return "Mend the rule that promtool names, then run 41_monitoring again" if failed else ""
