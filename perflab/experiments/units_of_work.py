@@ -73,7 +73,8 @@ def answered_per_s(rows: pd.DataFrame, span: Window) -> float:
 
 def _answered_ns(rows: pd.DataFrame) -> np.ndarray:
     first, turn = rows["first_ns"].to_numpy(dtype=np.int64), rows["kind"].to_numpy() == "turn"
-    return np.where(turn & (first > 0), first, rows["end_ns"].to_numpy(dtype=np.int64))
+    at_ns: np.ndarray = np.where(turn & (first > 0), first, rows["end_ns"].to_numpy(dtype=np.int64))
+    return at_ns
 
 
 def failures(rows: pd.DataFrame) -> tuple[int, int]:
