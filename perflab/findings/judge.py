@@ -64,16 +64,19 @@ def printed_verdict(verdict: str, level: EvidenceLevel) -> str:
 
 
 def target_finding(
-    target: Target, judgement: Judgement, *, id: str, notebook: str, question: str, n_unit: str = "turns",
+    target: Target, judgement: Judgement, *, id: str, notebook: str, question: str, n_unit: str = "turns", n: int = 0,
     variant: str = "", scenario: str = "", condition: str = "", trust: Sequence[TrustCheck] = (),
     caveats: Sequence[str] = (), evidence: Sequence[Evidence] = (), headline: int = 0,
 ) -> Finding:  # fmt: skip
-    """Return the judgement as a Finding; the target's own limits join the caveats."""
+    """Return the judgement as a Finding; the target's own limits join the caveats.
+
+    `n` of `n_unit` stand behind the value; 0 = as many as the interval was made of, which of a rate are parts of time.
+    """
     limits = (target.limits,) if target.limits and judgement.interval else ()
     return Finding(
         id=id, notebook=notebook, question=question, kind="target", target_id=target.id,
         claim=f"{target.text}: {judgement.reason}.", verdict=judgement.verdict, level=judgement.level,
-        effect=_effect(target, judgement.interval, n_unit), condition=condition, variant=variant, scenario=scenario,
+        effect=_effect(target, judgement.interval, n, n_unit), condition=condition, variant=variant, scenario=scenario,
         trust=tuple(trust), caveats=(*caveats, *limits), evidence=tuple(evidence), headline=headline,
         next_step=judgement.next_step,
     )  # fmt: skip
@@ -133,10 +136,10 @@ def _settle(interval: Interval) -> str:
     return "Measure longer: the interval shrinks with the square root of the time, or take --effort full"
 
 
-def _effect(target: Target, interval: Interval | None, n_unit: str) -> Effect | None:
+def _effect(target: Target, interval: Interval | None, n: int, n_unit: str) -> Effect | None:
     if interval is None:
         return None
     return Effect(
         metric=target.metric, value=interval.value, unit=target.unit, low=interval.low, high=interval.high,
-        confidence=interval.confidence, n=interval.n, n_unit=n_unit, method=interval.method,
+        confidence=interval.confidence, n=n or interval.n, n_unit=n_unit, method=interval.method,
     )  # fmt: skip

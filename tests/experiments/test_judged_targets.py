@@ -116,6 +116,14 @@ def test_a_level_whose_latency_is_untrusted_is_untrusted(judge):
     assert found["S4-THR-1"].trust[-1].name == "no turns lost"
 
 
+def test_n_counts_what_its_unit_says_not_the_parts_of_an_interval(judge):
+    found, said = judge()
+    n = {f.target_id: (f.effect.n, f.effect.n_unit) for f in said if f.effect}
+    assert n["S4-THR-2"] == (found["S4-THR-2"].reading.n, "requests") and n["S4-THR-2"][0] > 1000
+    assert n["S4-RES-1"] == (found["S4-RES-1"].reading.n, "seconds")
+    assert n["S4-LAT-1"] == (400, "turns")
+
+
 @pytest.mark.parametrize(("aggregate", "verdict"), [("p95", "meets"), ("p99", "misses"), ("mean", "not-yet-judged")])
 def test_a_latency_is_judged_on_the_percentile_that_its_target_names(study, aggregate, verdict):
     """3 % of the turns take 5 s: p95 is far below 2 s, p99 above; of a mean no percentile says anything."""

@@ -258,6 +258,7 @@ def conclude_targets(study: Study, judged: Sequence[Judged], null: tuple[TrustCh
                 id=f"F30-target.{number}",
                 notebook=study.notebook,
                 question=f"Does {study.system.judge} meet {item.target.id}?",
+                n=item.reading.n,
                 n_unit=item.reading.n_unit,
                 variant=study.system.judge,
                 scenario=item.scenario,
