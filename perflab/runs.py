@@ -85,7 +85,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     A link stays a link, and what is no plain file (/dev/null, a pipe) is written to: a rename would replace it.
     """
     raw = data.encode("utf-8") if isinstance(data, str) else data
-    if _is_device(path):
+    if is_device(path):
         with path.open("ab") as device:
             device.write(raw)
         return
@@ -101,7 +101,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _is_device(path: Path) -> bool:
+def is_device(path: Path) -> bool:
     """Whether a path is no plain file, or an open descriptor, behind which a plain file is being written already."""
     if str(path.absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/")):
         return True

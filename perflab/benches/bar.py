@@ -30,7 +30,8 @@ class Bar:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the bar as the JSON object that `--json` writes."""
-        return {**asdict(self), "holds": self.holds}
+        body: dict[str, Any] = _plain({**asdict(self), "holds": self.holds})
+        return body
 
     def line(self) -> str:
         """Return the bar as one line of text."""
@@ -41,3 +42,12 @@ class Bar:
         return (
             f"{mark} {self.id:10} {self.title}: {seen}{spread}{count}, asked {self.operator} {self.limit:g} {self.unit}"
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return a tree in which numpy's numbers are Python's: JSON knows no other."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if hasattr(value, "item") and not getattr(value, "shape", ()) else value

@@ -12,7 +12,7 @@ import numpy as np
 
 from perflab.benches.bar import Bar
 from perflab.benches.echo_floor import echo_floor
-from perflab.benches.parts import Say, check_names, run_named
+from perflab.benches.parts import Keep, Say, check_names, keep_nothing, run_named
 from perflab.errors import StatisticError
 from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.matrix import run_matrix
@@ -31,7 +31,7 @@ BASELINE_LADDER = (25, 50, 75, 100, 150)  # from where it surely holds: without 
 OPTIMISED_LADDER = (200, 300, 400)
 
 
-def run(only: set[str], say: Say) -> list[Bar]:
+def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
     """Measure the family (or the groups named in `only`) and return its bars."""
     groups = {
         "hundred": hundred_sessions,
@@ -42,7 +42,9 @@ def run(only: set[str], say: Say) -> list[Bar]:
     }
     check_names(only, groups)
     study = bench_study()
-    return run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say)
+    bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
+    study.run.update(status="done")
+    return bars
 
 
 def bench_study() -> Study:

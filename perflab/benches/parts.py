@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Protocol
 
 from perflab.benches.bar import Bar
-from perflab.errors import UsageError
+from perflab.errors import PerflabError, UsageError
 
 Say = Callable[[str], None]
+Keep = Callable[[list[Bar]], None]  # gets all bars so far after every part, so that a later part cannot lose them
+
+
+def keep_nothing(_: list[Bar]) -> None:
+    """Keep nothing before the end."""
 
 
 class Part(Protocol):
@@ -25,7 +31,7 @@ class Part(Protocol):
         ...
 
 
-def run_parts(package: ModuleType, only: set[str], say: Say) -> list[Bar]:
+def run_parts(package: ModuleType, only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
     """Measure the parts of `package` (those named in `only`, or all) in their order.
 
     A part is a module of the package with `ORDER` and `bars(say)`; modules without are material that parts share.
@@ -34,21 +40,16 @@ def run_parts(package: ModuleType, only: set[str], say: Say) -> list[Bar]:
     names = [found.name for found in iter_modules(package.__path__)]
     modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
     parts = {name: module for name, module in modules.items() if hasattr(module, "ORDER")}
-    check_names(only, parts)
-    found: list[Bar] = []
-    for name in sorted(only or parts, key=lambda name: parts[name].ORDER):
-        say(f"{name} ...")
-        measured = parts[name].bars(say)
-        for bar in measured:
-            say(bar.line())
-        found += measured
-    return found
+    measures = {name: partial(parts[name].bars, say) for name in sorted(parts, key=lambda name: parts[name].ORDER)}
+    return run_named(measures, only, say, keep)
 
 
-def run_named(measures: Mapping[str, Callable[[], list[Bar]]], only: set[str], say: Say) -> list[Bar]:
+def run_named(
+    measures: Mapping[str, Callable[[], list[Bar]]], only: set[str], say: Say, keep: Keep = keep_nothing
+) -> list[Bar]:
     """Measure the groups of a family that lies in one file (those named in `only`, or all) in their order.
 
-    Raises UsageError for a name in `only` that is no group.
+    A group that fails is a bar that was not measured. Raises UsageError for a name in `only` that is no group.
     """
     check_names(only, measures)
     bars: list[Bar] = []
@@ -56,11 +57,19 @@ def run_named(measures: Mapping[str, Callable[[], list[Bar]]], only: set[str], s
         if only and name not in only:
             continue
         say(f"{name} ...")
-        found = measure()
+        found = _measured(name, measure)
         for bar in found:
             say(bar.line())
         bars += found
+        keep(bars)
     return bars
+
+
+def _measured(name: str, measure: Callable[[], list[Bar]]) -> list[Bar]:
+    try:
+        return measure()
+    except PerflabError as error:
+        return [Bar(name, f"could not be measured ({error})", None, ">=", 1, "bars", detail={"reason": str(error)})]
 
 
 def check_names(only: set[str], parts: Iterable[str]) -> None:

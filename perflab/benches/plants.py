@@ -13,7 +13,7 @@ from typing import Any
 
 from perflab.benches.bar import Bar
 from perflab.benches.gateway import bench_study
-from perflab.benches.parts import Say, check_names, run_named
+from perflab.benches.parts import Keep, Say, check_names, keep_nothing, run_named
 from perflab.benches.profiles import planted_cpu, planted_leak
 from perflab.benches.profiles.live_gateway import Key, Live, attempt, on_live_gateway, own_order, scalene_on_gateway
 from perflab.errors import InstrumentFailure
@@ -33,7 +33,7 @@ LISTED, HELD = 0.01, 0.05  # share of CPU, and of the window, from which a place
 FIRST_PLACES = 3
 
 
-def run(only: set[str], say: Say) -> list[Bar]:
+def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
     """Measure the family, or the groups named: hot, late, leak, lock, query, clean, clean_scalene."""
     groups: dict[str, Callable[[Study, Say], list[Bar]]] = {
         "hot": lambda _, say: planted_cpu.bars(say),
@@ -46,7 +46,7 @@ def run(only: set[str], say: Say) -> list[Bar]:
     }
     check_names(only, groups)
     study = bench_study()
-    bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say)
+    bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
     study.run.update(status="done")
     return bars
 

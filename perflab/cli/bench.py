@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
-from pathlib import Path
 
 import typer
 
+from perflab.benches.bar import Bar
+from perflab.cli.output import output_file
 from perflab.errors import EXIT_OK, EXIT_TARGET_MISSED, UsageError
 from perflab.experiments.study import reports_folder
-from perflab.runs import exclusive, write_atomic
+from perflab.runs import exclusive, is_device, write_atomic
+from perflab.strict_json import json_text
 
 FAMILIES = {
     "gateway": "perflab.benches.gateway",
@@ -24,14 +25,24 @@ FAMILIES = {
 
 
 def run_bench(name: str, json_file: str, only: str) -> int:
-    """Measure a family; exit code 1 when a bar is missed."""
+    """Measure a family; exit code 1 when a bar is missed. The file is written after every part."""
     if name not in FAMILIES:
         raise UsageError(f"No benchmark {name!r}", f"benchmarks are {', '.join(FAMILIES)}")
     wanted = {word.strip() for word in only.split(",") if word.strip()}
+    file = output_file("--json", json_file)
+
+    def keep(bars: list[Bar]) -> None:
+        if file and not is_device(file):
+            write_atomic(file, _text(bars))
+
     with exclusive(reports_folder()):
-        bars = import_module(FAMILIES[name]).run(wanted, lambda line: typer.echo(line))
-    if json_file:
-        write_atomic(Path(json_file), json.dumps([bar.as_dict() for bar in bars], indent=1))
+        bars = import_module(FAMILIES[name]).run(wanted, lambda line: typer.echo(line), keep)
+    if file:
+        write_atomic(file, _text(bars))
     missed = sum(not bar.holds for bar in bars)
     typer.echo(f"{len(bars) - missed} of {len(bars)} bars hold")
     return EXIT_TARGET_MISSED if missed else EXIT_OK
+
+
+def _text(bars: list[Bar]) -> str:
+    return json_text([bar.as_dict() for bar in bars], indent=1)

@@ -53,6 +53,7 @@ def test_every_command_has_help(command):
         (("report", "nope"), "No run"),
         (("load", "--variant", "best"), "Unknown variant"),
         (("load", "--hdr", "no/such/folder/x.hlog"), "a folder that exists"),
+        (("bench", "stats", "--json", "no/such/folder/x.json"), "a folder that exists"),
         (("load", "--hdr", "x.hlog", "--master", "127.0.0.1:1"), "Give --hdr to the master"),
     ],
 )

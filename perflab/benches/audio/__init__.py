@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 
 from perflab.benches.bar import Bar
-from perflab.benches.parts import Say, run_parts
+from perflab.benches.parts import Keep, Say, keep_nothing, run_parts
 
 
-def run(only: set[str], say: Say) -> list[Bar]:
+def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
     """Measure the parts named in `only`, or all; then say on which processor, beside which peers."""
     from perflab.benches.audio.contest import circumstances_line
 
-    bars = run_parts(sys.modules[__name__], only, say)
+    bars = run_parts(sys.modules[__name__], only, say, keep)
     say(circumstances_line())
     return bars

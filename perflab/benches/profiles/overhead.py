@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,8 +102,11 @@ def _measure(study: Study, label: str, arms: dict[str, Anyone], say: Say) -> Gro
     group, gate = Group(), threading.Barrier(len(names))
     began: list[int] = []
     with ThreadPoolExecutor(len(names)) as pool:
-        jobs = {name: pool.submit(_twin, study, f"{label}-{name}", arms.get(name), gate, began) for name in names}
+        jobs = {
+            name: pool.submit(_twin_or_nobody, study, f"{label}-{name}", arms.get(name), gate, began) for name in names
+        }
         trials: dict[str, Trial] = {}
+        raise_first(list(jobs.values()))
         for name, job in jobs.items():
             trials[name], capture, problem = job.result()
             if problem:
@@ -117,9 +120,28 @@ def _measure(study: Study, label: str, arms: dict[str, Anyone], say: Say) -> Gro
     return group
 
 
+def raise_first(jobs: Sequence[Future[Any]]) -> None:
+    """Raise what made a twin fail, once all have ended; that the others waited for it in vain says nothing."""
+    errors = [error for job in jobs if (error := job.exception())]
+    causes = [error for error in errors if not isinstance(error, threading.BrokenBarrierError)]
+    if errors:
+        raise (causes or errors)[0]
+
+
 def _cost(study: Study, trial: Trial, span: Window) -> float:
     rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
     return 1e3 * system_cpu_in_window(trial, study.system, span) / units_done(rows, span)
+
+
+def _twin_or_nobody(
+    study: Study, name: str, instrument: Anyone | None, gate: threading.Barrier, began: list[int]
+) -> tuple[Trial, Capture | None, str]:
+    """Run a twin; where it fails the others, which would wait for it, end too."""
+    try:
+        return _twin(study, name, instrument, gate, began)
+    except BaseException:
+        gate.abort()
+        raise
 
 
 def _twin(
