@@ -209,7 +209,10 @@ def test_sizes_after_the_dashes():
     ("metric", "columns"),
     [
         ("CPU per turn", ("cpu_ms_per_unit",)), ("memory", ("memory_mb",)), ("response p95", ("p95_ms",)),
-        ("api_latency_simple", ("p50_ms",)), ("time added by the system, p50", ("added_p50_ms",)),
+        ("response p50", ("p50_ms",)),
+        ("api_latency_simple", ("p50_ms", "p95_ms")), ("voice_response_time", ("p50_ms", "p95_ms")),
+        ("response p99 of all units, against baseline", ("p95_ms",)),
+        ("time added by the system, p50", ("added_p50_ms",)),
         ("api_request_rate", ("cpu_ms_per_unit", "p50_ms")),
     ],
 )  # fmt: skip
