@@ -56,15 +56,17 @@ class Timeline:
         return [row.value for row in self.rows]
 
     def suspect(self) -> Suspect | None:
-        """Return the latest move to the worse: a candidate, else a change point among the last runs, else None."""
-        recent = [change for change in reversed(self.changes) if change.index >= len(self.rows) - RECENT]
-        moves: list[Candidate | ChangePoint] = [*([self.candidate] if self.candidate else []), *recent]
-        for move in moves:
-            if (move.after > move.before) == self.last.lower_is_better:
-                row, before = self.rows[move.index], self.rows[move.index - 1]
-                why = "; ".join(filter(None, (_why(move), self.file_change(move))))
-                return Suspect(row.run_id, row.commit, before.commit, move.change, why)
-        return None
+        """Return the latest move, where it is to the worse: a candidate, else a change point among the last runs.
+
+        None where it is to the better: what was worse before it is over.
+        """
+        recent = [change for change in self.changes if change.index >= len(self.rows) - RECENT]
+        move: Candidate | ChangePoint | None = self.candidate or (recent[-1] if recent else None)
+        if move is None or (move.after > move.before) != self.last.lower_is_better:
+            return None
+        row, before = self.rows[move.index], self.rows[move.index - 1]
+        why = "; ".join(filter(None, (_why(move), self.file_change(move))))
+        return Suspect(row.run_id, row.commit, before.commit, move.change, why)
 
     def file_change(self, move: Candidate | ChangePoint) -> str:
         """Say that the system's file changed where a move is; "" when it did not.

@@ -49,6 +49,16 @@ def test_a_recent_change_point_is_a_suspect():
     assert found.changes and found.suspect() is not None
 
 
+@pytest.mark.parametrize("back", [3, 10])  # the way back is a candidate, then a change point
+def test_a_figure_that_has_recovered_is_no_suspect_any_more(back):
+    slow = [*noisy(25, 100, 1), *noisy(10, 120, 2)]
+    before, found = timeline(rows(slow)), timeline(rows([*slow, *noisy(back, 100, 6)]))
+    assert before.suspect() is not None and before.suspect().run_id == "r25"
+    assert found.changes[0].index == 25 and (found.candidate is not None or len(found.changes) == 2)
+    assert found.suspect() is None and found.unjudged == ""
+    assert timeline([replace(row, lower_is_better=False) for row in found.rows]).suspect() is not None
+
+
 @pytest.mark.parametrize(("lower", "expected"), [(True, False), (False, True)])
 def test_a_fall_is_a_suspect_only_where_more_is_better(lower, expected):
     found = timeline(rows([*noisy(20, 50, 1), 42, 41, 42], lower_is_better=lower))
