@@ -50,6 +50,8 @@ def blocking_gate(tables: list[ProfileTable]) -> Gate | None:
         return Gate("pyspy", "wall", "disqualified", ("P201",), health.n_samples)
     if health.run_delay > REJECT_DELAY:
         return Gate("pyspy", "wall", "disqualified", ("P301",), health.n_samples)
+    if "P318" in health.codes:  # what waits in greenlets was dropped: the most that waits may be there
+        return Gate("pyspy", "wall", "disqualified", ("P318",), health.n_samples)
     if _cpu(tables) is None and _used(tables) > UNKNOWN_CPU:
         return Gate("pyspy", "wall", "disqualified", _refused(tables) or ("P317",), health.n_samples)
     codes = tuple(code for code in health.codes if code in ("P205", "P311"))

@@ -156,6 +156,11 @@ _GATES = {
         "no view tells whose CPU it was, so that computing may look like waiting",
         "Capture py-spy's GIL or CPU view under the same load",
     ),
+    "P318": (
+        "many stacks begin at no start of a program or thread, as in greenlets (gevent, SQLAlchemy's asyncio) and in "
+        "threads made in C: they were dropped, and what ran there has no share",
+        "Run it on plain threads or asyncio for the profile; to capture again does not help",
+    ),
 }
 _NOTEBOOK = {
     "N101": ("the notebook declares no such parameter", "Use the name that the message proposes"),

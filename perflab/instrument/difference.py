@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from perflab.errors import RunCorrupt, StatisticError
 from perflab.instrument.interface import Capture, load_capture
+from perflab.instrument.pyspy import sample_codes
 from perflab.instrument.source_tree import SourceTree
 from perflab.instrument.stacks import Stack, attribute_all, parse_raw, without_lines
 from perflab.runs import write_atomic
@@ -25,7 +26,7 @@ REST = ("<rest>", "all functions with few samples")
 FEWEST_SAMPLES = 8  # of both arms together: below it a function joins the rest, whatever the difference
 MOST_ROWS = 150  # functions judged one by one
 CAPTURE, WORK = "pyspy-gil.capture.json", "work.json"
-GIL_FREE = "P305"
+GIL_FREE, ROOTLESS = "P305", "P318"
 US = 1e6
 
 
@@ -228,6 +229,8 @@ def _caveats(stretches: list[Stretch], assumed: float, names_only: bool) -> tupl
         )
     if any(GIL_FREE in stretch.codes for stretch in stretches):
         found.append("much CPU was spent without the GIL (P305), where these samples do not look")
+    if any(ROOTLESS in stretch.codes for stretch in stretches):
+        found.append("many stacks were dropped (P318), as those of greenlets: the CPU spent there is charged to others")
     if names_only:
         found.append("the source may have changed since a side was captured: functions are matched by name alone")
     return tuple(found)
@@ -252,7 +255,8 @@ def stretch_of(capture: Capture, parts: Sequence[tuple[float, float]]) -> Stretc
         stacks = parse_raw(capture.path("raw").read_text(encoding="utf-8", errors="replace"))
     except (OSError, ValueError) as error:
         raise RunCorrupt(f"{capture.files['raw']} cannot be read ({error})", "", "Capture again") from None
-    return Stretch(stacks.weights, tuple((float(cpu_s), float(units)) for cpu_s, units in parts), capture.codes)
+    done = tuple((float(cpu_s), float(units)) for cpu_s, units in parts)
+    return Stretch(stacks.weights, done, sample_codes(capture, stacks))
 
 
 def load_stretch(folder: Path) -> Stretch:

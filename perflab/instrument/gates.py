@@ -33,11 +33,12 @@ def cpu_gate(table: ProfileTable, view: tuple[str, str]) -> Gate:
     """Judge one CPU view.
 
     Run-queue delay above 0.20 disqualifies py-spy's default view, whose samples then show the scheduler, and only
-    warns the others; scalene is out when more than 5 % of CPU sits on def lines; fewer than 100 samples are none.
+    warns the others; scalene is out when more than 5 % of CPU sits on def lines; fewer than 100 samples are none, and
+    the rest of which many stacks were dropped is not the whole.
     """
     health, (instrument, name) = table.health, view
-    codes = [code for code in health.codes if code in ("P302", "P305", "P205", "P311", "P204")]
-    out = [code for code in codes if code == "P302" or (code == "P305" and name == "gil")]
+    codes = [code for code in health.codes if code in ("P302", "P305", "P318", "P205", "P311", "P204")]
+    out = [code for code in codes if code in ("P302", "P318") or (code == "P305" and name == "gil")]
     if health.n_samples < REJECT_SAMPLES:
         out.append("P201")
     elif health.n_samples < WARN_SAMPLES:

@@ -27,7 +27,7 @@ from perflab.instrument.window import Watch, free_cores, run_watched
 
 RATE_HZ = 250
 MIN_SAMPLES = 100
-MAX_TORN = 0.02
+MAX_TORN, MOST_TORN = 0.02, 0.10  # blocking samples tear under 2 %: above 10 % the stacks begin elsewhere by nature
 SURELY = 20  # samples that CPU time promises: fewer may be missed by chance
 GRACE_S = 10.0  # py-spy reads the symbols of the process before it begins
 # Below this ratio of GIL samples to CPU seconds, native code ran without the GIL: 0.92 or more in plain Python
@@ -115,8 +115,6 @@ class PySpy:
         rows = rows_from(
             attribute_all(stacks.weights, tree), Measure("pyspy", self.view, "samples", "samples"), stacks.total
         )
-        seen = stacks.total + stacks.torn + stacks.empty
-        torn = (stacks.torn + capture.errors) / max(1, seen + capture.errors)
         health = Health(
             stacks.total,
             capture.window_s,
@@ -124,8 +122,8 @@ class PySpy:
             capture.ticks,
             capture.cpu_s,
             capture.run_delay,
-            torn,
-            codes=self._codes(capture, stacks, torn),
+            _torn_share(capture, stacks),
+            codes=sample_codes(capture, stacks),
         )
         return ProfileTable(tuple(rows), health)
 
@@ -160,8 +158,10 @@ class PySpy:
         if stacks.total >= self.min_samples:
             return
         expected = capture.cpu_s * self.rate_hz
-        native = self.view == "gil" and expected >= SURELY and stacks.total < GIL_FREE * expected
+        rootless = stacks.torn > stacks.total
+        native = self.view == "gil" and expected >= SURELY and stacks.total < GIL_FREE * expected and not rootless
         likely = "native code without the GIL" if native else "an idle target"
+        likely = f"greenlets or threads made in C, of which {stacks.torn} were dropped" if rootless else likely
         raise failure(
             "P201",
             f"{stacks.total} samples in {capture.window_s:.1f} s, {self.min_samples} are needed; the "
@@ -169,11 +169,22 @@ class PySpy:
             "Use the view without --gil" if native else "",
         )
 
-    def _codes(self, capture: Capture, stacks: Collapsed, torn: float) -> tuple[str, ...]:
-        codes = [*capture.codes, *(["P205"] if torn > MAX_TORN else [])]
-        if self.view == "gil" and _much_unseen(stacks.total, capture.cpu_s * capture.rate_hz):
-            codes.append("P305")
-        return tuple(codes)
+
+def sample_codes(capture: Capture, stacks: Collapsed) -> tuple[str, ...]:
+    """Return what speaks against the samples of a capture: stacks that were dropped (P318, P205), CPU unseen (P305)."""
+    codes = list(capture.codes)
+    if stacks.torn > MOST_TORN * (stacks.total + stacks.torn):
+        codes.append("P318")
+    elif _torn_share(capture, stacks) > MAX_TORN:
+        codes.append("P205")
+    if capture.view == "gil" and _much_unseen(stacks.total + stacks.torn, capture.cpu_s * capture.rate_hz):
+        codes.append("P305")
+    return tuple(codes)
+
+
+def _torn_share(capture: Capture, stacks: Collapsed) -> float:
+    lost = stacks.torn + capture.errors
+    return lost / max(1, stacks.total + stacks.empty + lost)
 
 
 def _much_unseen(samples: int, expected: float) -> bool:

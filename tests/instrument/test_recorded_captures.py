@@ -7,10 +7,14 @@ import pytest
 from kettle_workload import RECORDED, RECORDED_ROOT, WORKLOAD
 
 from perflab.errors import InstrumentFailure, RunCorrupt
-from perflab.instrument.interface import load_capture
+from perflab.instrument.blocking import blocking_gate
+from perflab.instrument.difference import difference, stretch_of
+from perflab.instrument.interface import Capture, load_capture
 from perflab.instrument.memray import Memray, memory_series
 from perflab.instrument.pyspy import PySpy
+from perflab.instrument.ranking import rank
 from perflab.instrument.scalene import Scalene
+from perflab.instrument.source_tree import SourceTree
 from perflab.instrument.stacks import parse_raw
 from perflab.instrument.table import ProfileTable
 
@@ -108,6 +112,42 @@ def test_a_changed_raw_file_is_refused(tmp_path):
     (tmp_path / "pyspy-gil.raw").write_text("<module> (a.py:1) 5\n")
     with pytest.raises(RunCorrupt, match="not the file that was captured"):
         load_capture(path)
+
+
+GREENLETS = (
+    "<module> (/app/svc.py:9);serve (/app/svc.py:2) {kept}\nhandle (/app/views.py:20);query (/app/db.py:3) {lost}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("kept", "lost", "codes", "verdict"),
+    [(500, 4500, ("P318",), "disqualified"), (960, 40, ("P205",), "warned"), (995, 5, (), "votes")],
+)
+def test_the_rest_of_a_program_that_runs_in_greenlets_is_not_ranked(tmp_path, kept, lost, codes, verdict):
+    (tmp_path / "g.raw").write_text(GREENLETS.format(kept=kept, lost=lost))
+    capture = Capture("pyspy", "gil", tmp_path, {"raw": "g.raw"}, 20.0, rate_hz=250, cpu_s=(kept + lost) / 250)
+    table = PySpy("gil").parse(capture, Path("/app"))
+    found = rank([table])
+    assert table.health.codes == codes and found.gates[0].verdict == verdict
+    assert bool(found.rows) is bool(found.first) is (verdict != "disqualified")
+    assert ("greenlets" in found.gates[0].reason) is (verdict == "disqualified")
+    stretch = stretch_of(capture, [(2.0, 100.0)])
+    said = " ".join(difference([stretch], [stretch], SourceTree(Path("/app"))).caveats)
+    assert ("greenlets" in said) is (verdict == "disqualified")
+
+
+def test_a_wall_view_without_the_stacks_of_greenlets_says_nothing_of_waiting(tmp_path):
+    (tmp_path / "w.raw").write_text(GREENLETS.format(kept=500, lost=4500))
+    capture = Capture("pyspy", "wall", tmp_path, {"raw": "w.raw"}, 20.0, rate_hz=250, ticks=5000)
+    gate = blocking_gate([PySpy("wall").parse(capture, Path("/app"))])
+    assert (gate.verdict, gate.codes) == ("disqualified", ("P318",))
+
+
+def test_native_code_is_told_from_a_difference_of_profiles_too(tmp_path):
+    (tmp_path / "g.raw").write_text(GREENLETS.format(kept=200, lost=0))
+    capture = Capture("pyspy", "gil", tmp_path, {"raw": "g.raw"}, 20.0, rate_hz=250, cpu_s=8.0)
+    stretch = stretch_of(capture, [(8.0, 100.0)])
+    assert any("P305" in text for text in difference([stretch], [stretch], SourceTree(Path("/app"))).caveats)
 
 
 def test_a_cut_off_raw_file_is_p208(tmp_path):
