@@ -56,8 +56,8 @@ def judge_target(
     return _judgement(verdict, level, words, "", shown)
 
 
-def printed_verdict(verdict: str, level: EvidenceLevel) -> str:
-    """Return the verdict as tables print it: a meet that was only measured quickly says so, a miss is a miss."""
+def printed_verdict(verdict: str, level: str) -> str:
+    """Return the verdict as tables print it: a meet says on what but a full measurement it rests, a miss is a miss."""
     if verdict == "meets" and level != "measured-full":
         return f"meets ({level})"
     return verdict

@@ -106,8 +106,7 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
         return "No target has been judged yet." if running else "No target was judged in this run."
     told = []
     if met := counts.get("meets", 0):
-        quick = any(f.verdict == "meets" and f.level == QUICK for f in decided.values())
-        told.append(f"meets {plural(met, 'target')}{' (at quick effort)' if quick else ''}")
+        told.append(f"meets {plural(met, 'target')}{_levels([f for f in decided.values() if f.verdict == 'meets'])}")
     if missed := counts.get("misses", 0):
         names = ", ".join(sorted(t for t, f in decided.items() if f.verdict == "misses")[:4])
         told.append(f"misses {plural(missed, 'target')} ({names})")
@@ -123,6 +122,15 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
     text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} "
     text += (_and(told) if told else "is judged by no target") + (f"; {_and(left)}." if left else ".")
     return text + (f" {plural(broken, 'step')} did not finish." if broken else "")
+
+
+def _levels(met: Sequence[Finding]) -> str:
+    """Return in brackets how many targets rest on something else than a full measurement, and on what."""
+    short = Counter("at quick effort" if f.level == QUICK else f.level for f in met if f.level != "measured-full")
+    if not short:
+        return ""
+    alone = len(short) == 1 and short.total() == len(met)
+    return f" ({', '.join(level if alone else f'{n} {level}' for level, n in short.items())})"
 
 
 def _and(words: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perflab.findings.finding import Effect, Finding
+from perflab.findings.judge import printed_verdict
 from perflab.units import change_text, interval_text
 
 
@@ -35,9 +36,12 @@ SCREENED = "screened, not confirmed"
 
 
 def look(verdict: str, level: str = "") -> Look:
-    """Return how a verdict is shown; a target met at quick effort says so, because a longer run may still miss it."""
+    """Return how a verdict is shown; a target met at quick effort or by a model says so: a full run may still miss it.
+
+    `level` "" = not known, or told elsewhere.
+    """
     found = LOOKS.get(verdict, Look(verdict, "●", "quiet"))
-    return Look(f"{found.word} ({QUICK})", found.shape, found.tone) if verdict == "meets" and level == QUICK else found
+    return Look(printed_verdict(verdict, level), found.shape, found.tone) if verdict == "meets" and level else found
 
 
 def effect_text(finding: Finding) -> str:

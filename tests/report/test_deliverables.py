@@ -10,6 +10,7 @@ import pytest
 from perflab.findings.finding import Finding, TrustCheck
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
+from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.criteria import criteria_rows, risk_rows
 from perflab.report.deliverables.material import Material
 from perflab.report.deliverables.monitoring_plan import monitoring_plan
@@ -41,7 +42,7 @@ def test_every_page_is_self_contained_and_escaped(folder: Path, name: str) -> No
 
 def test_summary_answers_the_criteria_from_findings(folder: Path) -> None:
     rows = {row[0]: row for row in PageFacts(folder / "executive-summary.html").rows if row}
-    assert rows["S4-SC-1"][3] == "✓met" and rows["S4-SC-1"][4] == "F10-1"
+    assert rows["S4-SC-1"][3] == "✓met (measured-quick)" and rows["S4-SC-1"][4] == "F10-1"
     assert rows["S4-SC-3"][3] == "✗missed" and "S4-LAT-2a misses" in rows["S4-SC-3"][4]
     assert rows["S4-SC-5"][3] == "○open"
     assert rows["S4-RSK-H3"][4] == "none yet" and "F30-3 misses" in rows["S4-RSK-H1"][4]
@@ -117,6 +118,23 @@ GAIN = {"kind": "comparison", "effect": effect("reads", 0.5, 0.4, 0.6, "ratio")}
 def test_a_criterion_is_met_by_what_says_it_and_can_be_trusted(criterion: str, found: Finding, state: str) -> None:
     rows = {row["criterion"]: row for row in criteria_rows(material(found))}
     assert rows[criterion]["state"] == state
+
+
+@pytest.mark.parametrize(("level", "state"), [("measured-full", "met"), ("measured-quick", "met (measured-quick)")])
+def test_a_state_says_when_it_rests_on_less_than_a_full_measurement(level: str, state: str) -> None:
+    met = said("30_prototype", "meets", kind="target", target_id="T", variant="optimised", level=level)
+    made = material(met, said("22_caching", "better", id="F22-1", **GAIN | {"level": level}))
+    rows = {row["criterion"]: row["state"] for row in criteria_rows(made)}
+    assert rows["S4-SC-3"] == rows["S4-SC-2"] == state
+    listed = [row for block in checklist(made, "performance") for row in block.rows]  # type: ignore[union-attr]
+    assert {row["item"]: row["state"] for row in listed}["The targets are met under that load"] == state.replace(
+        "met", "done", 1
+    )
+
+
+def test_objectives_of_the_plan_carry_their_level(folder: Path) -> None:
+    rows = {row[0]: row for row in PageFacts(folder / "monitoring-plan.html").rows if row}
+    assert rows["S4-LAT-1"][2] == "✓meets (measured-quick)"
 
 
 def test_a_finding_that_says_nothing_is_no_evidence_on_a_risk() -> None:

@@ -242,7 +242,7 @@ def test_a_condition_is_named_by_the_short_title_of_its_experiment() -> None:
 def test_an_item_needs_the_table_that_it_speaks_of(tmp_path: Path) -> None:
     run = make_guide_run(tmp_path)
     hot_spots = "| Hot spots are ranked from profiles, with what each can give at most | {} |"
-    for state, renamed in (("done", "bottlenecks"), ("open", "something_else")):
+    for state, renamed in (("done (measured-quick)", "bottlenecks"), ("open", "something_else")):
         for file in run.folder("findings").glob("*.json"):
             file.write_text(file.read_text(encoding="utf-8").replace('"bottlenecks"', f'"{renamed}"'), encoding="utf-8")
         guide = next(p for p in build_deliverables(run) if p.name == "strategy-guide.md")

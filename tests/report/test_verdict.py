@@ -91,6 +91,16 @@ def test_a_target_without_a_verdict_under_one_condition_is_not_met_by_the_other(
     assert not verdict.counts.get("meets") and verdict.tone == "quiet" and verdict.short == "nothing judged"
 
 
+def test_the_headline_tells_how_many_meets_rest_on_less_than_a_full_measurement() -> None:
+    def told(*levels: str) -> str:
+        found = [target("meets", id=f"F30-{i}", target_id=f"T-{i}", level=level) for i, level in enumerate(levels)]
+        return overall(found, MANIFEST).headline.split("meets ")[1]
+
+    assert told("measured-full", "measured-full") == "2 targets."
+    assert told("measured-quick", "measured-quick") == "2 targets (at quick effort)."
+    assert told("measured-full", "simulated") == "2 targets (1 simulated)."
+
+
 def test_the_judged_variant_is_the_declared_one() -> None:
     found = [target("meets", variant="baseline")]
     assert judged_variant(found, MANIFEST.model_copy(update={"notes": {"judge": "baseline"}})) == "baseline"
@@ -99,6 +109,7 @@ def test_the_judged_variant_is_the_declared_one() -> None:
 
 def test_looks_carry_a_word_and_a_shape_and_quick_meets_say_so() -> None:
     assert look("meets", "measured-quick").word == "meets (measured-quick)"
+    assert look("meets", "simulated").word == "meets (simulated)" and look("meets", "measured-full").word == "meets"
     assert look("misses", "measured-quick").word == "misses"
     shapes = [look(v).shape for v in ("meets", "misses", "better", "worse", "inconclusive", "untrusted")]
     assert len(set(shapes)) == len(shapes)

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from perflab.report.deliverables.criteria import judged_by_targets, telling
+from perflab.report.deliverables.criteria import judged_by_targets, level_of_any, telling
 from perflab.report.deliverables.document import Block, Row, Rows
 from perflab.report.deliverables.material import Material
 
@@ -22,9 +22,10 @@ def checklist(material: Material, name: str) -> list[Block]:
 def _row(material: Material, item: dict[str, Any]) -> Row:
     if item["rule"] == "targets":
         state, on = judged_by_targets(material, item)
-        state = "done" if state == "met" else state
+        state = state.replace("met", "done", 1) if state.startswith("met") else state
     else:
         found = telling(material, item)
-        state, on = ("done", ", ".join(f.id for f in found[:3])) if found else ("open", "no such finding")
+        state = f"done{level_of_any(found)}" if found else "open"
+        on = ", ".join(f.id for f in found[:3]) or "no such finding"
         on += f" and {len(found) - 3} more" if len(found) > 3 else ""
     return {"item": item["text"], "state": state, "ticked by": item["check"], "on what": on}

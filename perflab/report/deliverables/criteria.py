@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from perflab.report.deliverables.material import Material
 from perflab.report.verdict import by_target, judged_targets
 
 FILE = Path(__file__).parent / "criteria.toml"
+FULL = "measured-full"
 SAYS_NOTHING = ("not-yet-judged", "untrusted")  # no criterion is met, no risk borne out and nothing ticked off by these
 
 
@@ -70,7 +72,8 @@ def _criterion(material: Material, item: dict[str, Any]) -> Row:
         state, on = judged_by_targets(material, item)
     else:
         found = telling(material, item)
-        state, on = ("met", ", ".join(f.id for f in found[:5])) if found else ("open", "no such finding")
+        on = ", ".join(f.id for f in found[:5]) or "no such finding"
+        state = f"met{level_of_any(found)}" if found else "open"
     return {"criterion": item["id"], "text": item["text"], "checked by": item["check"], "state": state, "on what": on}
 
 
@@ -84,4 +87,13 @@ def judged_by_targets(material: Material, item: dict[str, Any]) -> tuple[str, st
         return "open", "no target of this has been judged"
     told = ", ".join(f"{name} {f.verdict}" for name, f in sorted(decided.items()))
     verdicts = {f.verdict for f in decided.values()}
-    return ("missed" if "misses" in verdicts else "met" if verdicts == {"meets"} else "open"), told
+    if verdicts == {"meets"}:
+        short = dict.fromkeys(f.level for f in decided.values() if f.level != FULL)
+        return ("met" + f" ({', '.join(short)})" * bool(short)), told
+    return ("missed" if "misses" in verdicts else "open"), told
+
+
+def level_of_any(found: Sequence[Finding]) -> str:
+    """Return in brackets what a state that one finding suffices for rests on; "" for a full measurement."""
+    levels = list(dict.fromkeys(f.level for f in found))
+    return "" if FULL in levels or not levels else f" ({levels[0]})"

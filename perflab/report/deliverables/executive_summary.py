@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perflab.report.deliverables.criteria import criteria_rows, risk_rows
 from perflab.report.deliverables.document import Bullets, Document, Rows, Section, Text, section
-from perflab.report.deliverables.guide.table import in_order
+from perflab.report.deliverables.guide.table import evidence_of, in_order
 from perflab.report.deliverables.material import Material, caveats, target_table
 from perflab.report.deliverables.strategy_guide import decide, measured_strategies
 from perflab.report.run_page import what_would_change_it
@@ -16,7 +16,11 @@ def executive_summary(material: Material) -> Document:
     verdict = material.verdict
     decided = by_target(judged_targets(material.findings, verdict.judged))
     decisions = [
-        {"what": f"{key} {material.strategies.get(key, '')}".strip(), "decision": decide(own)}
+        {
+            "what": f"{key} {material.strategies.get(key, '')}".strip(),
+            "decision": decide(own),
+            "evidence": evidence_of(own),
+        }
         for key, own in in_order(measured_strategies(material)).items()
     ]
     waiting = [

@@ -12,7 +12,13 @@ def monitoring_plan(material: Material) -> Document:
     found = material.of("41")
     own = [row for row in material.targets if row.get("domain") == material.manifest.domain]
     objectives = tuple(
-        {"target": row["id"], "objective": row.get("quote", ""), "verdict": row["verdict"]} for row in own
+        {
+            "target": row["id"],
+            "objective": row.get("quote", ""),
+            "verdict": row["verdict"],
+            "level": row.get("level", ""),
+        }
+        for row in own
     )
     overhead = [f for f in material.of("10", "41") if "overheads" in f.details]
     sections = (

@@ -36,7 +36,7 @@ def decision_row(material: Material, key: str, own: Sequence[Finding]) -> Row:
         "decision": decide(own),
         "gain": _gain(cases),
         "price": price_of(material, key, own),
-        "evidence": _evidence(own),
+        "evidence": evidence_of(own),
     }
 
 
@@ -90,7 +90,7 @@ def _screened(finding: Finding) -> str:
     return f"{SCREENED}, number {rank} of the screening" if rank else SCREENED
 
 
-def _evidence(own: Sequence[Finding]) -> str:
+def evidence_of(own: Sequence[Finding]) -> str:
     """Return level, stage and the fewest pairs behind a decision."""
     published = [f for f in own if f.stage != "screened"] or list(own)
     levels = ", ".join(dict.fromkeys(f.level for f in published))
