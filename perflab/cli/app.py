@@ -35,6 +35,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 @app.command(epilog="Example: perflab spike --system data/systems/voice_gateway.toml --effort quick")
 def spike(
+    context: typer.Context,
     system: SystemOption = DEFAULT_SYSTEM,
     effort: EffortOption = "quick",
     seed: Annotated[int, typer.Option(help="Seed of all synthetic data and orders.")] = 7,
@@ -48,7 +49,10 @@ def spike(
     """Run the whole study of a system and write its report."""
     from perflab.cli.spike import run_spike
 
-    raise typer.Exit(run_spike(system, effort, seed, resume, only, plant, time_scale))
+    typed = frozenset(
+        name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    )
+    raise typer.Exit(run_spike(system, effort, seed, resume, only, plant, time_scale, typed))
 
 
 @app.command(epilog="Example: perflab notebook 11_baseline_load -p effort quick -p rng_seed 7")

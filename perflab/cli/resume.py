@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,15 @@ if TYPE_CHECKING:
 UNPROVEN = "resumed on a tree with changes that were not recorded when the run began: they may have been others"
 
 
-def resumed(text: str, reports: Path) -> tuple[Run, System]:
-    """Return a run to go on with, and its system; raises UsageError where either is no longer what was measured."""
+def resumed(text: str, reports: Path, typed: Mapping[str, object] | None = None) -> tuple[Run, System]:
+    """Return a run to go on with, and its system; raises UsageError where either is no longer what was measured.
+
+    `typed`: options that the user gave beside the run; they must be the run's own, as nothing else would be heeded.
+    """
     run = find_run(text, reports)
+    if other := _unlike(run.manifest, typed or {}):
+        raise UsageError(f"Run {run.id} was begun with {'; '.join(other)}", "a run goes on with its own options",
+                         "Leave them out, or start a new run")  # fmt: skip
     system = load_system(run.manifest.system)
     if changed := _changed(run.manifest, system):
         raise UsageError(
@@ -34,6 +41,18 @@ def resumed(text: str, reports: Path) -> tuple[Run, System]:
         typer.echo(f"perflab: warning: {UNPROVEN}", err=True)
         run.note("warning", UNPROVEN)
     return run, system
+
+
+def _unlike(began: Manifest, typed: Mapping[str, object]) -> list[str]:
+    own = {
+        "system": began.system,
+        "effort": began.effort,
+        "seed": began.rng_seed,
+        "plant": began.planted,
+        "time_scale": float(began.notes.get("time_scale", 1.0)),
+    }
+    asked = {name: str(Path(str(value)).resolve()) if name == "system" else value for name, value in typed.items()}
+    return [f"{name} {own[name]!r}, not {value!r}" for name, value in asked.items() if own[name] != value]
 
 
 def _changed(began: Manifest, system: System) -> list[str]:

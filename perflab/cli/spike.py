@@ -49,23 +49,48 @@ EXIT_INTERRUPTED = 130
 
 
 def run_spike(
-    system_path: str, effort: str, seed: int, resume: str, only: str, plant: str, time_scale: float = 1.0
+    system_path: str,
+    effort: str,
+    seed: int,
+    resume: str,
+    only: str,
+    plant: str,
+    time_scale: float = 1.0,
+    typed: frozenset[str] = frozenset(),
 ) -> int:
-    """Run or resume a study and return perflab's exit code."""
+    """Run or resume a study and return perflab's exit code; `typed`: the options that the user gave."""
     reports = reports_folder()
+    asked = {"system": system_path, "effort": effort, "seed": seed, "plant": plant, "time_scale": time_scale}
     with exclusive(reports), terminated_as_interrupt():
         if resume:
-            run, system = resumed(resume, reports)
+            run, system = resumed(resume, reports, {name: asked[name] for name in typed & set(asked)})
             effort, seed = run.manifest.effort, run.manifest.rng_seed
+            names = _chosen(only, effort, system, tuple(step.name for step in run.manifest.steps))
+            check_plant(run.manifest.planted, system, names)
             run.update(status="running", finished="")
         else:
             system = load_system(system_path)
             if effort not in EFFORT:
                 raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
+            names = _chosen(only, effort, system)
+            check_plant(plant, system, names)
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
-        began_with = tuple(step.name for step in run.manifest.steps)
-        return _study(run, system, effort, seed, _chosen(only, effort, system, began_with), reports)
+        return _study(run, system, effort, seed, names, reports)
+
+
+def check_plant(plant: str, system: System, names: tuple[str, ...]) -> None:
+    """Raise UsageError for planted defects that the system would not hear of: the page would say that it had them."""
+    if not plant:
+        return
+    if not any(process.plant_env for process in system.process):
+        raise UsageError(f"--plant {plant}", f"no process of {system.path.name} names a plant_env that would take it")
+    if laboratories := sorted(set(names) & set(LABORATORIES)):
+        raise UsageError(
+            f"--plant {plant} with {', '.join(laboratories)}",
+            "laboratories measure without planted defects",
+            "Name other notebooks with --only",
+        )
 
 
 def _chosen(only: str, effort: str, system: System, began_with: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,7 @@ def run_trial(
     `again` measures even when the run has the trial. `on_tick` gets the seconds since the load began, about twice
     a second.
     """
+    spec = replace(spec, plant=spec.plant or study.run.manifest.planted)  # what the page says of the run holds for all
     if facts_path(study, spec.name).exists() and not again:
         return _kept(study, spec)
     from perflab.experiments.collect_trial import collect

@@ -8,10 +8,11 @@ import pytest
 
 from perflab.cli import resume as resuming
 from perflab.cli import spike
+from perflab.cli.app import _run
 from perflab.errors import UsageError
 from perflab.experiments.study import create_run, reports_folder
 from perflab.findings.finding import Finding, dump_findings
-from perflab.runs import Run, Step
+from perflab.runs import Run, Step, list_runs
 from perflab.system.load_file import load_system
 
 
@@ -118,3 +119,46 @@ def test_a_run_is_done_only_when_every_step_is(run, last, status, code):
     (run.folder("findings") / "00_machine.json").write_text(dump_findings([finding]).decode())
     assert spike._finish(run, reports_folder(), 1.0) == code
     assert Run.open(run.path).manifest.status == status
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"effort": "full"}, "effort 'quick', not 'full'"),
+        ({"seed": 8, "plant": "late=40"}, "plant '', not 'late=40'"),
+        ({"time_scale": 0.2}, "time_scale 1.0, not 0.2"),
+        ({"system": "other.toml"}, "other.toml"),
+    ],
+)
+def test_options_that_are_not_the_runs_own_are_refused_not_ignored(run, typed, said):
+    with pytest.raises(UsageError, match="goes on with its own options") as error:
+        resuming.resumed(run.id, reports_folder(), typed)
+    assert said in str(error.value)
+
+
+def test_options_that_are_the_runs_own_may_be_repeated(run):
+    own = {"effort": "quick", "seed": 7, "system": run.manifest.system, "time_scale": 1.0, "plant": ""}
+    assert resuming.resumed(run.id, reports_folder(), own)[0].id == run.id
+
+
+def test_only_typed_options_are_held_against_the_run(monkeypatch):
+    seen: list[frozenset[str]] = []
+    monkeypatch.setattr(spike, "run_spike", lambda *args: seen.append(args[-1]) or 0)
+    for words in (["--resume", "x"], ["--resume", "x", "--effort", "quick", "--time-scale", "0.2"]):
+        _run(["spike", *words])
+    assert [names - {"resume"} for names in seen] == [set(), {"effort", "time_scale"}]
+
+
+def test_defects_are_planted_only_where_the_system_hears_of_them(root):
+    gateway = load_system(root / "data/systems/voice_gateway.toml")
+    spike.check_plant("late=40", gateway, ("10_baseline_profile",))
+    with pytest.raises(UsageError, match="laboratories measure without"):
+        spike.check_plant("late=40", gateway, ("10_baseline_profile", "22_caching"))
+    with pytest.raises(UsageError, match="plant_env"):
+        spike.check_plant("late=40", load_system(root / "tests/systems/notes/notes.toml"), ("11_baseline_load",))
+
+
+def test_a_notebook_that_nobody_knows_leaves_no_run(root):
+    with pytest.raises(UsageError, match="Unknown notebook"):
+        spike.run_spike(str(root / "tests/systems/notes/notes.toml"), "quick", 7, "", "99_nothing", "")
+    assert list_runs(reports_folder())[0] == []

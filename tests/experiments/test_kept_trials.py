@@ -64,3 +64,9 @@ def test_each_setting_counts(study, change: dict[str, Any]):
     keep(study, block(study, QUICK))
     with pytest.raises(UsageError, match=rf"other settings \({next(iter(change))}\)"):
         run_trial(study, replace(block(study, QUICK), **change))
+
+
+def test_a_planted_run_plants_in_every_trial(study):
+    keep(study, replace(block(study, QUICK), plant="late=40"))
+    study.run.update(planted="late=40")
+    assert run_trial(study, block(study, QUICK)).spec.plant == "late=40"
