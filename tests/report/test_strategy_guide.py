@@ -11,6 +11,7 @@ from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
 from perflab.report.deliverables.guide.cases import cases_of
 from perflab.report.deliverables.guide.decision import decide
+from perflab.report.deliverables.guide.table import measured_price, stated_price
 from tests.report.guide_material import ALL_GOOD, compared, make_guide_run
 from tests.report.page_facts import PageFacts
 
@@ -136,7 +137,7 @@ def test_the_decision_table_comes_first_and_links_to_the_cards(guide: Path) -> N
     rows = {row[0].split()[0]: row for row in reversed(facts.rows) if row and row[0].startswith("ST-")}
     assert rows["ST-API-02"][1] == "adopt" and "CPU per request -30 % (-34 % to -26 %)" in rows["ST-API-02"][2]
     assert "Zipf 1.0" in rows["ST-CACHE-06"][1].split("not if")[0] and "uniform keys" in rows["ST-CACHE-06"][1]
-    assert "age of answers +30 %" in rows["ST-CACHE-06"][3] and "a Redis server" in rows["ST-CACHE-06"][3]
+    assert "age of answers +30 %" in rows["ST-CACHE-06"][3] and "; stated: a Redis server" in rows["ST-CACHE-06"][3]
     assert rows["ST-STATE-03"][1] == "reject" and rows["ST-NET-03"][1] == "reject: no gain"
     assert rows["ST-API-03"][1] == "needs more data" and rows["ST-STACK-03"][1].startswith("confirm first")
     assert "12 pairs" in rows["ST-API-02"][4] and "measured-full, confirmed" in rows["ST-API-02"][4]
@@ -144,6 +145,14 @@ def test_the_decision_table_comes_first_and_links_to_the_cards(guide: Path) -> N
     assert order[0] == "adopt" and order[-1].startswith("reject")
     assert 'href="#card-st-api-02"' in text and 'id="card-st-api-02"' in text
     assert text.index("Decision table") < text.index("Strategy cards") < text.index("Interactions and order")
+
+
+def test_a_price_that_was_written_beforehand_is_not_called_measured() -> None:
+    own = compared("ST-CACHE-06", "cache=l1", details={"price": "a server of 40 MB"}, cpu="better", stale="worse")
+    assert "age of answers" in measured_price(own) and "40 MB" not in measured_price(own)
+    assert stated_price(own) == "a server of 40 MB" and stated_price([]) == ""
+    lost = compared("ST-CACHE-06", "cache=l1", details={"price": "a server of 40 MB"}, **LOSS)
+    assert measured_price(lost) == ""  # what gains nothing has no price to pay
 
 
 def test_a_card_holds_texts_flag_code_and_figures_by_condition(guide: Path) -> None:

@@ -76,8 +76,10 @@ def _chapter(material: Material, prefix: str, title: str) -> Section:
 
 def _cards(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
     """Return all cards, with the difference between what was measured and what was written."""
-    told = "Figures and prices measured come from this run; how it works, costs, failure modes and what to watch are"
-    head: list[Block] = [Text(f"{told} the texts of the catalogue, written beforehand.")] if material.cards else []
+    told = "Figures and prices measured come from this run; how it works, costs, prices as stated, failure modes and"
+    head: list[Block] = (
+        [Text(f"{told} what to watch are texts that were written beforehand.")] if material.cards else []
+    )
     fault = f"The texts of the cards cannot be read: {material.card_fault}"
     head += [Text(fault)] if material.card_fault else []
     return [*head, *(b for key, own in groups.items() for b in strategy_card(material, key, own))] if groups else []

@@ -9,7 +9,7 @@ from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Block, Bullets, Heading, Pairs, Row, Rows, Text
 from perflab.report.deliverables.guide.cases import Case, Role, cases_of, role
 from perflab.report.deliverables.guide.decision import decide
-from perflab.report.deliverables.guide.table import anchor_of, measured_price, title_of
+from perflab.report.deliverables.guide.table import anchor_of, measured_price, stated_price, title_of
 from perflab.report.deliverables.material import Material, details, folded_caveats
 from perflab.report.wording import effect_text, look
 
@@ -44,6 +44,7 @@ def _texts(material: Material, key: str, own: Sequence[Finding]) -> list[Block]:
         ("Trade-off", strategy.tradeoff if strategy else ""),
         *(_costs(card) if card else []),
         ("Price measured", measured_price(own)),
+        ("Price as the experiment states it", stated_price(own)),
         ("Flag", ", ".join(material.flags.get(key, ()))),
         ("Code", ", ".join([*material.code.get(key, ()), *(card.code if card else ())])),
         ("Failure mode", card.failure if card else ""),

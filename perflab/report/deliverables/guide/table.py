@@ -57,18 +57,25 @@ def change_of(finding: Finding) -> str:
 
 
 def price_of(material: Material, key: str, own: Sequence[Finding]) -> str:
-    """Return what a strategy costs: what was measured of it, else what the catalogue says."""
-    said = measured_price(own)
-    return said if said or key not in material.catalogue else material.catalogue[key].tradeoff
+    """Return what a strategy costs: what was measured of it, then what its experiment states, else the catalogue."""
+    measured = measured_price(own)
+    stated = stated_price(own)
+    if not measured and not stated and key in material.catalogue:
+        stated = material.catalogue[key].tradeoff
+    return "; ".join(filter(None, (measured, f"stated: {stated}" if stated else "")))
 
 
 def measured_price(own: Sequence[Finding]) -> str:
-    """Return the figures that a strategy hurts where it gains or may yet, and what its experiment says of its price."""
+    """Return the figures that a strategy hurts where it gains or may yet."""
     cases = [case for case in cases_of(f for f in own if f.kind == "comparison") if not case.screened]
     paying = [case for case in cases if case.outcome in GAINS] + [case for case in cases if case.outcome == "open"]
     hurt = [change_of(f) for case in paying for f in case.with_verdict("worse")]
-    said = [str(f.details["price"]) for f in own if f.details.get("price")]
-    return "; ".join([*dict.fromkeys(hurt[:2]), *dict.fromkeys(said[:1])])
+    return "; ".join(dict.fromkeys(hurt[:2]))
+
+
+def stated_price(own: Sequence[Finding]) -> str:
+    """Return the price that the strategy's experiment states: a text written before anything was measured."""
+    return next((str(f.details["price"]) for f in own if f.details.get("price")), "")
 
 
 def _gain(cases: Sequence[Case]) -> str:
