@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 import statistics
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from perflab.environment import short_fingerprint
-from perflab.errors import PerflabError, StatisticError, UsageError
+from perflab.errors import StatisticError, UsageError
 from perflab.findings.finding import Finding, load_findings
+from perflab.history.direction import lower_is_better, of_target, target_directions
 from perflab.history.row import Row
 from perflab.runs import Manifest, Run
 
 ABOUT_THE_MACHINE = ("00_", "10_")  # what these notebooks find concerns the instruments, not the system's speed
-HARM = {"error", "errors", "failed", "failures", "lost", "loss", "dropped", "timeouts"}
-MORE_IS_BETTER = {"users", "sessions", "request", "requests", "turns", "units", "messages", "queries", "frames"}
-GAIN = {"throughput", "success", "successful", "availability", "uptime"}
-PER_TIME = re.compile(r"(/|per_|per )(s|sec|second|min|minute|h|hour)\b")
-COSTS = {"ns", "us", "ms", "s", "bytes", "kB", "kiB", "MB", "MiB", "GB", "GiB", "% of a core"}
-COST = {"cpu", "memory", "rss", "latency", "response", "time", "delay", "wait", "late", "jitter", "overhead", "added"}
 Figure = dict[str, Any]
 
 
@@ -52,15 +44,25 @@ def rows_of(run: Run) -> list[Row]:
         "domain": manifest.domain,
         "fingerprint": short_fingerprint(manifest.fingerprint),
     }
-    directions = _target_directions(manifest)
+    directions = target_directions(manifest)
     figures: list[Figure] = []
     for finding in load_findings(run.path / "findings"):
         base = {**_base(finding), "finding": finding.id}
         for figure in _figures(finding):
-            better = directions.get(finding.target_id, _lower_is_better(figure["metric"], figure["unit"]))
+            better = _better(finding, figure, directions)
             figures.append({**base, "lower_is_better": better, "target": finding.target_id, **figure})
     rows = [Row(**{**common, **figure}) for figure in _named_apart(figures)]
     return sorted(rows, key=lambda r: (r.metric, r.variant, r.scenario, r.condition))
+
+
+def _better(finding: Finding, figure: Figure, directions: dict[str, bool]) -> bool | None:
+    """Return whether less of a figure is better: as the target says that was judged by it, else by name and unit."""
+    if finding.effect is not None and figure["metric"] == finding.effect.metric:
+        stated = of_target(finding)
+        stated = directions.get(finding.target_id) if stated is None else stated
+        if stated is not None:
+            return stated
+    return lower_is_better(figure["metric"], figure["unit"])
 
 
 def effort_text(manifest: Manifest) -> str:
@@ -165,26 +167,3 @@ def _named(figure: Figure) -> tuple[str, ...]:
 
 def _known(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _lower_is_better(metric: str, unit: str) -> bool | None:
-    """Return whether less is better: of failures and costs yes, of rates and capacities no, of the rest unknown."""
-    words = set(re.findall(r"[a-z]+", metric.lower()))
-    counted = re.split(r"/| per ", unit)[0].strip()
-    if words & HARM:
-        return True
-    if words & GAIN or counted in MORE_IS_BETTER or PER_TIME.search(unit) or PER_TIME.search(metric.lower()):
-        return False
-    return True if words & COST or counted in COSTS else None
-
-
-def _target_directions(manifest: Manifest) -> dict[str, bool]:
-    """Return target id -> whether less is better, from the system's target file; empty when it cannot be read."""
-    from perflab.findings.catalogue import load_targets
-
-    try:
-        path = Path(manifest.system)
-        named = tomllib.loads(path.read_text(encoding="utf-8")).get("targets", "")
-        return {t.id: t.below for t in load_targets((path.parent / named).resolve())} if named else {}
-    except (OSError, ValueError, PerflabError):
-        return {}

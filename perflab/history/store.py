@@ -142,7 +142,7 @@ class HistoryStore:
 @lru_cache(maxsize=1)
 def extraction() -> str:
     """Return a short digest of the code that turns findings into rows."""
-    sources = (Path(__file__).with_name(name).read_bytes() for name in ("extract.py", "row.py"))
+    sources = (Path(__file__).with_name(name).read_bytes() for name in ("extract.py", "direction.py", "row.py"))
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 

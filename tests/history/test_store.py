@@ -126,13 +126,27 @@ def test_direction_comes_from_the_target_file_else_from_the_unit(tmp_path, root)
         assert {r.metric: r.lower_is_better for r in rows} == {"note_rate": False, "held": False}
 
 
+@pytest.mark.parametrize(("operator", "lower"), [("<", True), ("<=", True), (">", False), (">=", False)])
+def test_direction_comes_from_the_objective_that_was_judged_when_its_file_is_gone(tmp_path, operator, lower):
+    objective = target("S-1", "fill", 3.0, "%/h", claim=f"fill {operator} 5 %/h: all of it.")
+    late = target("S-2", "lag", 3.0, "s", claim=f"lag p95 {operator} 5 s: all of it.")
+    rows = rows_of(make_run(tmp_path, 1, [objective, late], system="gone.toml"))
+    assert {row.metric: row.lower_is_better for row in rows} == {"fill": lower, "lag": lower}
+
+
 @pytest.mark.parametrize(
     ("metric", "unit", "lower"),
     [
         ("video", "frames/s", False), ("capacity", "sessions/core", False), ("done", "queries/min", False),
         ("frames_per_s", "", False), ("audio throughput", "MB", False), ("response p95", "ms", True),
         ("CPU per turn, against baseline", "ratio", True), ("errors", "1/s", True), ("error_rate", "%", True),
-        ("start", "s", True), ("rating", "rating", None), ("share of answers kept", "%", None), ("cost", "INR", None),
+        ("start", "s", True), ("late turns", "turns", True), ("time until answered", "ms", True),
+        ("CPU while nothing happens, against baseline", "ms/s", True), ("idle wakeups_per_s", "1/s", True),
+        ("queries per 100 rows, against baseline", "queries", True), ("memory growth", "MB/min", True),
+        ("store reads per 100 equal requests, against baseline", "reads", True), ("battery_drain_rate", "%/h", True),
+        ("requests answered, against baseline", "share", False), ("cache_hit_ratio", "ratio", False),
+        ("users per core within the target", "users", False), ("fill", "%/h", None), ("upload", "MB/min", None),
+        ("rating", "rating", None), ("share of answers kept", "%", None), ("cost", "INR", None),
     ],
 )  # fmt: skip
 def test_a_direction_is_known_or_said_to_be_unknown(tmp_path, metric, unit, lower):
