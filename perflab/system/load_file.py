@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import string
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from pydantic import ValidationError
 from perflab.errors import SystemFileError, UsageError
 from perflab.system.needs import need_faults
 from perflab.system.spec import Measure, System
+from perflab.system.texts import placeholders, text_faults
 
 SCHEMA = 1
-PLACEHOLDERS = ("python", "trial_dir", "seed", "flags", "system_dir")
 
 
 def load_system(path: str | Path) -> System:
@@ -41,7 +39,7 @@ def check_system(path: Path) -> tuple[System | None, list[str]]:
         system = System.model_validate({**body, "path": path.resolve(), "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
         return None, [_fault_line(item) for item in error.errors()]
-    faults = [*_file_faults(system), *_name_faults(system), *_server_faults(system), *_text_faults(system)]
+    faults = [*_file_faults(system), *_name_faults(system), *_server_faults(system), *text_faults(system)]
     return system, [*faults, *need_faults(system), *_card_faults(system)]
 
 
@@ -89,11 +87,15 @@ def _settings_faults(system: System) -> list[str]:
     faults, above = [], set[str]()
     for server in system.server:
         for key, value in server.settings.items():
-            for _, field, spec, _ in string.Formatter().parse(value if isinstance(value, str) else ""):
-                if field is not None and (field != "server" or spec not in above):
-                    faults.append(f"server {server.name}: setting {key} = {value!r}: only {{server:NAME}} of a server "
-                                  "further up can stand in a setting")  # fmt: skip
-        above.add(server.name)
+            try:
+                names = placeholders(value if isinstance(value, str) else "")
+            except ValueError as error:
+                faults.append(f"server {server.name}: setting {key} = {value!r}: {error}")
+                continue
+            if any(name not in above for name in names):
+                faults.append(f"server {server.name}: setting {key} = {value!r}: only {{server:NAME}} of a server "
+                              "further up can stand in a setting")  # fmt: skip
+        above.add(f"server:{server.name}")
     return faults
 
 
@@ -108,6 +110,9 @@ def _file_faults(system: System) -> list[str]:
     ):
         if name and not system.resolve(name).exists():
             faults.append(f"{key} = {name!r}: no such file (looked for {system.resolve(name)})")
+    for process in system.process:
+        if process.cwd and not system.resolve(process.cwd).is_dir():
+            faults.append(f"process {process.name}: cwd = {process.cwd!r}: no such folder")
     return faults
 
 
@@ -163,26 +168,4 @@ def _measure_faults(measure: Measure, scenarios: set[str]) -> list[str]:
         faults.append(f"kind {measure.kind} needs rows")
     if measure.scenario and measure.scenario not in scenarios:
         faults.append(f"no such scenario {measure.scenario!r}")
-    return faults
-
-
-def _text_faults(system: System) -> list[str]:
-    named = {"condition": {c.name for c in system.condition}, "server": {s.name for s in system.server}}
-    faults = []
-    for process in system.process:
-        texts = [*process.command, *process.env.values(), process.after, *([process.log.file] if process.log else [])]
-        for text in texts:
-            for _, field, spec, _ in string.Formatter().parse(text):
-                if field is None:
-                    continue
-                name = f"{field}:{spec}" if spec else field
-                if name in PLACEHOLDERS or (field == "port" and re.fullmatch(r"[a-z][a-z0-9_]*", spec or "")):
-                    continue
-                if spec in named.get(field, ()):
-                    continue
-                faults.append(
-                    f"process {process.name}: unknown placeholder {{{name}}} in {text!r}; known are "
-                    f"{', '.join('{' + p + '}' for p in PLACEHOLDERS)}, {{port:NAME}}, {{condition:NAME}}, "
-                    "{server:NAME}"
-                )
     return faults

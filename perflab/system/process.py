@@ -162,9 +162,9 @@ def start_process(
                 preexec_fn=child_setup(cores),
                 **(user or {}),
             )
-        except (FileNotFoundError, PermissionError) as error:
+        except OSError as error:
             raise SystemFailure(
-                f"Process {name} cannot be started: {error.strerror}: {argv[0]}",
+                f"Process {name} cannot be started: {error.strerror}: {argv[0] if cwd.is_dir() else cwd}",
                 "",
                 "Correct its command in the system's TOML file",
             ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -257,7 +257,7 @@ class System(_Table):
     condition: tuple[Condition, ...] = ()
     process: tuple[Process, ...] = Field(min_length=1)
     server: tuple[Server, ...] = ()
-    ports: dict[str, int] = {}
+    ports: dict[str, Annotated[int, Field(ge=1, le=65535)]] = {}
     endpoints: dict[str, str]
     metrics: Metrics = Metrics()
     monitor: Monitor | None = None

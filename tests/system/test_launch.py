@@ -19,6 +19,7 @@ from perflab.experiments.trial import _cpu_now
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.system.launch import launch
 from perflab.system.load_file import load_system
+from perflab.system.process import start_process
 from perflab.system.variant import variant
 
 
@@ -92,6 +93,20 @@ def test_a_command_that_does_not_exist(write_system, tmp_path):
         load_system(write_system('["/no/such/program", "{port:http}"]')), tmp_path
     ):  # fmt: skip
         pass
+
+
+def test_a_script_without_an_interpreter_and_a_folder_that_is_gone_are_named(tmp_path):
+    script = tmp_path / "run"
+    script.write_text("echo hello\n")
+    script.chmod(0o755)
+
+    def start(cwd):
+        start_process("one", "system", [str(script)], dict(os.environ), cwd, tmp_path / "one.log", ())
+
+    with pytest.raises(SystemFailure, match=r"Exec format error.*run"):
+        start(tmp_path)
+    with pytest.raises(SystemFailure, match=r"No such file or directory: .*/gone"):
+        start(tmp_path / "gone")
 
 
 def test_dying_later_is_noticed(write_system, tmp_path):

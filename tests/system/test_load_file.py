@@ -30,6 +30,10 @@ def test_broken_toml_names_the_line(tmp_path):
     assert "not valid TOML" in check_system(path)[1][0]
 
 
+URL = '"http://127.0.0.1:{port:http}"'
+READY = 'ready = { http = "http://127.0.0.1:{port:http}/"'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -42,6 +46,37 @@ def test_broken_toml_names_the_line(tmp_path):
         ('"{port:http}", "--bind"', '"{prot:http}", "--bind"', "unknown placeholder {prot:http}"),
         ('http = "http://127.0.0.1:{port:http}/", timeout_s', 'http = "", timeout_s', "exactly one of http"),
         ("schema = 1", "schema = 2", "this perflab reads schema 1"),
+        (
+            f"[endpoints]\nhttp = {URL}",
+            f"[endpoints]\nhttp = {URL.replace('http}', 'htp}')}",
+            "endpoints.http: no process is given port 'htp'",
+        ),
+        (
+            f"[endpoints]\nhttp = {URL}",
+            '[endpoints]\nhttp = "http://{hots}:80"',
+            "endpoints.http: unknown placeholder {hots}",
+        ),
+        (READY, READY.replace("http}", "htp}"), "process server: ready: no process is given port 'htp'"),
+        (READY, READY.replace(":{port:http}", ":80a"), "must be a URL"),
+        (READY, 'ready = { tcp = "localhost"', "must be HOST:PORT"),
+        (READY, 'ready = { log = "ready ["', "no regular expression"),
+        (READY, READY.replace('/"', '/}"'), "Single '}' encountered"),
+        ('"-m", "http.server"', '"-c", "echo }"', "process server: 'echo }': Single '}' encountered"),
+        ('"-m", "http.server"', '"-c", "srv {flags}"', "{flags} in 'srv {flags}' must be an argument of its own"),
+        ("command = ", 'env = { A = "{flags}" }\ncommand = ', "{flags} in '{flags}' must be an argument of its own"),
+        ("command = ", 'flag_format = "--{nam}={value}"\ncommand = ', "only {name} and {value} can stand in it"),
+        ("command = ", 'cwd = "nowhere"\ncommand = ', "cwd = 'nowhere': no such folder"),
+        ("[[flag]]", "[ports]\nhttp = 99999\n[[flag]]", "ports.http: Input should be less than or equal to 65535"),
+        (
+            "[[flag]]",
+            '[metrics]\nurl = "http://127.0.0.1:{port:metrics}/"\n[[flag]]',
+            "metrics.url: no process is given port",
+        ),
+        (
+            "[[flag]]",
+            '[[server]]\nname = "s"\nkind = "redis"\nsettings = { a = "}" }\n[[flag]]',
+            "setting a = '}': Single '}'",
+        ),
     ],
 )
 def test_each_fault_has_its_line(write_system, old, new, expected):
@@ -58,3 +93,20 @@ def test_all_faults_are_told_at_once(write_system):
     extra = '[target_scenario]\nT-1 = "nope"\n[[measure]]\nmetric = "m"\nkind = "latency"\n'
     faults = check_system(write_system(extra=extra))[1]
     assert any("nope" in f for f in faults) and any("needs rows" in f for f in faults)
+
+
+def test_texts_that_are_filled_in_have_no_fault(write_system):
+    path = write_system(extra="[ports]\nown = 8123\n")
+    text = path.read_text()
+    text = text.replace(
+        f"[endpoints]\nhttp = {URL}", f'[endpoints]\nhttp = {URL}\nfixed = "http://127.0.0.1:{{port:own}}"'
+    )
+    text = text.replace(
+        "command = [", 'env = { A = "{{}} {trial_dir}" }\ncwd = "."\nflag_format = "--{name}={value!s}"\ncommand = ['
+    )
+    path.write_text(
+        text.replace('"127.0.0.1"]', '"127.0.0.1", "{flags}"]').replace(
+            READY, 'ready = { tcp = "127.0.0.1:{port:http}"'
+        )
+    )
+    assert check_system(path)[1] == []
