@@ -20,14 +20,16 @@ setup: $(READY)      ## make the virtual environment .venv (uv where it can be u
 spike: $(READY)      ## study the built-in system, or SYSTEM=FILE.toml; EFFORT=full for the stated durations
 	@$(BIN)/perflab spike --system $(SYSTEM) --effort $(EFFORT) $(SPIKE)
 
-# Tests of running systems want the machine for themselves; the others share it.
-ALONE := tests/e2e tests/experiments tests/gateway tests/instrument tests/load tests/system
+# Tests of instruments and of the load generator want the machine for themselves; the others share it, three at a time
+# on two cores, as those of running systems mostly wait. The longest file comes first, or all would wait for it.
+ALONE  := tests/instrument tests/load
+SHARED := tests/e2e $(filter-out tests/e2e tests/__pycache__ $(ALONE),$(patsubst %/,%,$(wildcard tests/*/)))
 test: $(READY) $(PESQ) ## run every check: style, types, import arrows, tests, a reduced end-to-end run
 	$(BIN)/ruff check perflab tests notebooks
 	$(BIN)/ruff format --check perflab tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(SHARED)
 	$(BIN)/python -m pytest $(ALONE)
 
 lab: $(READY)        ## open JupyterLab on the notebooks
