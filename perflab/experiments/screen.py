@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from perflab.errors import StatisticError
 from perflab.experiments.blocks import equal_to_own
 from perflab.experiments.null_arm import NULL, chance_alone, failed_null, null_check, voided
+from perflab.experiments.side_by_side import run_side_by_side
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, facts_path, run_trial
 from perflab.experiments.units_of_work import Window, system_cpu_in_window, units_done
@@ -172,9 +172,8 @@ def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], num
     study.progress("flags", number, number + 1, f"{len(arms)} variants side by side", length + 4 * len(arms))
     # Side by side or not at all: a resumed run that lacks one arm measures all of them again.
     again = not all(facts_path(study, spec.name).exists() for spec in specs)
-    # One thread for each arm lives until its trial is over, which keeps the death signal of its processes valid.
-    with ThreadPoolExecutor(len(specs)) as pool:
-        trials = list(pool.map(lambda spec: run_trial(study, spec, again=again), specs))
+    places = len({*study.cores.system, *study.cores.others})
+    trials = run_side_by_side(specs, lambda spec, meeting: run_trial(study, spec, again=again, meeting=meeting), places)
     spans = [_spans(trial, settle, plan.windows, plan.window_s) for trial in trials]
     cost, idle = _costs(study, trials, spans, pairs)
     null = compare_paired(cost[BASELINE], cost[NULL], lower_is_better=True, margin=plan.margin)

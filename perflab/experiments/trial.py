@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import RunCorrupt, UsageError
+from perflab.experiments.side_by_side import SideBySide
 from perflab.experiments.study import Study
 from perflab.instrument.cpu_clock import tree_cpu_s
 from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow, run_canary
@@ -110,6 +111,7 @@ def run_trial(
     during: Callable[[RunningSystem], bool] | None = None,
     again: bool = False,
     on_tick: Callable[[float], None] | None = None,
+    meeting: SideBySide | None = None,
 ) -> Trial:
     """Run a trial, or read it back when this run has it already (a resumed run measures nothing twice).
 
@@ -117,7 +119,7 @@ def run_trial(
     The load generator's own start overlaps the system's; users come only when both are ready. `during` runs beside
     the load (a profiler), which ends with it; it returns whether it has ended the system, on purpose.
     `again` measures even when the run has the trial. `on_tick` gets the seconds since the load began, about twice
-    a second.
+    a second. `meeting`: where it waits for a place to start in, and then for the arms that go with it.
     """
     spec = replace(spec, plant=spec.plant or study.run.manifest.planted)  # what the page says of the run holds for all
     if facts_path(study, spec.name).exists() and not again:
@@ -126,6 +128,8 @@ def run_trial(
     from perflab.instrument.resources import ResourceSampler
     from perflab.load.runner import start_load
 
+    if meeting:
+        meeting.begin()
     folder = study.run.folder("trials") / spec.name
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted attempt left would be read as this one's
     quiet = _quiet(NoiseWindow())
@@ -144,6 +148,9 @@ def run_trial(
             ) as running,
             ResourceSampler(running.watched()) as sampler,
         ):
+            if meeting:
+                load.wait_ready()
+                meeting.go()
             window, before = NoiseWindow(canary_rounds=1), _cpu_now(running)
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
