@@ -117,8 +117,8 @@ def run_ladder(study: Study, variant: str, levels: Sequence[int], hold_s: float,
 def run_open(study: Study, variant: str, rate_per_s: float, length_s: float, settle_s: float) -> Level:
     """Run open load: units arrive by a Poisson schedule whether or not the system keeps up.
 
-    A unit's row counts from when the unit was due. Where an arrival first opens a session (a turn of speech), that is
-    after the session is ready: the time to connect is not in its response, and one that cannot connect has failed.
+    A unit's row counts from when the unit was due. Where an arrival first opens a session (a turn of speech), that is a
+    fixed time after the arrival: a session that takes longer to be ready delays the unit, which counts as its waiting.
     """
     scenario = f"open-{rate_per_s:g}"
     spec = TrialSpec(

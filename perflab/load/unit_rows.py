@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -89,6 +90,6 @@ class Units:
             return
         try:
             write()
-        except OSError as error:
-            self.failure = error
-            self._on_full(error)
+        except (OSError, struct.error) as error:
+            self.failure = OSError(f"no row holds this number: {error}") if isinstance(error, struct.error) else error
+            self._on_full(self.failure)

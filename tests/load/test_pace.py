@@ -9,6 +9,8 @@ from pathlib import Path
 from perflab.load.generator import Generator
 from perflab.load.pace import Pace
 from perflab.load.plan import LoadPlan
+from perflab.load.unit_rows import Units
+from perflab.wire.rowlog import RowLog
 
 
 def paced(end_ns: int, most: int = 0, due_ns: int = 100) -> tuple[Pace, list[tuple[int, int]]]:
@@ -48,3 +50,12 @@ def test_a_load_drains_while_a_unit_waits_to_be_begun(make_plan: Callable[..., L
         pace.take()
     assert generator.finished and not given
     generator.close()
+
+
+def test_a_number_that_no_row_holds_ends_the_load_with_one_line(tmp_path: Path) -> None:
+    said: list[OSError] = []
+    units = Units(RowLog(tmp_path / "load.0.rows"), said.append)
+    for user in (1, 1 << 32, 2):
+        units.begin("turn", "voice", user=user, seq=1, intended_ns=1).close("ok")
+    units.close()
+    assert len(said) == 1 and "no row holds this number" in str(said[0])

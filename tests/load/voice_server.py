@@ -1,7 +1,8 @@
 """A stand-in for the gateway in tests of the voice users: speaks perflab.wire, in either form, to the letter.
 
 Its reply is derived from the PCM of the turn (END_OF_SPEECH ends it), so garbled audio changes the answer. Prints its
-port. Run: voice_server.py json64|binary [--reply-ms N] [--refuse] [--cut-off TURN] [--wrong-turn] [--silent].
+port. Run: voice_server.py json64|binary [--reply-ms N] [--refuse] [--cut-off TURN] [--wrong-turn] [--silent]
+[--ready-s S].
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ parser.add_argument("--refuse", action="store_true")
 parser.add_argument("--cut-off", type=int, default=0)
 parser.add_argument("--wrong-turn", action="store_true")
 parser.add_argument("--silent", action="store_true")
+parser.add_argument("--ready-s", type=float, default=0.0)
 options = parser.parse_args()
 BINARY = options.form == "binary"
 SILENCE = bytes(640)
@@ -87,6 +89,7 @@ async def serve(socket: websockets.ServerConnection) -> None:
                 await session.control(op="error", message="no room")
                 await socket.close(1011)
             elif body["op"] == "start":
+                await asyncio.sleep(options.ready_s)
                 await session.control(op="ready", session=body["session"])
             else:
                 await session.control(op="bye")

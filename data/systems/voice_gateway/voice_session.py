@@ -32,8 +32,7 @@ class Habits:
     choose: Callable[[int], Clip]
     think_frames: Callable[[int], int]  # frames of silence after the turn's reply
     barge_frames: Callable[[int], int]  # frames after the first reply audio at which it interrupts; 0 = it listens
-    first_frame: int  # frame at which the first phrase begins
-    last_ns: int  # no phrase may end after this
+    last_ns: int  # no phrase is due to end after this
     turns: int  # how many turns to take; 0 = as many as fit
     timeout_ns: int
 
@@ -53,16 +52,18 @@ class VoiceSession(FrameStream):
     """Speaks and listens until its user has said all; then `done` is set."""
 
     def __init__(
-        self, generator: Generator, socket: WebSocket, start_ns: int, form: Form, habits: Habits, number: int
+        self, generator: Generator, socket: WebSocket, start_ns: int, form: Form, habits: Habits, number: int,
+        first_frame: int, first: Unit | None,
     ) -> None:  # fmt: skip
-        self._form, self._habits, self._number = form, habits, number
+        """Begin to stream at `start_ns`; the first phrase begins at `first_frame` and is the unit `first`, if given."""
+        self._form, self._habits, self._number, self._first = form, habits, number, first
         self._silence = form.silence
         self.done = Event()
         self.open: dict[int, Turn] = {}
         self.turn, self.error, self.left = 0, "", False  # left: it went of its own accord
         self._clip: tuple[bytes, ...] = ()
         self._at = self._bytes_up = 0
-        self._speak_at: int | None = habits.first_frame  # frame number; None = waiting for a reply
+        self._speak_at: int | None = first_frame  # frame number; None = waiting for a reply
         self._last_seq = -1
         self._finishing = False  # nothing more will be said
         super().__init__(generator, socket, start_ns, FRAME_NS)
@@ -107,7 +108,8 @@ class VoiceSession(FrameStream):
     def _begin(self, number: int) -> None:
         self._speak_at = None
         clip = self._habits.choose(self.turn + 1).payloads
-        intended_ns = self.start_ns + (number + len(clip) - 1) * FRAME_NS
+        first, self._first = self._first, None
+        intended_ns = first.intended_ns if first else self.start_ns + (number + len(clip) - 1) * FRAME_NS
         if self._habits.turns and self.turn >= self._habits.turns:
             self._finishing = True
             return
@@ -115,7 +117,9 @@ class VoiceSession(FrameStream):
             return  # too late for a phrase: silence until the end, so that the load keeps its shape
         self.turn += 1
         self._clip, self._at = clip, 0
-        unit = self.generator.units.begin("turn", "voice", user=self._number, seq=self.turn, intended_ns=intended_ns)
+        unit = first or self.generator.units.begin(
+            "turn", "voice", user=self._number, seq=self.turn, intended_ns=intended_ns
+        )
         self.open[self.turn] = Turn(unit, self._bytes_up)
 
     # --- the ears

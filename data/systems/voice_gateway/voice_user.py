@@ -8,6 +8,7 @@ from functools import cache
 import gevent
 from voice_audio import Microphone, microphone
 from voice_frames import Clip, Form, clips, form_named
+from voice_numbers import MOST_NUMBERS, numbered
 from voice_session import FRAME_NS, Habits, VoiceSession
 
 from perflab.audio.corpus import load_corpus, phrases
@@ -23,7 +24,6 @@ from perflab.wire.frame import FrameError, FrameType
 FIRST_WORD_NS = 500_000_000  # after the slot's start, so that it does not depend on how long connecting takes
 CONNECT_TIMEOUT_S = 10.0
 RECONNECT_S = (0.5, 1.5)
-NEW_NUMBER = 100_000_000  # a session that was cut off goes on as another one: (user, turn) stays unique
 FAREWELL_S = 1.0
 
 
@@ -77,36 +77,55 @@ class VoiceUser(MeasuredUser):
     def _sessions(self, user: int, start_ns: int, end_ns: int, turns: int) -> list[str]:
         """Run sessions until the time or the turns are over; return the outcome of each."""
         outcomes: list[str] = []
+        notes = self.generator.notes
         while time.monotonic_ns() < end_ns:
             attempt = len(outcomes)
-            number = user + NEW_NUMBER * attempt
             begin_ns = start_ns if attempt == 0 else time.monotonic_ns()
-            outcomes.append(self._session(number, begin_ns, end_ns, turns))
-            if outcomes[-1] == "ok":
+            number, seq = numbered(user, attempt)
+            came_in, outcome = self._session(number, seq, begin_ns, end_ns, turns)
+            outcomes.append(outcome)
+            if outcome == "ok":
                 break
-            self.generator.notes["sessions_cut_off"] = int(self.generator.notes.get("sessions_cut_off", 0)) + 1
+            notes["sessions_cut_off"] = int(notes.get("sessions_cut_off", 0)) + 1
+            if came_in and attempt + 1 >= MOST_NUMBERS:  # another session would repeat its turns
+                notes["users_given_up"] = int(notes.get("users_given_up", 0)) + 1
+                break
             pause = self.stream(user, "reconnect", attempt).uniform(*RECONNECT_S) * min(attempt + 1, 5)
             gevent.sleep(min(pause, max(end_ns - time.monotonic_ns(), 0) / NS))
         return outcomes
 
-    def _session(self, number: int, begin_ns: int, end_ns: int, turns: int) -> str:
+    def _session(self, number: int, seq: int, begin_ns: int, end_ns: int, turns: int) -> tuple[bool, str]:
+        """Run one session; return whether it came about, and its outcome.
+
+        The first phrase is due at a moment that does not depend on connecting: a connection that takes longer delays
+        it, and its turn's row counts that wait, whether or not the session ever comes about.
+        """
+        habits = self._habits(number, end_ns, turns)
+        due_ns = begin_ns + FIRST_WORD_NS + (len(habits.choose(1).payloads) - 1) * FRAME_NS
+        first = self._turn(number, seq, due_ns) if due_ns < end_ns else None
         try:
             socket = self._connect(number)
         except (OSError, WebSocketError, SessionRefused, FrameError, ValueError, gevent.Timeout) as error:
-            self._refused(number, begin_ns, error)
-            return "error"
+            self._refused(first or self._turn(number, seq, begin_ns), begin_ns, error)
+            return False, "error"
+        if first:
+            first.seq = 1
         first_ns = begin_ns + -(-(time.monotonic_ns() + FRAME_NS - begin_ns) // FRAME_NS) * FRAME_NS
-        first_word = max(0, (begin_ns + FIRST_WORD_NS - first_ns) // FRAME_NS)
+        first_frame = max(0, (begin_ns + FIRST_WORD_NS - first_ns) // FRAME_NS)
         form, _ = speech()
-        session = VoiceSession(
-            self.generator, socket, first_ns, form, self._habits(number, first_word, end_ns, turns), number
-        )
+        session = VoiceSession(self.generator, socket, first_ns, form, habits, number, first_frame, first)
         ears = gevent.spawn(session.listen)
         session.done.wait()
         ears.join(FAREWELL_S)
         socket.close()
         ears.kill()
-        return "ok" if session.left else "error" if session.error else "lost"
+        outcome = "ok" if session.left else "error" if session.error else "lost"
+        if first:
+            first.close("unfinished" if session.left else outcome)  # only if it was cut off before its first word
+        return True, outcome
+
+    def _turn(self, number: int, seq: int, due_ns: int) -> Unit:
+        return self.generator.units.begin("turn", "voice", user=number, seq=seq, intended_ns=due_ns)
 
     def _connect(self, number: int) -> WebSocket:
         """Open a session and wait until it is ready."""
@@ -128,13 +147,13 @@ class VoiceUser(MeasuredUser):
                 socket.close()
                 raise
 
-    def _refused(self, number: int, begin_ns: int, error: BaseException) -> None:
-        unit = self.generator.units.begin("turn", "voice", user=number, seq=1, intended_ns=begin_ns)
+    def _refused(self, unit: Unit, begin_ns: int, error: BaseException) -> None:
+        unit.intended_ns = begin_ns  # what failed is the session, which was due then
         unit.status = error.status if isinstance(error, HandshakeRefused) else 0
         self.generator.notes.setdefault("first_refusal", f"{type(error).__name__}: {error}"[:200])
         unit.close("timeout" if isinstance(error, (TimeoutError, gevent.Timeout)) else "error")
 
-    def _habits(self, number: int, first_word: int, end_ns: int, turns: int) -> Habits:
+    def _habits(self, number: int, end_ns: int, turns: int) -> Habits:
         _, every = speech()
         think_s, barge_in = self._option("think_s", 1.0), self._option("barge_in", 0.0)
 
@@ -149,4 +168,4 @@ class VoiceUser(MeasuredUser):
             return round(draw.uniform(0.2, 1.0) * 50) if draw.random() < barge_in else 0
 
         timeout_ns = round(self._option("turn_timeout_s", 30.0) * NS)
-        return Habits(choose, think, barge, first_word, end_ns, turns, timeout_ns)
+        return Habits(choose, think, barge, end_ns, turns, timeout_ns)
