@@ -17,6 +17,7 @@ from perflab.runs import Run, write_atomic
 from perflab.units import value_text
 
 MOST_TILES = 8
+MOST_STEPS = 8
 
 
 def build_run_page(run: Run, rows: Rows | None = None) -> Path:
@@ -125,6 +126,16 @@ def what_would_change_it(findings: Sequence[Finding], verdict: Verdict) -> list[
              and f.variant in ("", verdict.judged)]  # fmt: skip
     ranked = sorted(open_, key=lambda f: (-f.headline, f.order))
     return list(dict.fromkeys(f.next_step for f in ranked))[:4]
+
+
+def next_steps(findings: Sequence[Finding], verdict: Verdict) -> list[str]:
+    """Return what to do next, the weightiest first, each once: the steps of all findings but other variants' targets.
+
+    Beside what would change the verdict it has what would settle a strategy or confirm one that was only screened.
+    """
+    asking = [f for f in findings if f.next_step and (f.kind != "target" or f.variant in ("", verdict.judged))]
+    ranked = sorted(asking, key=lambda f: (-f.headline, f.order))
+    return list(dict.fromkeys(f.next_step for f in ranked))[:MOST_STEPS]
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

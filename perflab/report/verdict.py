@@ -120,7 +120,8 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
     left = [f"{n} {'is' if n == 1 else 'are'} {word}" for key, word in open_words if (n := counts.get(key, 0))]
     left[:1] = [word.replace(" ", " target " if word.startswith("1 ") else " targets ", 1) for word in left[:1]]
     text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} "
-    text += (_and(told) if told else "is judged by no target") + (f"; {_and(left)}." if left else ".")
+    none = "meets no target" if counts.get("inconclusive") else "is judged by no target"
+    text += (_and(told) if told else none) + (f"; {_and(left)}." if left else ".")
     return text + (f" {plural(broken, 'step')} did not finish." if broken else "")
 
 

@@ -12,9 +12,12 @@ from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
 from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.criteria import criteria_rows, risk_rows
+from perflab.report.deliverables.document import Bullets
+from perflab.report.deliverables.executive_summary import executive_summary
 from perflab.report.deliverables.material import Material
 from perflab.report.deliverables.monitoring_plan import monitoring_plan
 from perflab.report.deliverables.prototype_report import prototype_report
+from perflab.report.deliverables.strategy_guide import strategy_guide
 from perflab.report.verdict import overall
 from perflab.runs import Run, Step
 from tests.report.fake_run import HOSTILE, MANIFEST, ROWS, effect, make
@@ -153,3 +156,32 @@ def test_what_watching_costs_and_equal_answers_are_found_by_what_findings_carry(
     pair = said("30_prototype", "better", **GAIN, variant="optimised", trust=(same,))
     report = {s.title: s for s in prototype_report(material(pair)).sections}
     assert "8 of 8 equal" in str(report["Equivalence of answers"].blocks)
+
+
+def test_what_to_do_next_holds_the_steps_of_strategies_and_says_so_when_there_are_none() -> None:
+    step = "About 40 more pairs would settle it"
+    open_ = said("22_caching", "inconclusive", kind="comparison", variant="baseline+cache=l1", next_step=step)
+    shown = said("30_prototype", "misses", kind="target", target_id="T", variant="baseline", next_step="not judged")
+    sections = {s.title: s for s in executive_summary(material(open_, shown)).sections}
+    assert sections["What to do next"].blocks == (Bullets((step,)),)
+    calm = executive_summary(material(said("00_machine", "reported")))
+    assert "No finding on the judged variant" in str({s.title: s for s in calm.sections}["What to do next"].blocks)
+    assert "What to do next" not in calm.missing and "How sure this is" not in calm.missing
+
+
+def test_a_section_that_is_judged_and_empty_is_not_missing() -> None:
+    pair = said("30_prototype", "better", **GAIN, variant="optimised", strategy="ST-CACHE-12")
+    assert "Negative results" not in strategy_guide(material(pair)).missing
+    assert "Negative results" in strategy_guide(material()).missing
+    assert "Routing, escalation and runbooks" not in monitoring_plan(material()).missing
+
+
+def test_tables_of_targets_name_their_findings(folder: Path) -> None:
+    rows = [row for row in PageFacts(folder / "executive-summary.html").rows if row and row[0] == "S4-LAT-2a"]
+    assert any(row[-1] == "F30-3" for row in rows)
+
+
+def test_without_a_target_of_the_domain_none_is_said_to_have_a_verdict() -> None:
+    sections = {s.title: s for s in executive_summary(material()).sections}
+    told = str(sections["Targets of this domain that are not yet judged, and why"].blocks)
+    assert "names no target of this domain" in told and "has a verdict" not in told

@@ -47,6 +47,11 @@ def test_a_run_whose_targets_are_all_refused_is_told_in_a_whole_sentence() -> No
     assert sorted(found, key=lambda f: f.order)[0].id == "F30-target.2"
 
 
+def test_targets_that_were_judged_inconclusive_were_judged() -> None:
+    told = overall([target("inconclusive"), target("untrusted", id="F30-2", target_id="T-2")], MANIFEST).headline
+    assert "meets no target; 1 target is inconclusive and 1 is refused by trust checks." in told
+
+
 @pytest.mark.parametrize(
     ("found", "code"),
     [

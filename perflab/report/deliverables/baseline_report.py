@@ -44,7 +44,7 @@ def baseline_report(material: Material) -> Document:
         section("Network sensitivity", [*claims(material.of("12")), *pictures(material.of("12"))], material.ran("12")),
         section("Memory and storage", [*claims(material.of("13")), *details(material.of("13"))], material.ran("13")),
         section("Compute requirement of voice processing", [*claims(material.of("20"))], material.ran("20")),
-        section("Threats to validity", caveats([*before, *own]), "No caveat has been recorded."),
+        section("Threats to validity", caveats([*before, *own]), "No caveat has been recorded.", judged=True),
         section("How to reproduce", reproduce(material), ""),
     )
     return Document(

@@ -103,6 +103,9 @@ class Document:
         return [section.title for section in self.sections if section.empty]
 
 
-def section(title: str, blocks: Sequence[Block], otherwise: str) -> Section:
-    """Return a section with its blocks, or, when there are none, the sentence that says what is missing and why."""
-    return Section(title, tuple(blocks)) if blocks else Section(title, (Text(otherwise),), True)
+def section(title: str, blocks: Sequence[Block], otherwise: str, *, judged: bool = False) -> Section:
+    """Return a section with its blocks, or, when there are none, the sentence that says what is missing and why.
+
+    `judged`: to have nothing to show is the answer (nothing is open, no caveat), so that nothing is missing.
+    """
+    return Section(title, tuple(blocks)) if blocks else Section(title, (Text(otherwise),), not judged)

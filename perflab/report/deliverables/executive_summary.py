@@ -7,7 +7,7 @@ from perflab.report.deliverables.document import Bullets, Document, Rows, Sectio
 from perflab.report.deliverables.guide.table import evidence_of, in_order
 from perflab.report.deliverables.material import Material, caveats, target_table
 from perflab.report.deliverables.strategy_guide import decide, measured_strategies
-from perflab.report.run_page import what_would_change_it
+from perflab.report.run_page import next_steps
 from perflab.report.verdict import by_target, judged_targets
 
 
@@ -23,16 +23,14 @@ def executive_summary(material: Material) -> Document:
         }
         for key, own in in_order(measured_strategies(material)).items()
     ]
-    waiting = [
-        r
-        for r in material.targets
-        if r["verdict"] in ("not-yet-judged", "not-measurable-here") and r.get("domain") == material.manifest.domain
-    ]
+    own = [row for row in material.targets if row.get("domain") == material.manifest.domain]
+    waiting = [row for row in own if row["verdict"] in ("not-yet-judged", "not-measurable-here")]
     open_rows = tuple(
         {"target": r["id"], "as stated": r.get("quote", ""), "verdict": r["verdict"], "why": r.get("reason", "")}
         for r in waiting
     )
-    steps = what_would_change_it(material.findings, verdict)
+    steps = next_steps(material.findings, verdict)
+    told = "every target of this domain has a verdict" if own else "the system names no target of this domain"
     sections = (
         Section("Verdict", (Text(verdict.headline), *((Bullets(verdict.points),) if verdict.points else ()))),
         section(
@@ -41,13 +39,16 @@ def executive_summary(material: Material) -> Document:
         section("Success criteria", [Rows(tuple(criteria_rows(material)))], ""),
         section("Decisions", [Rows(tuple(decisions))] if decisions else [], material.ran("30")),
         section(
-            "What to do next", [Bullets(tuple(steps))] if steps else [], "Nothing missed or open asks for a next step."
+            "What to do next",
+            [Bullets(tuple(steps))] if steps else [],
+            "No finding on the judged variant or a strategy names a next step.",
+            judged=bool(material.findings),
         ),
         section("Risk register", [Rows(tuple(risk_rows(material)))], ""),
         Section(
             "Targets of this domain that are not yet judged, and why",
-            (Rows(open_rows),) if open_rows else (Text("None: every target of this domain has a verdict."),),
+            (Rows(open_rows),) if open_rows else (Text(f"None: {told}."),),
         ),
-        section("How sure this is", caveats(material.findings), "No caveat has been recorded."),
+        section("How sure this is", caveats(material.findings), "No caveat has been recorded.", judged=True),
     )
     return Document("executive-summary", "Executive summary", "Stakeholders", sections)

@@ -136,6 +136,7 @@ def target_table(material: Material, findings: Sequence[Finding], caption: str) 
             "condition": f.condition,
             "verdict": f.verdict,
             "level": f.level,
+            "finding": f.id,
         }
         for f in findings
         if f.kind == "target"

@@ -33,10 +33,13 @@ def monitoring_plan(material: Material) -> Document:
         section("Configuration files", links(found, "file"), material.ran("41")),
         section("What watching costs", [*claims(overhead), *details(overhead, "overhead")], material.ran("10")),
         section(
-            "Routing, escalation and runbooks", [], "They depend on the operating team; no finding can supply them."
+            "Routing, escalation and runbooks",
+            [],
+            "They depend on the operating team; no finding can supply them.",
+            judged=True,
         ),
         section("Set-up checklist", checklist(material, "monitoring"), ""),
-        section("Known limits", caveats(found), "No caveat has been recorded."),
+        section("Known limits", caveats(found), "No caveat has been recorded.", judged=True),
     )
     return Document(
         "monitoring-plan", "Performance monitoring plan", "Operations team and site reliability engineers", sections

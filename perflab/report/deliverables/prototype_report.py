@@ -29,6 +29,7 @@ def prototype_report(material: Material) -> Document:
             "The same targets on the other variants (shown, not judged)",
             target_table(material, others, ""),
             "Only the judged variant was measured against targets.",
+            judged=bool(judged),
         ),
         section(
             "Scenarios, degradation and recovery",
@@ -51,7 +52,7 @@ def prototype_report(material: Material) -> Document:
             "No comparison of this notebook has compared answers.",
         ),
         section("Resilience", [*claims(material.of("31")), *pictures(material.of("31"))], material.ran("31")),
-        section("Known limits", caveats(tried), "No caveat has been recorded."),
+        section("Known limits", caveats(tried), "No caveat has been recorded.", judged=True),
         _run_it(material),
     )
     return Document("prototype-report", "Optimised system prototype", "Development team", sections)

@@ -42,7 +42,7 @@ def scalability_specification(material: Material) -> Document:
         ),
         section("Cost", details(found, "cost"), "Prices are an input that this run was not given."),
         section("Scalability checklist", checklist(material, "scalability"), ""),
-        section("Assumptions and limits", caveats([*found, *ladder]), "No caveat has been recorded."),
+        section("Assumptions and limits", caveats([*found, *ladder]), "No caveat has been recorded.", judged=True),
     )
     return Document(
         "scalability-specification",

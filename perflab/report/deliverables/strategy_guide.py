@@ -41,6 +41,7 @@ def strategy_guide(material: Material) -> Document:
             "Negative results",
             negative_results(material, groups),
             "No comparison has shown that a strategy does not pay.",
+            judged=bool(groups),
         ),
         *(_chapter(material, nn, title) for nn, title in CHAPTERS),
         section(
@@ -49,6 +50,7 @@ def strategy_guide(material: Material) -> Document:
             "Every strategy of the catalogue has a finding."
             if material.catalogue
             else "The system names no catalogue of strategies.",
+            judged=True,
         ),
         section(
             "Applicability by domain", applicability(material, groups), "No strategy of the catalogue was measured."
