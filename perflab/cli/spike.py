@@ -14,6 +14,7 @@ import typer
 
 from perflab.cli.display import Display
 from perflab.cli.find import notebooks_folder
+from perflab.cli.page_watcher import PageWatcher
 from perflab.cli.resume import resumed
 from perflab.errors import EXIT_BROKEN, PerflabError, UsageError
 from perflab.experiments.effort import EFFORT, estimate_s
@@ -67,7 +68,8 @@ def run_spike(
             effort, seed = run.manifest.effort, run.manifest.rng_seed
             names = _chosen(only, effort, system, tuple(step.name for step in run.manifest.steps))
             check_plant(run.manifest.planted, system, names)
-            run.update(status="running", finished="")
+            if any((run.step(name) or Step(name=name)).status != "done" for name in names):
+                run.update(status="running", finished="")
         else:
             system = load_system(system_path)
             if effort not in EFFORT:
@@ -119,7 +121,11 @@ def _study(run: Run, system: System, effort: str, seed: int, names: tuple[str, .
             for name in names:
                 _one(run, name, expected[name], system, effort, seed, display, reports)
     except KeyboardInterrupt:
-        return _interrupted(run, reports)
+        _stopped(run, reports, time.monotonic() - began, "stopped by hand")
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        _stopped(run, reports, time.monotonic() - began, f"perflab failed ({type(error).__name__}: {error})")
+        raise
     return _finish(run, reports, time.monotonic() - began)
 
 
@@ -174,46 +180,26 @@ def _one(
     watcher.rebuild(notebook=out)
 
 
-class PageWatcher:
-    """Rebuild the run's page when its findings have changed, so that first answers are readable early."""
-
-    def __init__(self, run: Run, reports: Path) -> None:
-        self.run, self.reports = run, reports
-        self._seen = self._state()
-
-    def _state(self) -> tuple[tuple[str, int], ...]:
-        return tuple((f.name, f.stat().st_mtime_ns) for f in sorted(self.run.folder("findings").glob("*.json")))
-
-    def look(self) -> None:
-        """Rebuild when a findings file is new or newer."""
-        state = self._state()
-        if state != self._seen:
-            self._seen = state
-            self.rebuild()
-
-    def rebuild(self, notebook: Path | None = None) -> None:
-        """Build the page and the index; with `notebook`, that notebook's own page too."""
-        from perflab.report.page_notebook import build_notebook_page
-        from perflab.report.run_index import build_index
-        from perflab.report.run_page import build_run_page
-
-        self.run.reload()
-        if notebook is not None and notebook.exists():
-            build_notebook_page(notebook, notebook.with_suffix(".html"))
-        build_run_page(self.run)
-        build_index(self.reports)
-
-
-def _interrupted(run: Run, reports: Path) -> int:
+def _stopped(run: Run, reports: Path, wall_s: float, why: str) -> None:
+    """Leave a run that can be read and gone on with."""
     run.reload()
     for step in run.manifest.steps:
         if step.status == "running":
-            run.set_step(step.model_copy(update={"status": "interrupted", "reason": "stopped by hand"}))
+            run.set_step(step.model_copy(update={"status": "interrupted", "reason": why}))
     run.update(status="interrupted")
+    run.note("wall_s", spent_s(run.manifest, wall_s))
     PageWatcher(run, reports).rebuild()
     typer.echo(f"\nStopped. What was measured is kept: {run.path / 'index.html'}", err=True)
     typer.echo(f"Go on with: perflab spike --resume {run.id}", err=True)
-    return EXIT_INTERRUPTED
+
+
+def spent_s(manifest: Manifest, wall_s: float) -> float:
+    """Return the seconds that a run has taken over all its sessions, with `wall_s` of the present one.
+
+    A session that was killed noted nothing: then at least the steps that ended count.
+    """
+    earlier = float(manifest.notes.get("wall_s", 0.0))
+    return round(max(earlier + wall_s, sum(step.wall_s for step in manifest.steps)), 1)
 
 
 def _finish(run: Run, reports: Path, wall_s: float) -> int:
@@ -226,21 +212,21 @@ def _finish(run: Run, reports: Path, wall_s: float) -> int:
     run.reload()
     unfinished = [step for step in run.manifest.steps if step.status != "done"]
     status = _ended(run.manifest)
-    ended = "" if status == "interrupted" else datetime.now(UTC).isoformat(timespec="seconds")
-    run.update(status=status, finished=ended)
-    run.note("wall_s", round(wall_s, 1))
+    ended = run.manifest.finished or datetime.now(UTC).isoformat(timespec="seconds")
+    run.update(status=status, finished="" if status == "interrupted" else ended)
+    run.note("wall_s", spent_s(run.manifest, wall_s))
     build_deliverables(run)
     if not unfinished:
         _remember(run, reports)
-    PageWatcher(run, reports).rebuild()
+    built = PageWatcher(run, reports).rebuild()
     verdict = overall(load_findings(run.folder("findings")), run.manifest)
     typer.echo(f"\n{verdict.sentence}")
     for step in unfinished:
         typer.echo(f"{step.name} {step.status}: {step.reason or 'it was not run'}", err=True)
     if run.manifest.status == "interrupted":
         typer.echo(f"Go on with: perflab spike --resume {run.id}", err=True)
-    typer.echo(f"Took {seconds_text(wall_s)}. Report: {run.path / 'index.html'}")
-    return EXIT_BROKEN if unfinished else verdict.exit_code
+    typer.echo(f"Took {seconds_text(run.manifest.notes['wall_s'])}. Report: {run.path / 'index.html'}")
+    return EXIT_BROKEN if unfinished or not built else verdict.exit_code
 
 
 def _ended(manifest: Manifest) -> RunStatus:

@@ -11,7 +11,6 @@ from perflab.findings.finding import Finding
 from perflab.report.history_page import history_page
 from perflab.report.pages import render
 from perflab.report.run_files import readable_findings
-from perflab.report.run_page import value_of
 from perflab.report.verdict import Verdict, by_target, judged_targets, overall
 from perflab.report.wording import effect_text
 from perflab.runs import Manifest, Run, list_runs, write_atomic
@@ -54,22 +53,25 @@ def _row(run: Run, reports: Path) -> IndexRow:
 
 
 def _figures(findings: Sequence[Finding], verdict: Verdict) -> tuple[str, ...]:
-    """Return the headline figures: judged targets and comparisons that their notebooks put on top."""
+    """Return the headline figures: judged targets and comparisons that their notebooks put on top, none untrusted."""
     targets = by_target(judged_targets(findings, verdict.judged)).values()
     comparisons = [f for f in findings if f.kind == "comparison" and f.headline]
-    ranked = sorted((f for f in (*targets, *comparisons) if f.effect), key=lambda f: (-f.headline, f.order))
+    trusted = [f for f in (*targets, *comparisons) if f.effect and f.verdict != "untrusted"]
+    ranked = sorted(trusted, key=lambda f: (-f.headline, f.order))
     shown = []
     for f in ranked[:MOST_FIGURES]:
         assert f.effect is not None
-        text = effect_text(f).split(" (")[0] if f.kind == "comparison" else value_of(f)
-        shown.append(f"{f.effect.metric.replace('_', ' ')} {text}")
+        shown.append(f"{f.effect.metric.replace('_', ' ')} {effect_text(f)}")
     return tuple(shown)
 
 
 def _took(manifest: Manifest) -> str:
-    """Return how long the run took, or how it stands."""
+    """Return how long the run took over all its sessions, or how it stands."""
+    if manifest.status == "running":
+        return manifest.status
     if "wall_s" in manifest.notes:
-        return seconds_text(float(manifest.notes["wall_s"]))
+        took = seconds_text(float(manifest.notes["wall_s"]))
+        return f"{manifest.status} after {took}" if manifest.status == "interrupted" else took
     if not manifest.finished:
         return manifest.status
     return seconds_text(

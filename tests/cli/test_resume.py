@@ -9,11 +9,14 @@ import pytest
 from perflab.cli import resume as resuming
 from perflab.cli import spike
 from perflab.cli.app import _run
+from perflab.cli.page_watcher import PageWatcher
 from perflab.errors import UsageError
 from perflab.experiments.study import create_run, reports_folder
 from perflab.findings.finding import Finding, dump_findings
+from perflab.report.run_index import _took
 from perflab.runs import Run, Step, list_runs
 from perflab.system.load_file import load_system
+from perflab.units import seconds_text
 
 
 @pytest.fixture
@@ -162,3 +165,46 @@ def test_a_notebook_that_nobody_knows_leaves_no_run(root):
     with pytest.raises(UsageError, match="Unknown notebook"):
         spike.run_spike(str(root / "tests/systems/notes/notes.toml"), "quick", 7, "", "99_nothing", "")
     assert list_runs(reports_folder())[0] == []
+
+
+def test_a_run_takes_the_time_of_all_its_sessions(run):
+    steps(run, _00_machine="done")
+    spike._stopped(run, reports_folder(), 480.0, "stopped by hand")
+    assert _took(Run.open(run.path).manifest) == "interrupted after 8 min 0 s"
+    spike._finish(run, reports_folder(), 12.0)
+    manifest = Run.open(run.path).manifest
+    assert manifest.notes["wall_s"] == 492.0 and _took(manifest) == seconds_text(492.0)
+    assert (
+        spike.spent_s(manifest.model_copy(update={"notes": {}, "steps": (Step(name="a", wall_s=90.0),)}), 1.0) == 90.0
+    )
+
+
+def test_a_page_that_cannot_be_built_is_said_once_and_costs_nothing(run, monkeypatch, capsys):
+    def full_disk(_run: Run) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("perflab.report.run_page.build_run_page", full_disk)
+    watcher = PageWatcher(run, reports_folder())
+    (run.folder("findings") / "00_machine.json").write_text("[]")
+    watcher.look()
+    assert not watcher.rebuild()
+    assert capsys.readouterr().err.count("No space left on device") == 1
+    steps(run, _00_machine="done")
+    assert spike._finish(run, reports_folder(), 1.0) == 2, "a run without a page is not whole"
+
+
+def test_a_fault_of_perflab_leaves_a_run_to_go_on_with(run, monkeypatch):
+    reports = run.path.parents[1]
+    monkeypatch.undo()
+    monkeypatch.setenv("PERFLAB_REPORTS", str(reports))
+
+    def fail(run: Run, name: str, *_: object) -> None:
+        run.set_step(Step(name=name, status="running"))
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(spike, "_one", fail)
+    with pytest.raises(RuntimeError):
+        spike._study(run, load_system(run.manifest.system), "quick", 7, ("00_machine",), reports)
+    left = Run.open(run.path)
+    assert left.manifest.status == left.step("00_machine").status == "interrupted"
+    assert "a fault" in left.step("00_machine").reason
