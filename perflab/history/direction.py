@@ -20,6 +20,7 @@ COST = {"cpu", "memory", "rss", "latency", "response", "time", "delay", "wait", 
 COSTS = {"ns", "us", "ms", "s", "bytes", "kB", "kiB", "MB", "MiB", "GB", "GiB", "% of a core"}
 WORK = {"users", "sessions", "request", "requests", "turns", "units", "messages", "queries", "frames"}
 PER_TIME = re.compile(r"(/|per_|per )(s|sec|second|min|minute|h|hour)\b")
+PERCENTILE = re.compile(r"\bp\d\d")  # of a time: those of rates and shares are not taken
 # What one piece of work takes, such as "queries per 100 rows": counts of work that are an expense.
 PER_WORK = re.compile(r"\bper (\d+ )?(equal )?(request|turn|unit|row|event|value|view|read|write|message|answer)s?\b")
 
@@ -36,7 +37,7 @@ def lower_is_better(metric: str, unit: str) -> bool | None:
         return True
     if words & GAIN or (words & GOOD_SHARES and unit in SHARES):
         return False
-    if words & COST or unit in COSTS or PER_WORK.search(name):
+    if words & COST or unit in COSTS or PER_WORK.search(name) or PERCENTILE.search(name):
         return True
     if counted in WORK or (words & WORK and PER_TIME.search(name)):
         return False

@@ -80,8 +80,8 @@ def _base(finding: Finding) -> Figure:
 
 def _figures(finding: Finding) -> Iterator[Figure]:
     """Yield the figures of one finding: its effect, the arms of its blocks, the levels of its matrix."""
-    if finding.notebook.startswith(ABOUT_THE_MACHINE) or "flag" in finding.details:
-        return  # a flag that was screened is a lead, not a result
+    if finding.notebook.startswith(ABOUT_THE_MACHINE) or finding.stage == "screened":
+        return  # what was screened is a lead, not a result
     effect = finding.effect
     if effect is not None and _known(effect.value):
         against = finding.kind == "comparison"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from textwrap import shorten
+
+LONGEST_CONDITION = 80  # characters in a label; an experiment's may be a paragraph
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ def key_of(row: Row) -> SeriesKey:
 
 
 def figure_label(metric: str, variant: str, scenario: str, condition: str) -> str:
-    """Return the name of a figure: the metric, then where it was taken."""
-    where = ", ".join(part for part in (variant, scenario, condition) if part)
+    """Return the name of a figure: the metric, then where it was taken, a long condition by its beginning."""
+    where = ", ".join(
+        part for part in (variant, scenario, shorten(condition, LONGEST_CONDITION, placeholder=" ...")) if part
+    )
     return f"{metric} [{where}]" if where else metric

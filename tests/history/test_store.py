@@ -118,6 +118,19 @@ def test_equal_readings_of_many_targets_are_one_figure_and_unlike_ones_are_named
     assert [(r.metric, r.value) for r in rows] == [("latency (S-1)", 100.0), ("latency (S-3)", 40.0)]
 
 
+def test_what_was_confirmed_enters_and_what_was_screened_does_not(tmp_path):
+    flag = {"flag": "cache=l1", "base": "4.1 ms", "with it": "2 ms"}
+    own = (
+        "120 requests/s by Zipf's law for 300 reads, and 5 % writes among them; a miss opens the file anew, every time"
+    )
+    confirmed = comparison([1.0], [0.5], variant="baseline+cache=l1", details=flag, stage="confirmed", condition=own)
+    screened = comparison([1.0], [0.5], variant="baseline+json=fast", details=flag, stage="screened")
+    (row,) = rows_of(make_run(tmp_path, 1, [confirmed, screened]))
+    assert (row.metric, row.value, row.condition) == ("CPU per turn, against baseline", 0.5, own)
+    label = key_of(row).label
+    assert label.startswith("CPU per turn, against baseline [baseline+cache=l1, 120 requests/s") and len(label) < 140
+
+
 def test_direction_comes_from_the_target_file_else_from_the_unit(tmp_path, root):
     findings = [target("N-3", "note_rate", 700.0, "requests/min"), target("X", "held", 50.0, "users")]
     system = str(root / "tests/systems/notes/notes.toml")
@@ -140,7 +153,8 @@ def test_direction_comes_from_the_objective_that_was_judged_when_its_file_is_gon
         ("video", "frames/s", False), ("capacity", "sessions/core", False), ("done", "queries/min", False),
         ("frames_per_s", "", False), ("audio throughput", "MB", False), ("response p95", "ms", True),
         ("CPU per turn, against baseline", "ratio", True), ("errors", "1/s", True), ("error_rate", "%", True),
-        ("start", "s", True), ("late turns", "turns", True), ("time until answered", "ms", True),
+        ("start", "s", True), ("write p95, against baseline", "ratio", True),
+        ("late turns", "turns", True), ("time until answered", "ms", True),
         ("CPU while nothing happens, against baseline", "ms/s", True), ("idle wakeups_per_s", "1/s", True),
         ("queries per 100 rows, against baseline", "queries", True), ("memory growth", "MB/min", True),
         ("store reads per 100 equal requests, against baseline", "reads", True), ("battery_drain_rate", "%/h", True),
