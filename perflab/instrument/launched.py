@@ -15,17 +15,16 @@ from perflab.instrument.window import Watch, hold, stop_and_wait
 CLOCK_STEP_S = 0.05  # file systems stamp with the kernel's tick
 
 
-def split_command(argv: list[str]) -> tuple[str, list[str], list[str]]:
-    """Split [python, options, -m, pkg, args] into python, what to run, and its arguments; raises P114 or P116."""
+def split_command(argv: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Split [python, options, -m, pkg, args] into interpreter with options, what to run, its args; raises P114, P116.
+
+    The options stay with the interpreter: under another one (-O, -I, -X) it would not be the command that was measured.
+    """
     if problems := probe.check_command(tuple(argv)):
         raise problems[0].failure()
-    rest = argv[1:]
-    while rest and rest[0].startswith("-") and rest[0] != "-m":
-        rest = rest[2:] if rest[0] in ("-X", "-W") else rest[1:]
-    size = 2 if rest and rest[0] == "-m" else 1
-    if len(rest) < size:
-        raise failure("P114", f"{' '.join(argv)[:80]!r} names no program")
-    return argv[0], rest[:size], rest[size:]
+    options, rest = probe.split_options(argv[1:])
+    size = 2 if rest[0] == "-m" else 1
+    return [argv[0], *options], rest[:size], rest[size:]
 
 
 def stop_and_check(target: Target, artefact: Path, watch: Watch, window_s: float) -> None:
@@ -75,7 +74,8 @@ def check_wrapped(target: Target, word: str) -> list[Problem]:
     """P102 when the process is gone; P115 or P203 when it does not run under the profiler named `word`."""
     if problems := probe.check_alive(target):
         return problems
-    if word not in proc.cmdline(target.pid)[:5]:
+    words = proc.cmdline(target.pid)
+    if word not in words[:5] and probe.split_options(words[1:])[1][:2] != ["-m", word]:
         return [
             Problem(
                 "P203",

@@ -68,7 +68,7 @@ class Memray:
         python, program, args = split_command(argv)
         out = out_dir.resolve() / self.artefact
         out.unlink(missing_ok=True)
-        return [python, "-m", "memray", "run", "-q", "-f", *self._flags(), "-o", str(out), *program, *args], dict(env)
+        return [*python, "-m", "memray", "run", "-q", "-f", *self._flags(), "-o", str(out), *program, *args], dict(env)
 
     def _flags(self) -> list[str]:
         return ["--trace-python-allocators"] if self.trace_python_allocators else []

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from perflab.instrument import proc
@@ -219,8 +219,24 @@ def check_command(argv: tuple[str, ...]) -> list[Problem]:
     """P116 when the first word is not found, P114 when it is no Python command that a profiler can wrap."""
     if not argv or shutil.which(argv[0]) is None:
         return [Problem("P116", f"{argv[0] if argv else 'an empty command'} was not found")]
-    if "python" not in Path(argv[0]).name or len(argv) < 2 or argv[1] in ("-c", "-"):
+    _, program = split_options(argv[1:])
+    if "python" not in Path(argv[0]).name or program[:1] in ([], ["-c"], ["-"]):
         return [Problem("P114", f"{' '.join(argv)[:80]!r} is not [python, -m, package, ...]")]
-    if argv[1] == "-m" and len(argv) < 3:
+    if program == ["-m"]:
         return [Problem("P114", "-m names no module")]
     return []
+
+
+def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split what follows an interpreter into its own options and the program, which begins with -m, -c, - or a file."""
+    options, rest = list[str](), list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        ends = next((at for at, letter in enumerate(word) if letter in "mcWX" and word[:2] != "--"), 0)
+        if ends and word[ends] in "mc":  # -Om module: the program begins inside the word
+            options += [word[:ends]] if ends > 1 else []
+            return options, [f"-{word[ends]}", *filter(None, [word[ends + 1 :]]), *rest]
+        options.append(word)
+        if (ends and ends == len(word) - 1) or word == "--check-hash-based-pycs":  # its value is the next word
+            options += [rest.pop(0)] if rest else []
+    return options, rest

@@ -96,7 +96,7 @@ class Scalene:
             "-o",
             str(out),
         ]
-        return [python, "-m", "scalene", "run", *options, *program, "---", *args], {**env, **self._preset(env)}
+        return [*python, "-m", "scalene", "run", *options, *program, "---", *args], {**env, **self._preset(env)}
 
     def _preset(self, env: dict[str, str]) -> dict[str, str]:
         preset = {"SCALENE_ALLOCATION_SAMPLING_WINDOW": ALLOCATION_WINDOW}

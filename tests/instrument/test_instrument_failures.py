@@ -119,3 +119,27 @@ def test_folders_that_cannot_serve(tmp_path):
 def test_a_command_that_ends_at_once_names_its_failure(tmp_path):
     argv = [sys.executable, "-m", "kettle_that_is_not_there"]
     assert code_of(lambda: profile_command(argv, PySpy(), ROOT, tmp_path, window_s=1)) == "P102"
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "program", "args"),
+    [
+        (["-O", "-X", "dev", "-m", "shop", "-O"], ["-O", "-X", "dev"], ["-m", "shop"], ["-O"]),
+        (["-Xdev", "-Wignore", "serve.py", "-m", "x"], ["-Xdev", "-Wignore"], ["serve.py"], ["-m", "x"]),
+        (["-W", "ignore", "-Im", "shop"], ["-W", "ignore", "-I"], ["-m", "shop"], []),
+        (["--check-hash-based-pycs", "never", "-mshop"], ["--check-hash-based-pycs", "never"], ["-m", "shop"], []),
+    ],
+)
+def test_a_profiled_command_keeps_the_options_of_its_interpreter(tmp_path, words, options, program, args):
+    for instrument, module in ((Memray(), "memray"), (Scalene(), "scalene")):
+        argv, _ = instrument.wrap([sys.executable, *words], {}, tmp_path, tmp_path)
+        assert argv[: len(options) + 4] == [sys.executable, *options, "-m", module, "run"]
+        tail = [*program, *(["---"] if module == "scalene" else []), *args]
+        assert argv[-len(tail) :] == tail
+
+
+@pytest.mark.parametrize(
+    "words", [["-u", "-c", "print(1)"], ["-uc", "print(1)"], ["-u", "-"], ["-u"], ["-O", "-m"], []]
+)
+def test_what_is_no_program_is_refused_behind_options_too(tmp_path, words):
+    assert code_of(lambda: Memray().wrap([sys.executable, *words], {}, tmp_path, tmp_path)) == "P114"
