@@ -13,7 +13,7 @@ JITTER_S = 1.0  # users that a step adds come spread over this long, or over the
 
 @dataclass(frozen=True)
 class Slot:
-    """One user's stay: `number` is unique in its class; times are seconds since the load began."""
+    """One user's stay: `number` is unique in the plan; times are seconds since the load began."""
 
     number: int
     start_s: float
@@ -23,14 +23,20 @@ class Slot:
 def slots(plan: LoadPlan) -> dict[str, list[Slot]]:
     """Return the slots of each user class, in order of their start.
 
-    A rise in users opens slots, a fall closes those opened last; the numbers of a class follow its weight over the
-    primary's. Starts are jittered by a stream keyed by (seed, class, number): two variants meet the same arrivals.
+    A rise in users opens slots, a fall closes those opened last; how many a class has follows its weight over the
+    primary's. The primary's users are numbered from 0, those of each other class go on from the class before: rows of
+    two classes may be of one kind. Starts are jittered by a stream keyed by (seed, class, place in the class): two
+    variants meet the same arrivals.
     """
-    primary = plan.users.get(plan.primary, 1.0) or 1.0
-    return {name: _class_slots(plan, name, weight / primary) for name, weight in plan.users.items() if weight > 0}
+    primary, first = plan.users.get(plan.primary, 1.0) or 1.0, 0
+    every: dict[str, list[Slot]] = {}
+    for name in sorted((name for name, weight in plan.users.items() if weight > 0), key=lambda n: n != plan.primary):
+        every[name] = _class_slots(plan, name, plan.users[name] / primary, first)
+        first += len(every[name])
+    return every
 
 
-def _class_slots(plan: LoadPlan, name: str, share: float) -> list[Slot]:
+def _class_slots(plan: LoadPlan, name: str, share: float, first: int) -> list[Slot]:
     begun: list[tuple[float, float]] = []  # start and the length of the step that it belongs to
     ends: dict[int, float] = {}
     standing: list[int] = []
@@ -45,5 +51,5 @@ def _class_slots(plan: LoadPlan, name: str, share: float) -> list[Slot]:
     out = []
     for number, (at, length) in enumerate(begun):
         draw = random.Random(f"{plan.seed}:{name}:{number}:start").random()
-        out.append(Slot(number, at + draw * min(JITTER_S, length), ends.get(number, plan.duration_s)))
+        out.append(Slot(first + number, at + draw * min(JITTER_S, length), ends.get(number, plan.duration_s)))
     return out

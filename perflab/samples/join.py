@@ -21,13 +21,13 @@ def join_marks(
 
     `process_logs`: process name -> (rows with user, seq and mark0_ns.. or already named marks, names of the marks).
     `unit_marks` names the units' own marks in order, the others are dropped; None leaves them as they are.
-    Only units of `unit_kind` are joined, because users of other kinds count from zero as well. A unit that the log does
+    Only units of `unit_kind` are joined: a load file may number its other users from zero too. A unit that the log does
     not know has marks of 0. So has one that the log knows twice: an ambiguous match is no match, and shows as lost.
-    Raises UsageError when units repeat a (user, seq): rows of several trials cannot be told apart here.
+    Raises UsageError when units repeat a (user, seq) and there are logs: rows of several trials cannot be told apart.
     """
     units = units if unit_marks is None else name_marks(units, unit_marks)
     chosen = (units["kind"] == unit_kind).to_numpy(dtype=bool)
-    if units.loc[chosen, _KEY].duplicated().any():
+    if process_logs and units.loc[chosen, _KEY].duplicated().any():
         first = units.loc[chosen, _KEY][units.loc[chosen, _KEY].duplicated()].iloc[0]
         raise UsageError(
             f"Two units have user {first['user']} and seq {first['seq']}", "join the rows of one trial at a time"

@@ -44,6 +44,14 @@ def test_slots_count_every_class_in_proportion(levels: list[int], share: float) 
         at = 10.0 * i + JITTER_S
         assert standing(every["A"], at) == users and standing(every["B"], at) == round(users * share)
     assert every == slots(plan)
+    numbers = [slot.number for name in ("A", "B") for slot in every[name]]
+    assert numbers == list(range(len(numbers)))  # rows of two classes may be of one kind
+
+
+def test_the_primary_is_numbered_from_zero_wherever_it_stands(make_plan: Any) -> None:
+    every = slots(make_plan(users={"Browser": 1.0, "EchoUser": 2.0, "Nobody": 0.0}, steps=((0.0, 4),)))
+    assert [slot.number for slot in every["EchoUser"]] == [0, 1, 2, 3]
+    assert [slot.number for slot in every["Browser"]] == [4, 5] and "Nobody" not in every
 
 
 @given(st.dictionaries(st.text(max_size=3), st.integers(0, 50), max_size=3), st.integers(1, 7))

@@ -78,7 +78,8 @@ def test_join_refuses_rows_of_two_trials_and_logs_without_the_marks(tmp_path):
     log = read_row_log(write_log(tmp_path / "l.rows", [(1, 1, [1])]), ["rx"])
     twice = units(("turn", 1, 1, 1, 1, 1), ("turn", 1, 1, 2, 2, 2))
     with pytest.raises(UsageError, match="one trial at a time"):
-        join_marks(twice, {})
+        join_marks(twice, {"live": (log, ["rx"])})
+    assert len(join_marks(twice, {})) == 2  # nothing to tell apart
     with pytest.raises(UsageError, match="codegen"):
         join_marks(units(("turn", 1, 1, 1, 1, 1)), {"codegen": (log, ["tx"])})
 
