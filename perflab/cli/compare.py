@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import typer
 
-from perflab.errors import EXIT_OK, UsageError
+from perflab.cli.find import named_run
+from perflab.errors import EXIT_OK
 from perflab.experiments.study import reports_folder
 from perflab.history.pair import WORDS, Line, Pair, compare_runs, moved
 from perflab.history.row import Row
 from perflab.report.calibration import calibration_of
-from perflab.runs import Run, list_runs
+from perflab.runs import Run
 from perflab.units import change_text, number_text
 
 PIPE_WIDTH = 160  # of a table that no terminal shows
@@ -32,37 +32,6 @@ def show_comparison(a: str, b: str, force_unlike: bool, as_json: bool, as_markdo
     else:
         typer.echo(table(pair))
     return EXIT_OK
-
-
-def named_run(text: str, reports: Path) -> Run:
-    """Return a run by path, id, unique beginning of an id, `latest`, or `latest~1` (the one before the latest).
-
-    `latest` counts finished runs that hold findings: a load or profile command leaves none. Raises UsageError.
-    """
-    if (Path(text) / "manifest.json").is_file():
-        return Run.open(Path(text))
-    known, _ = list_runs(reports)
-    if not known:
-        raise UsageError(f"No run below {reports}", "", "Make one with: perflab spike")
-    word, _, back = text.partition("~")
-    if word == "latest" and (back.isdigit() or not back):
-        return _latest(known, int(back or 0))
-    found = [run for run in known if text and run.id.startswith(text)]
-    exact = [run for run in found if run.id == text]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    if found:
-        names = ", ".join(run.id for run in found[:4])
-        raise UsageError(f"{text!r} is the beginning of {len(found)} runs ({names})", "it must name one")
-    raise UsageError(f"No run {text!r}", f"the newest is {known[0].id}", "List them with: perflab runs")
-
-
-def _latest(known: list[Run], back: int) -> Run:
-    finished = [run for run in known if run.manifest.status == "done" and any((run.path / "findings").glob("*.json"))]
-    if back >= len(finished):
-        raise UsageError(f"latest~{back} was asked for", f"there are {len(finished)} finished runs with findings",
-                         "List them with: perflab runs")  # fmt: skip
-    return finished[back]
 
 
 def as_dict(pair: Pair) -> dict[str, object]:

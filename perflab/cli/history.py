@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from perflab.cli.compare import named_run
+from perflab.cli.find import named_run
 from perflab.errors import EXIT_OK, UsageError
 from perflab.experiments.study import reports_folder
 from perflab.history.row import Row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from perflab.cli.find import find_run
+from perflab.cli.find import find_run, is_study
 from perflab.errors import EXIT_OK
 from perflab.experiments.study import reports_folder
 
@@ -19,7 +19,8 @@ def rebuild(text: str) -> int:
     run = find_run(text, reports_folder())
     for path in sorted(run.folder("notebooks").glob("*.ipynb")):
         build_notebook_page(path, path.with_suffix(".html"))
-    build_deliverables(run)
+    if is_study(run) or any(run.folder("findings").glob("*.json")):  # of a load or profile command they would be empty
+        build_deliverables(run)
     typer.echo(str(build_run_page(run)))
     build_index(reports_folder())
     return EXIT_OK

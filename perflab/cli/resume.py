@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from perflab.cli.find import find_run
+from perflab.cli.find import is_study, named_run
 from perflab.errors import UsageError
 from perflab.experiments.code_state import changes_digest, commit_of, perflab_commit
 from perflab.experiments.study import reports_folder
@@ -26,7 +26,10 @@ def resumed(text: str, reports: Path, typed: Mapping[str, object] | None = None)
 
     `typed`: options that the user gave beside the run; they must be the run's own, as nothing else would be heeded.
     """
-    run = find_run(text, reports)
+    run = named_run(text, reports)
+    if not is_study(run):
+        raise UsageError(f"Run {run.id} is not of a study", "a load, profile or gate command cannot go on",
+                         "List runs with: perflab runs")  # fmt: skip
     if other := _unlike(run.manifest, typed or {}):
         raise UsageError(f"Run {run.id} was begun with {'; '.join(other)}", "a run goes on with its own options",
                          "Leave them out, or start a new run")  # fmt: skip

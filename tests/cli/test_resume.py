@@ -9,6 +9,7 @@ import pytest
 from perflab.cli import resume as resuming
 from perflab.cli import spike
 from perflab.cli.app import _run
+from perflab.cli.find import find_run
 from perflab.cli.page_watcher import PageWatcher
 from perflab.errors import UsageError
 from perflab.experiments.study import create_run, reports_folder
@@ -25,6 +26,7 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     toml = str(root / "tests/systems/notes/notes.toml")
     made = create_run(load_system(toml), toml, "quick", 7, reports_folder())
     made.update(status="interrupted", commit="abc-dirty", perflab_commit="e", changes_digest="d")
+    made.set_step(Step(name="00_machine", status="interrupted"))
     at(monkeypatch)
     monkeypatch.setattr(spike, "_study", lambda run, *_: int(run.manifest.status == "running"))
     return made
@@ -208,3 +210,18 @@ def test_a_fault_of_perflab_leaves_a_run_to_go_on_with(run, monkeypatch):
     left = Run.open(run.path)
     assert left.manifest.status == left.step("00_machine").status == "interrupted"
     assert "a fault" in left.step("00_machine").reason
+
+
+def test_the_beginning_of_two_runs_names_neither(run):
+    other = Run.create(reports_folder(), run.manifest.model_copy(update={"run_id": run.id + "x"}))
+    with pytest.raises(UsageError, match="beginning of 2 runs"):
+        find_run(run.id[:8], reports_folder())
+    assert find_run(run.id, reports_folder()).id == run.id and find_run(other.id, reports_folder()).id == other.id
+
+
+def test_a_load_command_is_no_study(run):
+    newer = run.manifest.model_copy(update={"run_id": "9" + run.id, "steps": ()})
+    load = Run.create(reports_folder(), newer)
+    assert find_run("", reports_folder()).id == run.id, "a report of nothing"
+    with pytest.raises(UsageError, match="is not of a study"):
+        resuming.resumed(load.id, reports_folder())
