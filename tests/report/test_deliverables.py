@@ -10,6 +10,7 @@ import pytest
 from perflab.findings.finding import Finding, TrustCheck
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
+from perflab.report.deliverables.baseline_report import baseline_report
 from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.criteria import criteria_rows, risk_rows
 from perflab.report.deliverables.document import Bullets
@@ -174,6 +175,24 @@ def test_a_section_that_is_judged_and_empty_is_not_missing() -> None:
     assert "Negative results" not in strategy_guide(material(pair)).missing
     assert "Negative results" in strategy_guide(material()).missing
     assert "Routing, escalation and runbooks" not in monitoring_plan(material()).missing
+
+
+def test_the_way_to_the_same_results_has_no_path_of_this_machine_and_all_that_changes_them() -> None:
+    here = Path.cwd() / "data/systems/voice_gateway.toml"
+    made = material(said("00_machine", "reported"), system=str(here), commit="abc-dirty", notes={"time_scale": 0.05})
+    text = str(baseline_report(made).sections)
+    assert str(Path.cwd()) not in text and "described by data/systems/voice_gateway.toml" in text
+    assert "git checkout abc\\nmake setup" in text and "--seed 7 --time-scale 0.05" in text
+    assert "--time-scale" not in str(baseline_report(material(system=str(here))).sections)
+
+
+def test_the_counts_behind_effects_are_told_from_the_fewest_to_the_most() -> None:
+    pairs = [
+        said("22_caching", "better", id=f"F22-{n}", kind="comparison", variant="a",
+             effect=effect("cpu", 0.5, 0.4, 0.6, "ratio", n)) for n in (12, 40, 6)
+    ]  # fmt: skip
+    section = next(s for s in strategy_guide(material(*pairs)).sections if s.title == "How effects were measured")
+    assert section.blocks[0].rows[0]["n"] == "6 to 40"  # type: ignore[union-attr]
 
 
 def test_tables_of_targets_name_their_findings(folder: Path) -> None:

@@ -56,7 +56,7 @@ def _system(material: Material, world: list[Finding]) -> Section:
     """Say what was measured, and draw what talks to what."""
     m = material.manifest
     text = (
-        f"{m.system_name}, described by {m.system}, studied as the variants that its flags allow; "
+        f"{m.system_name}, described by {m.system_shown}, studied as the variants that its flags allow; "
         f"{material.verdict.judged} is judged. Domain {m.domain}."
     )
     return Section("System under test", (Text(text), *claims(world), *pictures(world)))

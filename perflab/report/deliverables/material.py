@@ -155,9 +155,12 @@ def reproduce(material: Material) -> list[Block]:
     from perflab.report.deliverables.document import Code
 
     m = material.manifest
-    command = f"perflab spike --system {m.system} --effort {m.effort} --seed {m.rng_seed}"
+    scale = float(m.notes.get("time_scale", 1.0))
+    command = f"perflab spike --system {m.system_shown} --effort {m.effort} --seed {m.rng_seed}"
+    command += f" --time-scale {scale:g}" if scale != 1 else ""
+    checkout = f"git checkout {m.commit.replace('-dirty', '')}\n" if m.commit else ""
     return [
-        Code(f"make setup\n.venv/bin/{command}\n.venv/bin/perflab report {m.run_id}"),
+        Code(f"{checkout}make setup\n.venv/bin/{command}\n.venv/bin/perflab report {m.run_id}"),
         Text(f"Commit {m.commit or 'unknown'}, run {m.run_id}, effort {m.effort}, seed {m.rng_seed}."),
     ]
 

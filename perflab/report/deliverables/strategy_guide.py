@@ -89,13 +89,17 @@ def _cards(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[
 
 def _methods(compared: Sequence[Finding]) -> list[Block]:
     """Say how many pairs, and by which method intervals were made."""
-    rows: Mapping[tuple[str, str], int] = {(f.effect.method, f.effect.n_unit): f.effect.n for f in compared if f.effect}
-    if not rows:
+    counted: dict[tuple[str, str], list[int]] = {}
+    for effect in (f.effect for f in compared if f.effect):
+        counted.setdefault((effect.method or "not stated", effect.n_unit), []).append(effect.n)
+    if not counted:
         return []
+    rows = [
+        {"interval by": method, "counts": unit, "n": _range(n), "effects": len(n)}
+        for (method, unit), n in counted.items()
+    ]
     return [
-        Rows(
-            tuple({"interval by": method or "not stated", "counts": unit, "n": n} for (method, unit), n in rows.items())
-        ),
+        Rows(tuple(rows)),
         Text(
             "Every comparison is paired and interleaved in random order; ratios are shown as changes against the "
             "baseline with their interval. What is marked as screened, not confirmed, only says what to "
@@ -103,6 +107,12 @@ def _methods(compared: Sequence[Finding]) -> list[Block]:
         ),
         Text(f"How the decisions are made. {HOW_TO_READ}"),
     ]
+
+
+def _range(counts: Sequence[int]) -> str:
+    """Return the fewest and the most of several counts: measuring stops where an effect is known well enough."""
+    least, most = min(counts), max(counts)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 __all__ = ["by_strategy", "decide", "measured_strategies", "strategy_guide"]
