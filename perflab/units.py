@@ -54,10 +54,11 @@ def seconds_text(value: float) -> str:
     size = abs(value)
     if not math.isfinite(value) or value == 0:
         return f"{number_text(value)} s"
+    sign = "-" if value < 0 else ""
     if size >= 7200:
-        return f"{int(value // 3600)} h {int(value % 3600 // 60)} min"
+        return f"{sign}{int(size // 3600)} h {int(size % 3600 // 60)} min"
     if size >= 120:
-        return f"{int(value // 60)} min {int(value % 60)} s"
+        return f"{sign}{int(size // 60)} min {int(size % 60)} s"
     _, unit, factor = next(step for step in _STEPS_S if size >= step[0] * 0.9995)
     return f"{number_text(value * factor)} {unit}"
 

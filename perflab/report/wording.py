@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from perflab.findings.finding import Effect, Finding
 from perflab.findings.judge import printed_verdict
-from perflab.units import change_text, interval_text
+from perflab.units import change_text, interval_text, value_text
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,25 @@ def look(verdict: str, level: str = "") -> Look:
 
 
 def effect_text(finding: Finding) -> str:
-    """Return a finding's effect with its interval; ratios of comparisons are shown as changes."""
+    """Return a finding's effect with its interval; those of comparisons are shown as changes, with their sign."""
     effect = finding.effect
     if effect is None:
         return ""
-    change = finding.kind == "comparison" and effect.unit == "ratio"
-    text = _change(effect) if change else interval_text(effect.value, effect.low, effect.high, effect.unit)
+    compared = finding.kind == "comparison"
+    text = _change(effect) if compared else interval_text(effect.value, effect.low, effect.high, effect.unit)
     return f"{text} ({SCREENED})" if finding.stage == "screened" else text
 
 
 def _change(effect: Effect) -> str:
-    """Return a ratio as a change: "-56 % (-61 % to -49 %)"."""
-    if effect.low is None or effect.high is None:
-        return f"{change_text(effect.value)} (no interval)"
-    return f"{change_text(effect.value)} ({change_text(effect.low)} to {change_text(effect.high)})"
+    """Return a ratio as "-56 % (-61 % to -49 %)", a difference as "+778 ms (+754 ms to +804 ms)"."""
+    low, high = (None if bound is None else _moved(bound, effect.unit) for bound in (effect.low, effect.high))
+    known = f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}" if high else ""
+    return f"{_moved(effect.value, effect.unit)} ({known or 'no interval'})"
+
+
+def _moved(value: float, unit: str) -> str:
+    """Return one bound of a change; without its sign a difference would read as a level."""
+    return change_text(value) if unit == "ratio" else f"{'+' if value > 0 else ''}{value_text(value, unit)}"
 
 
 def n_text(finding: Finding) -> str:
