@@ -6,6 +6,7 @@ system file, so an absent or broken file is not an error here: the findings then
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from perflab.findings.finding import Finding
 from perflab.runs import Manifest
 
 if TYPE_CHECKING:
-    from perflab.findings.catalogue import Strategy, StrategyCard
+    from perflab.findings.catalogue import Strategy, StrategyCard, Target
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -40,22 +41,56 @@ def declared_judge(manifest: Manifest) -> str:
 def target_rows(manifest: Manifest, findings: Sequence[Finding], judged: str) -> Rows:
     """Return one row per target of the system's target file: id, quote, domain, verdict, level, finding, reason.
 
-    Without a readable target file there is one row per target that has a finding.
+    Without a readable target file there is one row per target that has a finding. Where the file has changed since, the
+    quote of a judged target is what it was judged by.
     """
-    from perflab.findings.catalogue import load_targets
     from perflab.findings.traceability import trace_targets
 
-    named = str(_description(manifest.system).get("targets", ""))
-    try:
-        targets = load_targets((Path(manifest.system).parent / named).resolve()) if named else ()
-    except (PerflabError, OSError):
-        targets = ()
+    targets = _targets(manifest)
     if not targets:
         return _from_findings(manifest, findings, judged)
     traced = trace_targets(targets, findings, domain=manifest.domain, variant=judged)
-    return [{"id": row.id, "quote": row.quote or row.text, "domain": row.domain, "verdict": row.verdict,
-             "level": row.level, "finding": row.finding_ids[0] if row.finding_ids else "", "reason": row.reason}
-            for row in traced]  # fmt: skip
+    then = _changed_targets(targets, findings)
+    return [{"id": row.id, "quote": then.get(row.id) or row.quote or row.text, "domain": row.domain,
+             "verdict": row.verdict, "level": row.level, "finding": row.finding_ids[0] if row.finding_ids else "",
+             "reason": row.reason} for row in traced]  # fmt: skip
+
+
+def changed_since(manifest: Manifest, findings: Sequence[Finding]) -> list[str]:
+    """Return what of the system's files is not as it was when the run was judged; [] also where they are gone."""
+    told = []
+    if moved := sorted(_changed_targets(_targets(manifest), findings)):
+        names = ", ".join(moved[:6]) + (f" and {len(moved) - 6} more" if len(moved) > 6 else "")
+        told.append(f"Targets now read otherwise ({names}); they are shown as this run judged them.")
+    try:
+        present = hashlib.sha256(Path(manifest.system).read_bytes()).hexdigest()
+    except OSError:
+        return told
+    if manifest.system_digest and present != manifest.system_digest:
+        told.append(f"{Path(manifest.system).name} is not as it was; what is taken from it beside findings is today's.")
+    return told
+
+
+def _targets(manifest: Manifest) -> Sequence[Target]:
+    """Return the targets of the system's target file as it stands, none when it cannot be read."""
+    from perflab.findings.catalogue import load_targets
+
+    named = str(_description(manifest.system).get("targets", ""))
+    try:
+        return load_targets((Path(manifest.system).parent / named).resolve()) if named else ()
+    except (PerflabError, OSError):
+        return ()
+
+
+def _changed_targets(targets: Sequence[Target], findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the targets that read otherwise than what they were judged by, with that; a claim begins with it."""
+    known = {target.id: target for target in targets}
+    judged = {f.target_id: f.claim for f in findings if f.kind == "target" and f.target_id in known}
+    return {
+        id: claim.partition(": ")[0]
+        for id, claim in judged.items()
+        if claim.startswith(f"{known[id].metric} ") and not claim.startswith(f"{known[id].text}: ")
+    }
 
 
 def _from_findings(manifest: Manifest, findings: Sequence[Finding], judged: str) -> Rows:

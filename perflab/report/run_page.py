@@ -9,7 +9,7 @@ from typing import Any
 
 from perflab.findings.finding import Finding, TrustCheck
 from perflab.report.calibration import NOTE, calibration_of
-from perflab.report.described import Rows, target_rows
+from perflab.report.described import Rows, changed_since, target_rows
 from perflab.report.pages import FigureShelf, render, slug
 from perflab.report.run_files import files_in, readable_findings
 from perflab.report.verdict import Verdict, by_target, judged_targets, overall
@@ -37,6 +37,7 @@ def build_run_page(run: Run, rows: Rows | None = None) -> Path:
         findings=findings,
         tables=findings_tables(findings, verdict.judged),
         problems=problems,
+        changed=changed_since(run.manifest, findings),
         tiles=tiles(findings, verdict),
         quotes=quotes,
         blocks=blocks(findings),

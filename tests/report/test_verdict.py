@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from perflab.findings.finding import Finding
+from perflab.findings.finding import Effect, Finding
 from perflab.report.deliverables.strategy_guide import decide
+from perflab.report.described import changed_since, target_rows
+from perflab.report.run_index import _figures
 from perflab.report.verdict import by_target, judged_variant, overall
 from perflab.report.wording import effect_text, look
 from perflab.runs import Manifest, Step
@@ -126,6 +130,26 @@ def test_ratios_of_comparisons_are_shown_as_changes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "low", "high", "unit", "text"),
+    [
+        (778, 754, 804, "ms", "+778 ms (+754 ms to +804 ms)"),
+        (-1.25, -5.64, 2.33, "ms", "-1.25 ms (-5.64 ms to +2.33 ms)"),
+        (-150, -200, -130, "s", "-2 min 30 s (-3 min 20 s to -2 min 10 s)"),
+        (0, 0, 0, "queries", "0 queries (0 queries to 0 queries)"),
+        (0.5, 0.4, None, "ratio", "-50 % (at least -60 %)"),
+        (0.5, None, 0.6, "ratio", "-50 % (at most -40 %)"),
+        (0.5, None, None, "ratio", "-50 % (no interval)"),
+    ],
+)
+def test_a_difference_reads_as_a_change_with_the_bounds_that_are_known(
+    value: float, low: float | None, high: float | None, unit: str, text: str
+) -> None:
+    moved = Effect(metric="staleness", value=value, low=low, high=high, unit=unit, n=9)
+    assert effect_text(target("worse", kind="comparison", effect=moved)) == text
+    assert not effect_text(target("meets", effect=moved)).startswith("+")  # a level
+
+
+@pytest.mark.parametrize(
     ("verdicts", "decision"),
     [
         ({"cpu": "better", "memory": "equivalent", "p99": "better"}, "adopt"),
@@ -140,3 +164,31 @@ def test_ratios_of_comparisons_are_shown_as_changes() -> None:
 def test_nothing_is_adopted_on_one_figure(verdicts: dict[str, str], decision: str) -> None:
     own = [target(v, kind="comparison", effect=effect(m, 1, 1, 1, "ratio")) for m, v in verdicts.items()]
     assert decide(own) == decision
+
+
+def test_targets_that_were_changed_after_the_run_are_shown_as_it_judged_them(tmp_path: Path) -> None:
+    limits = (
+        '[[target]]\nid = "{}"\ndomain = "gemini_codegen"\nmetric = "lat"\noperator = "<"\nvalue = {}\nunit = "ms"\n'
+    )
+    (tmp_path / "targets.toml").write_text(limits.format("T-1", 100) + limits.format("T-2", 300))
+    system = tmp_path / "system.toml"
+    system.write_text('targets = "targets.toml"\n')
+    found = [
+        target("meets", claim="lat p95 < 200 ms: 150 ms (140 ms to 160 ms) against < 200 ms."),
+        target("meets", id="F30-2", target_id="T-2", claim="lat p95 < 300 ms: 150 ms against < 300 ms."),
+    ]
+    digest = hashlib.sha256(system.read_bytes()).hexdigest()
+    then = MANIFEST.model_copy(update={"system": str(system), "system_digest": digest})
+    assert [row["quote"] for row in target_rows(then, found, "optimised")] == ["lat p95 < 200 ms", "lat < 300 ms"]
+    (told,) = changed_since(then, found)
+    assert "(T-1)" in told and changed_since(then, found[1:]) == []
+    assert "system.toml is not as it was" in changed_since(then.model_copy(update={"system_digest": "0"}), [])[0]
+    assert changed_since(MANIFEST, found) == []  # no file is left to compare with
+
+
+def test_the_index_prints_no_figure_that_was_refused() -> None:
+    refused = target("untrusted", headline=9, effect=effect("latency", 1, 0.9, 1.1))
+    sound = target("meets", id="F30-2", target_id="T-2", headline=1, effect=effect("rate", 5, 4, 6, "requests/s"))
+    assert _figures([refused, sound], overall([refused, sound], MANIFEST)) == (
+        "rate 5.00 requests/s (4.00 requests/s to 6.00 requests/s)",
+    )
