@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from perflab.cache.generators import zipf_trace
 from perflab.cache.levels import Levels, Routing, two_levels
 from perflab.cache.policies.lru import outcomes
@@ -114,18 +116,25 @@ def _waiting(found: Stampede) -> str:
 def own_trace(path: str, form: str, capacity: int) -> OwnTrace | None:
     """Read the user's trace and judge LRU's hit ratio on it after a warm-up; None when no file is named.
 
-    `capacity` 0: a tenth of the objects. The first fifth fills the cache. The rest is one series in time, so the
-    interval comes from ten sections of it, not from independent requests.
+    `capacity` 0: a tenth of the objects. Judged is what comes after the first fifth, and after the cache was first
+    full: until then it misses what a longer trace would have put there. The rest is one series in time, so the interval
+    comes from ten sections of it, not from independent requests. A cache that holds all objects is not judged.
     """
     if not path:
         return None
     trace = read_trace(path, form)
     chosen = check_capacity(capacity or max(1, trace.objects // 10), "objects")
-    hits = ~outcomes(trace.ids, trace.objects, chosen)[int(WARM_UP_SHARE * trace.requests) :]
+    if chosen >= trace.objects:
+        why = f"nothing is judged, because all {trace.objects:,} objects of the trace fit: only first requests miss"
+        return OwnTrace(trace, chosen, None, why)
+    missed = outcomes(trace.ids, trace.objects, chosen)
+    full = int(np.searchsorted(np.cumsum(missed), chosen)) + 1  # until then every miss fills a free place
+    begin = max(int(WARM_UP_SHARE * trace.requests), full)
     try:
-        return OwnTrace(trace, chosen, sectioned_mean(hits.astype(float)))
+        return OwnTrace(trace, chosen, sectioned_mean((~missed[begin:]).astype(float)))
     except StatisticError as error:
-        return OwnTrace(trace, chosen, None, str(error))
+        why = f"the {trace.requests - begin:,} requests after a warm-up cannot be judged: {error}"
+        return OwnTrace(trace, chosen, None, why)
 
 
 def own_sentence(own: OwnTrace | None) -> str:

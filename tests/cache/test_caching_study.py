@@ -170,6 +170,24 @@ def test_trace_whose_ratio_never_varies_is_not_judged(tmp_path: Path) -> None:
         caching_models.own_trace(str(tmp_path / "none.log"), "", 0)
 
 
+def csv_trace(folder: Path, ids: Any) -> str:
+    file = folder / "trace.csv"
+    file.write_text("key\n" + "".join(f"{i}\n" for i in ids), encoding="utf-8")
+    return str(file)
+
+
+def test_a_cache_is_judged_from_when_it_is_full(tmp_path: Path) -> None:
+    even = csv_trace(tmp_path, np.random.default_rng(3).integers(0, 3_000, 8_000))
+    fits = caching_models.own_trace(even, "", 3_000)
+    assert fits is not None and fits.interval is None and "fit: only first requests miss" in fits.why
+    assert "in the cache nothing is judged, because all" in caching_models.own_sentence(fits)
+    most = caching_models.own_trace(even, "", 2_400)  # of 80 % of the objects: full after some 4,800 requests
+    assert most is not None and most.interval is not None and most.interval.low is not None
+    assert most.interval.value == pytest.approx(0.8, abs=0.02) and most.interval.n < 4_000
+    late = caching_models.own_trace(csv_trace(tmp_path, range(1_000)), "", 995)
+    assert late is not None and late.interval is None and "the 5 requests after a warm-up cannot be judged" in late.why
+
+
 @pytest.mark.parametrize("part", ["throughput", "curves", "live"])
 def test_part_is_found_by_the_family(part: str) -> None:
     module = import_module(f"perflab.benches.cache.{part}")
