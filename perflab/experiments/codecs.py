@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,13 +138,25 @@ def complexity_sentence(front: Front) -> str:
     top, least = max(found, key=quality), min(j.word_error for j in found)
     people = next(j for j in found if quality(j) >= quality(top) - heard_difference(top))
     machine = next(j for j in found if 100 * (j.word_error - least) <= MACHINE_POINTS)
+    told = f"complexity {machine.treatment.settings.complexity} {_for_machines(front, machine, found)}"
     return (
-        f"For machine listeners complexity {machine.treatment.settings.complexity} suffices "
+        f"For machine listeners {told} "
         f"({machine.encode_us:.0f} us per frame, {100 * machine.word_error:.1f} % of words wrong, the least being "
         f"{100 * least:.1f} %); for people {people.treatment.settings.complexity} ({people.encode_us:.0f} us, "
         f"{front.quality.split()[0]} {quality(people):.2f} of at most {quality(top):.2f}, which "
         f"{top.treatment.settings.complexity} buys for {top.encode_us:.0f} us)."
     )
+
+
+def _for_machines(front: Front, chosen: Judged, found: Sequence[Judged]) -> str:
+    """Say whether the words that were said can tell that the chosen one loses no more than MACHINE_POINTS."""
+    rivals = [one for one in found if one is not chosen]
+    if not rivals:
+        return "is the only one judged"
+    more = chosen.worse_than(min(rivals, key=lambda one: one.word_error), front.seed).high
+    if more is not None and more <= MACHINE_POINTS:
+        return "suffices"
+    return f"may suffice: {front.speech.words} words leave up to {more:.1f} points more of wrong ones open"
 
 
 def check_codecs() -> list[TrustCheck]:

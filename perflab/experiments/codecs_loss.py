@@ -57,13 +57,19 @@ class Losses:
 
 
 def _concealment(silent: Judged, plain: Judged) -> str:
-    """Say for whom concealment is, by the words and the quality that it brings back."""
-    words, heard = plain.word_error < silent.word_error, quality(plain) > quality(silent)
-    if words and heard:
-        return "concealment is for everyone"
-    if words or heard:
-        return f"concealment is for {'machines' if words else 'people'} alone"
-    return "concealment brings nothing back"
+    """Say for whom concealment is, by the words that it surely brings back and the quality that people hear."""
+    heard = quality(plain) - quality(silent) > heard_difference(plain)
+    words = plain.worse_than(silent)
+    if words.excludes(0.0) and words.value < 0:
+        return f"concealment is for {'everyone' if heard else 'machines alone'}"
+    if words.excludes(0.0):
+        return f"concealment {'is for people alone' if heard else 'brings nothing back'}"
+    said = sum(errors.words for errors in plain.errors)
+    for_people = "is for people" if heard else "brings people too little to hear"
+    return (
+        f"concealment {for_people}; whether it brings words back is open on {said} words "
+        f"({words.value:+.1f} points of wrong ones, 95 % interval {words.low:+.1f} to {words.high:+.1f})"
+    )
 
 
 def _fec(pairs: dict[int, tuple[Judged, Judged]]) -> str:

@@ -62,9 +62,17 @@ def test_the_sentences_carry_the_figures() -> None:
     said = front().sentence
     assert "21 and 16 times fewer bits" in said and "+0.0 points" in said and "192 ms of delay against 26.5" in said
     chosen = codecs.complexity_sentence(front())
-    assert "machine listeners complexity 0 suffices (30 us per frame" in chosen
+    assert "complexity 0 may suffice: 150 words leave up to 2.0 points more of wrong ones open (30 us" in chosen
     assert "for people 5 (75 us" in chosen  # the first within 0.25 of the best, which 10 has
     assert "of at most 3.90, which 10 buys for 120 us" in chosen
+
+
+def test_a_complexity_suffices_for_machines_where_the_words_can_tell() -> None:
+    def longer(one: Judged) -> Judged:
+        return replace(one, errors=tuple(replace(errors, words=20) for errors in one.errors))
+
+    planted = replace(front(), judged=tuple(map(longer, front().judged)))
+    assert "machine listeners complexity 0 suffices (30 us per frame" in codecs.complexity_sentence(planted)
 
 
 def test_the_best_quality_is_credited_to_the_complexity_that_has_it() -> None:
@@ -103,7 +111,7 @@ def test_claim_and_effect_of_the_words_are_of_the_same_draws(monkeypatch: pytest
     ns = np.full((200, len(STAGES)), 200_000) + np.arange(200)[:, None]
     chain = ChainCost((Run(0, ns, 1), Run(5, ns, 1)), Ceiling(1e11, 3e9, 16))
     conclude(study, planted, losses, "quiet", links, "follows", chain, (), figures)  # type: ignore[arg-type]
-    assert drawn == [4_711] * 3  # two in the claim, one in the effect
+    assert drawn == [4_711] * 4  # two in the claim, one in the effect, one for the complexity
 
 
 def test_differences_of_words_have_an_interval_that_holds_the_truth() -> None:
@@ -169,8 +177,15 @@ def test_what_fec_and_concealment_are_for_follows_from_the_figures(scores: tuple
 
 
 def test_concealment_that_loses_words_is_not_for_machines() -> None:
-    assert "concealment is for people alone" in planted_losses((2.0, 2.6, 2.6, 2.6, 2.6), (6, 6)).sentence
-    assert "concealment brings nothing back" in planted_losses((2.6, 2.6, 2.6, 2.6, 2.6), (6, 9)).sentence
+    assert "concealment is for people alone" in planted_losses((2.0, 2.6, 2.6, 2.6, 2.6), (6, 20)).sentence
+    assert "concealment brings nothing back" in planted_losses((2.6, 2.6, 2.6, 2.6, 2.6), (6, 20)).sentence
+
+
+def test_words_that_a_few_more_errors_would_take_back_are_open() -> None:
+    said = planted_losses((2.0, 2.6, 2.6, 2.6, 2.6), (6, 5)).sentence
+    assert "concealment is for people; whether it brings words back is open on 150 words (-0.7 points" in said
+    equal = planted_losses((2.6, 2.7, 2.7, 2.7, 2.7), (6, 6)).sentence
+    assert "concealment brings people too little to hear; whether it brings words back is open on 150 words" in equal
 
 
 def test_fec_is_judged_on_the_scale_of_stoi_where_pesq_is_missing() -> None:
