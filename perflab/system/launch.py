@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import string
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from perflab import lifeline
 from perflab.errors import SystemFailure
 from perflab.system.cores import Cores, default_cores
 from perflab.system.ports import choose_ports
@@ -23,6 +25,8 @@ from perflab.system.spec import Process, Server, System
 from perflab.system.variant import Variant
 
 Wrap = Callable[[list[str], dict[str, str]], tuple[list[str], dict[str, str]]]
+
+SWEEP_S = 0.5  # what gets a signal to end by itself before it is killed
 
 
 @dataclass
@@ -37,6 +41,7 @@ class RunningSystem:
     metrics_url: str
     processes: dict[str, ManagedProcess] = field(default_factory=dict)
     servers: dict[str, EmbeddedServer] = field(default_factory=dict)
+    mark: str = ""  # an environment variable that all of its processes carry, and nobody else
 
     def check_alive(self) -> None:
         """Raise SystemFailure when any process has ended."""
@@ -53,11 +58,35 @@ class RunningSystem:
             process.stay_on(self.cores.system if process.role == "system" else self.cores.others)
 
     def stop(self) -> dict[str, int]:
-        """Stop all processes, last started first, and return their exit codes; servers leave nothing behind."""
-        codes = {p.name: p.stop() for p in reversed(list(self.processes.values()))}
-        for server in self.servers.values():
-            server.stop()
+        """Stop all processes, last started first, and return their exit codes; servers leave nothing behind.
+
+        Whoever interrupts this waits no longer for the others, but they are ended all the same; so is what a process
+        started in a session of its own, which no group reaches.
+        """
+        codes: dict[str, int] = {}
+        with ExitStack() as stack:  # calls all, last pushed first, whatever one of them raises
+            for server in self.servers.values():
+                stack.callback(server.stop)
+            stack.callback(self._sweep)
+            for process in self.processes.values():
+                stack.push(_ending(process, codes))
         return codes
+
+    def _sweep(self) -> None:
+        if self.mark and lifeline.marked(self.mark, "1"):
+            lifeline.sweep(self.mark, "1", SWEEP_S)
+
+
+def _ending(process: ManagedProcess, codes: dict[str, int]) -> Callable[..., None]:
+    """Return what ends a process as the stack of endings unwinds: at once when an ending before it failed."""
+
+    def end(kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            codes[process.name] = process.stop()
+        else:
+            process.kill()
+
+    return end
 
 
 @contextmanager
@@ -83,6 +112,7 @@ def launch(
     cores = cores or default_cores()
     render = _Renderer(system, variant, trial_dir.resolve(), conditions or system.conditions(), seed)
     running = RunningSystem(system, variant, trial_dir.resolve(), cores, {}, "")
+    running.mark = f"PERFLAB_SYSTEM_{secrets.token_hex(8)}"
     try:
         _start_servers(running, render)
         running.endpoints = {name: render(text) for name, text in system.endpoints.items()}
@@ -92,7 +122,9 @@ def launch(
         for group in (early, late):
             for process in sorted(group, key=lambda p: bool(p.after)):
                 _await_file(process, running, render)
-                running.processes[process.name] = _start(process, render, cores, (wrap or {}).get(process.name), plant)
+                running.processes[process.name] = _start(
+                    process, render, running, (wrap or {}).get(process.name), plant
+                )
             for process in group:
                 started = running.processes[process.name]
                 probe, what = readiness(process.ready, render, started.log_path)
@@ -188,9 +220,12 @@ class _Renderer:
         return argv
 
 
-def _start(process: Process, render: _Renderer, cores: Cores, wrap: Wrap | None, plant: str) -> ManagedProcess:
+def _start(
+    process: Process, render: _Renderer, running: RunningSystem, wrap: Wrap | None, plant: str
+) -> ManagedProcess:
     env = {**os.environ, **{key: render(value) for key, value in process.env.items()}}
     env.pop("PERFLAB_PLANT", None)
+    env[running.mark] = "1"
     if plant and process.plant_env:
         env[process.plant_env] = plant
     argv = render.command(process)
@@ -204,6 +239,6 @@ def _start(process: Process, render: _Renderer, cores: Cores, wrap: Wrap | None,
         env,
         cwd,
         render.trial_dir / f"{process.name}.log",
-        tuple(sorted({*cores.system, *cores.others})),
+        tuple(sorted({*running.cores.system, *running.cores.others})),
         process.stop_timeout_s,
     )

@@ -91,13 +91,15 @@ class ManagedProcess:
             )
 
     def stop(self) -> int:
-        """Ask it to end, kill its group when it does not in time, and return the exit code."""
-        if self.popen.poll() is None:
-            self.popen.send_signal(self.stop_signal)
-            # What does not end in time is killed with its group below.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.popen.wait(self.stop_timeout_s)
-        self.kill()
+        """Ask it to end, kill its group when it does not in time or the wait is interrupted; return the exit code."""
+        try:
+            if self.popen.poll() is None:
+                self.popen.send_signal(self.stop_signal)
+                # What does not end in time is killed with its group below.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.popen.wait(self.stop_timeout_s)
+        finally:
+            self.kill()
         return self.popen.wait()
 
     def kill(self) -> None:

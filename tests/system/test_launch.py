@@ -17,9 +17,9 @@ import pytest
 from perflab.errors import SystemFailure
 from perflab.experiments.trial import _cpu_now
 from perflab.instrument.cpu_clock import process_cpu_s
-from perflab.system.launch import launch
+from perflab.system.launch import RunningSystem, launch
 from perflab.system.load_file import load_system
-from perflab.system.process import start_process
+from perflab.system.process import start_process, wait_for
 from perflab.system.variant import variant
 
 
@@ -144,6 +144,65 @@ def test_a_deaf_process_is_killed_with_its_children(write_system, tmp_path):
     with started(load_system(path), tmp_path) as running:
         child = int(running.processes["server"].log_path.read_text().split("child ")[1].split()[0])
     assert gone(running.processes["server"].pid) and gone(child)
+
+
+def test_what_left_its_group_is_ended_with_the_system(write_system, tmp_path):
+    script = tmp_path / "daemon.py"
+    script.write_text(
+        textwrap.dedent("""
+        import subprocess, sys
+        from http.server import HTTPServer, SimpleHTTPRequestHandler
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+        print("child", child.pid, flush=True)
+        HTTPServer(("127.0.0.1", int(sys.argv[1])), SimpleHTTPRequestHandler).serve_forever()
+    """)
+    )
+    with started(load_system(write_system(f'["{{python}}", "{script}", "{{port:http}}"]')), tmp_path) as running:
+        child = int(running.processes["server"].log_path.read_text().split("child ")[1].split()[0])
+    assert gone(child, within_s=0.5)
+
+
+class _Ending:
+    """A process or server that tells how it was ended; `impatient`: the user interrupts the wait for it."""
+
+    def __init__(self, name: str, said: list[str], impatient: bool = False) -> None:
+        self.name, self.said, self.impatient = name, said, impatient
+
+    def stop(self) -> int:
+        self.said.append(f"stop {self.name}")
+        if self.impatient:
+            raise KeyboardInterrupt
+        return 0
+
+    def kill(self) -> None:
+        self.said.append(f"kill {self.name}")
+
+
+def test_an_interrupt_while_stopping_leaves_nothing_behind(tmp_path):
+    said: list[str] = []
+    running = RunningSystem(None, None, tmp_path, None, {}, "")
+    running.processes = {name: _Ending(name, said, name == "second") for name in ("first", "second", "third")}
+    running.servers = {"data": _Ending("data", said)}
+    with pytest.raises(KeyboardInterrupt):
+        running.stop()
+    assert said == ["stop third", "stop second", "kill first", "stop data"]
+
+
+def test_a_process_whose_end_nobody_waits_for_is_killed(tmp_path, monkeypatch):
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "deaf.log"
+    process = start_process("deaf", "system", [sys.executable, "-c", deaf], dict(os.environ), tmp_path, log, ())
+    wait_for(lambda: "deaf" in log.read_text(), process, 10, "a line")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(process.popen, "wait", interrupted)
+        process.stop()
+    assert process.popen.wait(5) == -signal.SIGKILL
 
 
 def test_nothing_survives_a_killed_parent(write_system, tmp_path):

@@ -48,8 +48,10 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Stop it and remove its folder; safe to call twice."""
-        self.process.stop()
-        self.folder.remove()
+        try:
+            self.process.stop()
+        finally:
+            self.folder.remove()
 
 
 def required(kind: str) -> str:
