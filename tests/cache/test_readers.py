@@ -58,6 +58,13 @@ def test_csv_finds_its_columns(tmp_path: Path) -> None:
     assert read_trace(put(tmp_path, "u.csv", "id\n1\n2\n")).sizes is None
 
 
+def test_unlike_names_stay_unlike_and_a_byte_order_mark_is_no_letter(tmp_path: Path) -> None:
+    latin = "url\ncafé\ncafè\ncafê\ncafé\n".encode("latin-1")
+    assert read_trace(put(tmp_path, "latin.csv", latin)).ids.tolist() == [0, 1, 2, 0]
+    marked = read_trace(put(tmp_path, "marked.csv", b"\xef\xbb\xbfsize,key\n7,a\n8,b\n"))
+    assert marked.sizes is not None and marked.sizes.tolist() == [7, 8]
+
+
 def test_access_log_keeps_what_a_cache_would_answer(tmp_path: Path) -> None:
     trace = read_trace(put(tmp_path, "access.log", LOG))
     assert trace.ids.tolist() == [1, 0, 0, 1]  # /b came first by time; numbers are by line
@@ -82,6 +89,8 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "gzip": ("access.log", gzip.compress(b"x"), "gunzip"),
     "header alone": ("t.csv", "key,size\n", "holds 0 requests"),
     "no object column": ("t.csv", "a,b\n1,2\n", "one of object, key"),
+    "two object columns": ("t.csv", "id,time,url\n1,1,/a\n2,2,/a\n", "and not several"),
+    "odd bytes": ("t.csv", b"key,size\n\xe9,\xe8\n", "size '?' in line 2"),
     "field missing": ("t.csv", "key,size\na,1\nb\n", "in line 3"),
     "object missing": ("t.csv", "key,size\n,1\n", "in line 2"),
     "size of zero": ("t.csv", "key,size\na,0\n", "size '0' in line 2"),

@@ -21,8 +21,9 @@ TIME = ("time", "timestamp", "time_s")
 def read(path: Path, *, name: str = "", sizes: bool = True) -> Trace:
     """Return the trace. Columns are found by name: object, key, id, obj_id, url or path; size or bytes; time (in s).
 
-    One request per line, in order of time. Raises UsageError for a header without an object column, a line with
-    another number of fields, an empty object, a size or time that is no such number, and a quote left open.
+    One request per line, in order of time. Raises UsageError for a header with no object column or with several (a row
+    number beside the url would make every request an object of its own), a line with another number of fields, an empty
+    object, a size or time that is no such number, and a quote left open.
     """
     csv.field_size_limit(LONGEST_LINE)
     rows = lines(path)
@@ -32,10 +33,7 @@ def read(path: Path, *, name: str = "", sizes: bool = True) -> Trace:
             f"{shown(path)} has no line that is not blank", f"a header line with one of {', '.join(OBJECT)}"
         )
     header = [field.strip().lower() for field in _fields(first, 1, path)]
-    key = _column(header, OBJECT)
-    if key is None:
-        raise UsageError(f"{shown(path)} has the columns {excerpt(', '.join(header))}",
-                         f"a header line with one of {', '.join(OBJECT)}")  # fmt: skip
+    key = _object(header, path)
     size, time = _column(header, SIZE) if sizes else None, _column(header, TIME)
     found = NamedRequests()
     for number, text in rows:
@@ -53,6 +51,15 @@ def _fields(text: str, number: int, path: Path) -> list[str]:
         return next(csv.reader([text], strict=True))
     except (csv.Error, StopIteration) as error:
         raise UsageError(f"{shown(path)} has {excerpt(text)} in line {number} ({error})", "a line of CSV") from error
+
+
+def _object(header: list[str], path: Path) -> int:
+    """Return the one column that can be the object."""
+    places = [place for place, name in enumerate(header) if name in OBJECT]
+    if len(places) != 1:
+        raise UsageError(f"{shown(path)} has the columns {excerpt(', '.join(header))}",
+                         f"a header line with one of {', '.join(OBJECT)}, and not several")  # fmt: skip
+    return places[0]
 
 
 def _column(header: list[str], names: tuple[str, ...]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,8 +35,9 @@ def opened_size(path: Path) -> int:
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Return number and text of each line that is not blank.
+    """Return number and text of each line that is not blank, without the byte order mark that spreadsheets write.
 
+    Bytes that are no UTF-8 stay apart (as surrogates): replaced by one sign, unlike objects would become one.
     Raises UsageError for a line longer than 64 KiB, a zero byte (a binary file) and more lines than a trace may have.
     """
     opened_size(path)
@@ -47,7 +49,8 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             if len(raw) > LONGEST_LINE or b"\0" in raw:
                 what = "a zero byte" if b"\0" in raw else f"more than {LONGEST_LINE} bytes"
                 raise UsageError(f"{shown(path)} has {what} in line {number}", "lines of text", "Is it a binary trace?")
-            if text := raw.decode("utf-8", "replace").strip():
+            raw = raw.removeprefix(BOM_UTF8) if number == 1 else raw
+            if text := raw.decode("utf-8", "surrogateescape").strip():
                 yield number, text
     raise UsageError(f"{shown(path)} has more than {MOST_REQUESTS:,} lines", "a shorter trace")
 
