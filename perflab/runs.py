@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -77,6 +78,31 @@ class Manifest(BaseModel):
         """The system's file as a reader types it: from the present folder on, where it lies below it."""
         path = Path(self.system)
         return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else self.system
+
+    @property
+    def command_again(self) -> str:
+        """The command that measures the same again: with every option that decided what was measured."""
+        if not self.steps:
+            return f"perflab {self.command}".strip()
+        words = ["perflab", "spike", "--system", self.system_shown, "--effort", self.effort, "--seed", self.rng_seed]
+        scale = float(self.notes.get("time_scale", 1.0))
+        words += ["--time-scale", f"{scale:g}"] if scale != 1 else []
+        words += ["--only", ",".join(step.name for step in self.steps)] if self.notes.get("only") else []
+        words += ["--plant", self.planted] if self.planted else []
+        return shlex.join(map(str, words))
+
+    @property
+    def checkouts(self) -> tuple[str, ...]:
+        """The commands that bring back the commits of a run: of the system's repository, and of perflab's own."""
+        own, system = (commit.removesuffix("-dirty") for commit in (self.perflab_commit, self.commit))
+        if not system or system == own or not own:
+            return (f"git checkout {system or own}",) if system or own else ()
+        return f"git -C {shlex.quote(str(Path(self.system).parent))} checkout {system}", f"git checkout {own}"
+
+    @property
+    def dirty(self) -> bool:
+        """Whether what was measured had changes that no commit holds."""
+        return self.commit.endswith("-dirty") or self.perflab_commit.endswith("-dirty")
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

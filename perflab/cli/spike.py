@@ -78,6 +78,8 @@ def run_spike(
             check_plant(plant, system, names)
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
+        if only:
+            run.note("only", only)
         return _study(run, system, effort, seed, names, reports)
 
 

@@ -181,3 +181,12 @@ def test_index_lists_runs_newest_first_and_names_corrupt_ones(tmp_path: Path) ->
 
 def test_index_of_nothing(tmp_path: Path) -> None:
     assert "No runs yet" in PageFacts(build_index(tmp_path / "none")).text
+
+
+def test_how_to_reproduce_names_all_that_decided_what_was_measured(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.update(notes={"time_scale": 0.2, "only": "x"}, planted="late=40", perflab_commit="def-dirty")
+    text = " ".join(PageFacts(build_run_page(run, ROWS)).text.split())
+    assert "git -C /no/such/folder checkout abc123def456 git checkout def make setup" in text
+    assert "--seed 7 --time-scale 0.2 --only 00_machine,10_baseline_profile,30_prototype --plant late=40" in text
+    assert "had changes that no commit holds" in text and "commit def-dirty" in text

@@ -93,3 +93,32 @@ def test_a_page_names_the_system_as_it_is_typed_from_here(tmp_path, monkeypatch)
     manifest = make(tmp_path).manifest.model_copy(update={"system": str(tmp_path / "data" / "shop.toml")})
     assert manifest.system_shown == "data/shop.toml"
     assert manifest.model_copy(update={"system": "/elsewhere/shop.toml"}).system_shown == "/elsewhere/shop.toml"
+
+
+def test_the_command_that_measures_again_has_every_option_that_decided(tmp_path):
+    manifest = make(tmp_path).manifest.model_copy(update={"command": "load --users 5"})
+    assert manifest.command_again == "perflab load --users 5"
+    study = manifest.model_copy(update={"steps": (Step(name="00_machine"), Step(name="30_prototype"))})
+    assert study.command_again == "perflab spike --system s.toml --effort quick --seed 7"
+    notes = {"time_scale": 0.2, "only": "30_prototype"}
+    scaled = study.model_copy(update={"notes": notes, "planted": "late=40", "system": "/a b/s.toml"})
+    assert scaled.command_again == (
+        "perflab spike --system '/a b/s.toml' --effort quick --seed 7 --time-scale 0.2 "
+        "--only 00_machine,30_prototype --plant late=40"
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "own", "said"),
+    [
+        ("", "", ()),
+        ("abc-dirty", "", ("git checkout abc",)),
+        ("abc", "abc-dirty", ("git checkout abc",)),
+        ("", "def", ("git checkout def",)),
+        ("abc", "def", ("git -C /shop checkout abc", "git checkout def")),
+    ],
+)
+def test_each_repository_gets_its_own_commit_back(tmp_path, system, own, said):
+    changes = {"system": "/shop/shop.toml", "commit": system, "perflab_commit": own}
+    manifest = make(tmp_path).manifest.model_copy(update=changes)
+    assert manifest.checkouts == said and manifest.dirty == ("-dirty" in system + own)
