@@ -319,3 +319,19 @@ def test_a_wrong_cursor_is_refused_with_a_reason(running: RunningGateway) -> Non
                     assert answer.status == 422 and "such as 12-5" in (await answer.json())["error"]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.slow
+def test_an_id_that_no_store_can_hold_is_refused(running: RunningGateway) -> None:
+    async def scenario() -> None:
+        async with aiohttp.ClientSession() as client, asyncio.timeout(20):
+            url = f"{running.api}/api/sessions/{1 << 63}/events"
+            if running.codec == "websocket":
+                with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                    await client.ws_connect(url)
+                assert refused.value.status == 403
+            else:
+                async with client.get(url) as answer:
+                    assert answer.status == 422
+
+    asyncio.run(scenario())

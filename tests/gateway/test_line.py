@@ -68,7 +68,7 @@ async def play(steps: list[str], policy: Any, resume: Any) -> list[bytes]:
             pcm = bytes(640) if step == "silence" else number.to_bytes(2, "little") * 320
             line.send_audio(pcm)
     line.lost()
-    await line.renew()  # what is still held goes up first
+    assert await line.renew()  # what is still held goes up first
     return [link.heard for link in service.links]
 
 

@@ -66,7 +66,7 @@ class Broken:
         self.line = LiveLine(self.service, setup, self.heard, off.build(), 1 << 20, "stream")  # type: ignore[arg-type]
         self.line.handle = "h"
 
-    async def renewals(self, count: int = 1) -> list[asyncio.Task[None]]:
+    async def renewals(self, count: int = 1) -> list[asyncio.Task[bool]]:
         """Lose the connection; return the renewals, as far as they come by themselves."""
         self.line.lost()
         self.line.send_audio(b"\x01" * 640)
@@ -103,7 +103,7 @@ def test_a_connection_that_comes_after_the_end_is_closed_and_told_nothing(waitin
         tasks = await there.renewals(waiting)
         await there.line.close()
         there.service.accepts.set()
-        await asyncio.gather(*tasks)
+        assert await asyncio.gather(*tasks) == [False] * waiting  # and none counts as a renewal
         assert there.service.asked == 2  # a renewal that waits behind another does not even ask
         assert [link.heard for link in there.service.links[1:]] == [b""]
         there.assert_over()
@@ -144,7 +144,7 @@ def test_a_closed_line_is_not_renewed() -> None:
     async def scene(there: Broken) -> None:
         await there.line.close()
         assert there.service.links[0].closed == 1
-        await there.line.renew()
+        assert await there.line.renew() is False
         assert there.service.asked == 1
         there.assert_over()
 

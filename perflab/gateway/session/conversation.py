@@ -272,8 +272,8 @@ class Conversation:
 
     async def _renew(self) -> None:
         try:
-            await self._line.renew()
-            self._gateway.metrics.renewals.inc()
+            if await self._line.renew():
+                self._gateway.metrics.renewals.inc()
         except LiveRefused as refused:
             if not self._closing:
                 self.fail(f"the connection to Live cannot be resumed: {refused}")

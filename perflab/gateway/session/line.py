@@ -107,14 +107,15 @@ class LiveLine:
         """Whether there is a handle to resume with, and renewing has not failed over and over."""
         return bool(self.handle) and self._renewals < RENEWALS
 
-    async def renew(self) -> None:
+    async def renew(self) -> bool:
         """Close the connection and resume it with the newest handle; raises LiveRefused after the last attempt.
 
-        A line that was closed is not renewed; one that is closed meanwhile keeps no connection.
+        A line that was closed is not renewed; one that is closed meanwhile keeps no connection. Returns whether the
+        session goes on over the new connection.
         """
         async with self._renewing:  # a connection may break while it is being told what it missed
             if self._closed.is_set():
-                return
+                return False
             old = self._link
             self.lost()
             losses = self._losses
@@ -125,13 +126,14 @@ class LiveLine:
             await self._repeat(self._coming, losses)
             link, self._coming = self._coming, None
             if link is None:  # closed, and this connection with it
-                return
+                return False
             if losses != self._losses:  # closed, or broken again: the renewal that waits behind this one goes on
                 await link.close()
-                return
+                return False
             self._use(link)
             self.leaving = False
             log.info("Live connection resumed")
+            return True
 
     def lost(self) -> None:
         """The connection is gone: from here on speech is kept for the next one."""

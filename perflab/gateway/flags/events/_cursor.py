@@ -12,7 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Path
 
 from perflab.gateway.state.interface import State
 from perflab.gateway.state.records import Artefact, HistoryRow
@@ -20,6 +22,7 @@ from perflab.gateway.state.records import Artefact, HistoryRow
 FIRST_PAGE, PAGE = 4, 100
 MOST_BEHIND = 1000  # rows of one kind that a client may have missed; beyond it, it reads the history
 LAST_ID = 1 << 62
+SessionId = Annotated[int, Path(ge=0, lt=LAST_ID)]  # SQL holds 63 bits
 CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 Row = TypeVar("Row", HistoryRow, Artefact)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import FastAPI, HTTPException, Query
 
 from perflab.gateway.flags.events import PATH
-from perflab.gateway.flags.events._cursor import Cursor, TooFarBehind, newest
+from perflab.gateway.flags.events._cursor import Cursor, SessionId, TooFarBehind, newest
 from perflab.gateway.flags.events._hub import Hub, HubFull, first_news
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class LongPoll(Hub):
 
         @application.get(PATH)
         async def events(
-            session: int, after: str = "", wait_s: Annotated[float, Query(ge=0, le=LONGEST_S)] = LONGEST_S
+            session: SessionId, after: str = "", wait_s: Annotated[float, Query(ge=0, le=LONGEST_S)] = LONGEST_S
         ) -> dict[str, Any]:
             try:
                 cursor = Cursor.parse(after) if after else await newest(gateway.state, session)

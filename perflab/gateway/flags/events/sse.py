@@ -15,7 +15,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from perflab.gateway.flags.events import PATH, _hub
-from perflab.gateway.flags.events._cursor import Cursor, Event, TooFarBehind, newest
+from perflab.gateway.flags.events._cursor import Cursor, Event, SessionId, TooFarBehind, newest
 from perflab.gateway.flags.events._hub import MOST_WATCHERS, Hub, follow
 from perflab.gateway.flags.store import StateUnavailable
 
@@ -102,7 +102,7 @@ class ServerSentEvents(Hub):
         self.count_in(gateway.metrics)
 
         @application.get(PATH)
-        async def events(request: Request, session: int, after: str = "") -> Response:
+        async def events(request: Request, session: SessionId, after: str = "") -> Response:
             asked = request.headers.get("last-event-id", "") or after
             try:
                 cursor = Cursor.parse(asked) if asked else await newest(gateway.state, session)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 from perflab.gateway.flags.events import PATH, _hub
-from perflab.gateway.flags.events._cursor import Cursor, TooFarBehind, newest
+from perflab.gateway.flags.events._cursor import Cursor, SessionId, TooFarBehind, newest
 from perflab.gateway.flags.events._hub import Hub, HubFull, follow
 from perflab.gateway.flags.store import StateUnavailable
 
@@ -29,7 +29,7 @@ class EventSocket(Hub):
         self.count_in(gateway.metrics)
 
         @application.websocket(PATH)
-        async def events(websocket: WebSocket, session: int, after: str = "") -> None:
+        async def events(websocket: WebSocket, session: SessionId, after: str = "") -> None:
             await websocket.accept()
             serving = asyncio.create_task(self._serve(gateway, websocket, session, after))
             leaving = asyncio.create_task(_gone(websocket))
