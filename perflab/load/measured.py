@@ -35,7 +35,9 @@ class MeasuredUser(User):
         self.generator.started.wait()
         slot = self.generator.take_slot(type(self).__name__)
         if slot is not None:
-            self.wait_until(self.generator.at_ns(slot.start_s))
+            begin_ns = self.generator.at_ns(slot.start_s)
+            if not self.wait_until(begin_ns):  # nothing of the system's has kept it busy: the generator is late
+                self.generator.lateness.record(time.monotonic_ns() - begin_ns)
             try:
                 self.live(slot)
             except Exception as error:  # a fault in the load file: locust would run the task again, and again
@@ -69,7 +71,8 @@ class MeasuredUser(User):
     def wait_until(self, due_ns: int) -> bool:
         """Sleep until an absolute moment; count how late the wake-up was, and return whether there was a wait.
 
-        Being late already is not counted: then the user was busy, and what held it up was the system.
+        Being late already is not counted: then the user was busy, and what held it up was the system. Only its slot's
+        start is, before which there was nothing to do.
         """
         left = due_ns - time.monotonic_ns()
         if left <= 0:

@@ -9,6 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+SHIPPING_S = 30.0  # how long the logs of a worker on another machine may take to arrive once the drain is over
 PLAN_ENV = "PERFLAB_LOAD_PLAN"  # path of the plan's JSON, in the load generator's environment
 
 
@@ -41,6 +42,11 @@ class LoadPlan:
     drain_s: float = 10.0  # how long units of work under way at the end may still finish
     bind: str = "127.0.0.1"  # where an own master listens; workers on other machines need an address they can reach
     remote_workers: int = 0  # how many workers on other machines an own master waits for
+
+    @property
+    def longest_s(self) -> float:
+        """How long the load may take from its start: duration, drain, and the way of remote logs to the master."""
+        return self.duration_s + self.drain_s + (SHIPPING_S if self.remote_workers or self.master else 0.0)
 
     def save(self, path: Path) -> None:
         """Write the plan as JSON."""

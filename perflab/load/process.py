@@ -21,6 +21,7 @@ from perflab.load.plan import PLAN_ENV, LoadPlan
 GO_FILE, READY_FILE, LOG_FILE, PLAN_FILE = "load.go.json", "load.{role}.ready", "load.log", "load.plan.json"
 HOOKS = Path(__file__).parent / "entry" / "perflab_hooks.py"
 READY_TIMEOUT_S = 150.0  # a load file may have to fetch what it plays
+JOIN_TIMEOUT_S = 600.0  # workers on other machines are started by hand, once the master stands
 LEAD_NS = 150_000_000  # from GO to the clock's zero: time to spawn the seats
 TAIL_LINES = 6
 
@@ -66,8 +67,12 @@ class LoadGroup:
                 process_group=leader,
             )  # fmt: skip
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Wait until every process has read its files and stands before GO; raises LoadFailure."""
+    def wait_ready(self, timeout_s: float = 0.0) -> None:
+        """Wait until every process has read its files and stands before GO; raises LoadFailure.
+
+        A master stands there once all its workers do, those on other machines too.
+        """
+        timeout_s = timeout_s or (JOIN_TIMEOUT_S if self.plan.remote_workers else READY_TIMEOUT_S)
         deadline = time.monotonic() + timeout_s
         for role, process in self.processes.items():
             while not (self.folder / READY_FILE.format(role=role)).exists():

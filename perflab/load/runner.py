@@ -12,11 +12,11 @@ from perflab.errors import LoadFailure
 from perflab.load.collect import read_closing, read_lateness, reconcile
 from perflab.load.honesty import GeneratorHonesty, honesty
 from perflab.load.plan import LoadPlan
-from perflab.load.process import LOG_FILE, LoadGroup
+from perflab.load.process import JOIN_TIMEOUT_S, LOG_FILE, LoadGroup
 
 NS = 1_000_000_000
 TICK_S = 0.5
-GRACE_S = 20.0  # beyond duration and drain; a load that has not ended by then hangs
+GRACE_S = 20.0  # beyond its plan's length; a load that has not ended by then hangs
 OnTick = Callable[[float], None]
 
 
@@ -63,7 +63,8 @@ class LoadProcess:
         ends the load early and its result is returned. Raises LoadFailure when the load did not do its plan.
         """
         plan = self._group.plan
-        limit_s = plan.duration_s + plan.drain_s + GRACE_S
+        limit_s = plan.longest_s + GRACE_S
+        limit_s += JOIN_TIMEOUT_S if plan.master else 0.0  # its load begins when the master's workers have all come
         try:
             while self._group.running:
                 elapsed = (time.monotonic_ns() - self._go_ns) / NS

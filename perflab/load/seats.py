@@ -52,7 +52,7 @@ def seats_of(counts: dict[str, int]) -> Callable[[int, int], dict[str, int]]:
 
 
 def plan_over(go_ns: int, length_s: float) -> Callable[[], bool]:
-    """Return the master's end: duration and drain have passed (workers say earlier when they are drained)."""
+    """Return the master's end: the load's length has passed (workers say earlier when they are drained)."""
     return lambda: time.monotonic_ns() >= go_ns + length_s * NS
 
 

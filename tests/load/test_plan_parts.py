@@ -132,3 +132,10 @@ def test_bad_plans_are_refused_in_one_line(make_plan: Any, changes: dict[str, An
     with pytest.raises(UsageError, match=said) as refused:
         check_plan(make_plan(**changes))
     assert "\n" not in str(refused.value)
+
+
+def test_only_remote_logs_take_time_to_arrive(make_plan: Any) -> None:
+    own = make_plan(duration_s=20.0, drain_s=10.0, workers=2)
+    assert own.longest_s == 30.0
+    for remote in (make_plan(duration_s=20.0, drain_s=10.0, remote_workers=1), make_plan(master="10.0.0.5:5557")):
+        assert remote.longest_s >= remote.duration_s + remote.drain_s + 20

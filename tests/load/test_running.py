@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,15 +125,22 @@ def test_workers_join_a_master_elsewhere(echo_url: str, make_plan: MakePlan, tmp
     common: dict[str, Any] = {"endpoints": {"echo": echo_url}, "steps": ((0.0, 4),), "duration_s": 3.0}
     here = make_plan(**common, bind=bind, remote_workers=1)
     there = make_plan(**{**common, "endpoints": {}}, master=bind, out_dir=str(tmp_path / "there"))
-    own = start_load(here, ECHO_USERS)
-    other = start_load(there, ECHO_USERS)
+    own, loads = start_load(here, ECHO_USERS), []
+    going = threading.Thread(target=own.go)
     try:
-        other.go()
-        own.go()
-        results = [own.wait(), other.wait()]
+        going.start()
+        while not (Path(here.out_dir) / "load.worker0.ready").exists():
+            time.sleep(0.05)
+        going.join(1.5)
+        assert going.is_alive()  # nothing begins before the worker elsewhere has come
+        loads.append(start_load(there, ECHO_USERS))
+        loads[0].go()
+        going.join()
+        results = [own.wait(), loads[0].wait()]
     finally:
         own.kill()
-        other.kill()
+        for load in loads:
+            load.kill()
     whole, part = (read_rows(result.row_logs) for result in results)
     assert len(results[0].row_logs) == 2 and len(results[1].row_logs) == 1
     assert sorted(zip(whole["user"], whole["seq"], strict=True)) == sorted(expected_units(here, 20.0))
@@ -141,6 +149,8 @@ def test_workers_join_a_master_elsewhere(echo_url: str, make_plan: MakePlan, tmp
     assert (theirs["end_ns"] - theirs["intended_ns"] == part["end_ns"] - part["intended_ns"]).all()
     assert (theirs["intended_ns"] >= results[0].go_ns).all()  # on the master's clock
     assert results[0].generator.workers == 2
+    first = whole[whole["seq"] == 1]
+    assert (first["start_ns"] - first["intended_ns"] < 1e9).all()  # and then no user is late
 
 
 @pytest.mark.slow
@@ -167,6 +177,7 @@ import locust
 from locust.rpc import Message, zmqrpc
 client = zmqrpc.Client("127.0.0.1", int(sys.argv[1]), "liar")
 client.send(Message("client_ready", locust.__version__, "liar"))
+client.send(Message("perflab_prepared", {}, "liar"))
 while client.recv().type != "perflab_start":
     pass
 for at in range(3):

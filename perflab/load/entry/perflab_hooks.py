@@ -1,7 +1,8 @@
 """What makes a locust process a perflab load generator; given to locust beside the system's load file.
 
-Single process: waits for the GO file, runs the plan, writes its logs. Under a master: the master deals the seats
-and the end, every worker drives its share and writes logs of its own. Nothing measured passes through locust.
+Single process: waits for the GO file, runs the plan, writes its logs. Under a master: the master stands ready once
+every worker does, deals the seats and the end; every worker drives its share and writes logs of its own. Nothing
+measured passes through locust.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ from perflab.load.unit_rows import Unit
 locust.stats.bucket_response_time = exact_percentile_key  # type: ignore[assignment]
 ROLE_ENV = "PERFLAB_LOAD_ROLE"
 ACK_TIMEOUT_S = 60.0
+PREPARED_EVERY_S = 0.5  # a worker says so until it hears the start: the master may not listen yet
+WAITING_EVERY_S = 10.0
 
 _generator: Generator | None = None
 _receiver: Receiver | None = None
+_prepared: set[str] = set()
 _drained: set[str] = set()
 _go: dict[str, Any] = {}  # what the GO file says
 _told: dict[str, Any] = {}  # what the master says
@@ -68,6 +72,10 @@ def prepare(environment: Any, runner: Any, **_: Any) -> None:
     _register(runner, plan)
     # Locust installs its own handler only once a shape has ended.
     gevent.signal_handler(signal.SIGTERM, _terminate, runner)
+    if isinstance(runner, MasterRunner):
+        _await_workers(runner, plan.workers + plan.remote_workers)
+    elif isinstance(runner, WorkerRunner):
+        gevent.spawn(_say_prepared, runner)
     role = os.environ.get(ROLE_ENV, "worker0")
     (Path(plan.out_dir) / READY_FILE.format(role=role)).write_text(str(os.getpid()), encoding="utf-8")
     _go.update(_wait_for_go(Path(plan.out_dir) / GO_FILE))
@@ -76,7 +84,7 @@ def prepare(environment: Any, runner: Any, **_: Any) -> None:
         gevent.spawn(_watch, runner, plan)
         PlanShape.over = staticmethod(lambda: _generator is not None and _generator.finished)
     else:
-        PlanShape.over = staticmethod(plan_over(_go["go_ns"], plan.duration_s + plan.drain_s))
+        PlanShape.over = staticmethod(plan_over(_go["go_ns"], plan.longest_s))
 
 
 def _prepare_users(environment: Any) -> None:
@@ -108,8 +116,25 @@ def _place(runner: Any, plan: LoadPlan) -> tuple[int, int]:
     return max(runner.worker_index, 0), plan.workers + plan.remote_workers
 
 
+def _await_workers(runner: Any, count: int) -> None:
+    """Wait until every worker has prepared itself: one that comes after GO would begin late what was due before."""
+    waiting_since = time.monotonic()
+    while (ready := len(_prepared & {node.id for node in runner.clients.ready})) < count:
+        gevent.sleep(0.02)
+        if time.monotonic() - waiting_since >= WAITING_EVERY_S:
+            print(f"load: {ready} of {count} workers are ready", file=sys.stderr, flush=True)
+            waiting_since = time.monotonic()
+
+
+def _say_prepared(runner: Any) -> None:
+    while not _told:
+        runner.send_message("perflab_prepared", {})
+        gevent.sleep(PREPARED_EVERY_S)
+
+
 def _register(runner: Any, plan: LoadPlan) -> None:
     if isinstance(runner, MasterRunner):
+        runner.register_message("perflab_prepared", lambda environment, msg, **_: _prepared.add(msg.node_id))
         runner.register_message("perflab_drained", lambda environment, msg, **_: _worker_drained(runner, msg))
         runner.register_message("perflab_log", lambda environment, msg, **_: _take_log(runner, plan, msg))
     elif isinstance(runner, WorkerRunner):
