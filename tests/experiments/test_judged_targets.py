@@ -10,11 +10,13 @@ import pytest
 
 from perflab.experiments import prototype as subject
 from perflab.experiments.conclude.prototype import conclude_targets
+from perflab.experiments.conclude.verdict import conclude as decide
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.readings import read_measure
 from perflab.experiments.scaling import response_target
 from perflab.experiments.trial import NS, Segment, Trial
 from perflab.findings.catalogue import Target
+from perflab.findings.finding import Finding
 from perflab.findings.judge import judge_target
 from tests.experiments.test_null_arm import trial_of
 
@@ -88,8 +90,8 @@ def test_a_level_of_few_units_is_not_surely_held(judge):
     level = found["S4-THR-1"]
     assert level.judgement.verdict == "inconclusive" and level.judgement.interval.low == 0
     claim = next(f.claim for f in said if f.target_id == "S4-THR-1")
-    assert "0 of 130 turns failed at 100 users" in claim and "at least 299 without a failure" in claim
-    assert judge(turns=299)[0]["S4-THR-1"].judgement.verdict == "meets"
+    assert "0 of 130 turns failed at 100 users" in claim and "at least 368 without a failure" in claim
+    assert judge(turns=368)[0]["S4-THR-1"].judgement.verdict == "meets"
 
 
 @pytest.mark.parametrize(("failed", "verdict"), [(0, "meets"), (40, "misses")])
@@ -153,3 +155,14 @@ def test_levels_are_held_against_a_target_on_their_own_percentile(study, tmp_pat
     assert response_target(own_targets(study, tmp_path, "p99", "p95")).id == "X-p95"
     only = response_target(own_targets(study, tmp_path, "p99"))
     assert only.text == "voice_response_time p95 < 2 s, the limit of a target on p99"
+
+
+def test_targets_that_are_all_inconclusive_were_judged(study):
+    open_ = said_of("S4-LAT-1", "inconclusive")
+    assert "yet: no target is met or missed, inconclusive: S4-LAT-1." in decide(study, [open_])[0].claim
+    assert "yet: no target was judged." in decide(study, [said_of("S4-LAT-1", "not-yet-judged")])[0].claim
+
+
+def said_of(target_id, verdict):
+    return Finding(id="F30-1", notebook="30_prototype", question="?", claim="c.", kind="target", verdict=verdict,
+                   level="measured-full", target_id=target_id)  # fmt: skip

@@ -136,6 +136,20 @@ def test_a_state_says_when_it_rests_on_less_than_a_full_measurement(level: str, 
     )
 
 
+def test_a_target_without_a_verdict_under_one_condition_leaves_its_criterion_open() -> None:
+    one, two = (said("30_prototype", verdict, kind="target", target_id="T", variant="optimised", id=f"F30-{verdict}")
+                for verdict in ("meets", "not-yet-judged"))  # fmt: skip
+    other = said("30_prototype", "not-yet-judged", kind="target", target_id="U", variant="optimised", id="F30-9")
+    states = [{row["criterion"]: row["state"] for row in criteria_rows(material(*found))}["S4-SC-3"]
+              for found in ((one, other), (one, two))]  # fmt: skip
+    assert states == ["met", "open"]
+
+
+def test_the_plan_begins_with_what_the_monitoring_notebook_found() -> None:
+    plan = monitoring_plan(material(said("41_monitoring", "reported", **ALERTS)))
+    assert "Answer first" not in plan.missing and "F41-1: c." in str(plan.sections[1].blocks)
+
+
 def test_objectives_of_the_plan_carry_their_level(folder: Path) -> None:
     rows = {row[0]: row for row in PageFacts(folder / "monitoring-plan.html").rows if row}
     assert rows["S4-LAT-1"][2] == "✓meets (measured-quick)"

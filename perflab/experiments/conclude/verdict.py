@@ -28,7 +28,12 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     elif named["untrusted"]:
         claim = f"Measure {judged} again: trust checks refused to judge {', '.join(named['untrusted'])}."
     elif not named["meets"]:
-        claim = f"Nothing can be said of {judged} yet: no target was judged."
+        left = (
+            f"no target is met or missed, inconclusive: {', '.join(named['inconclusive'])}"
+            if named["inconclusive"]
+            else ""
+        )
+        claim = f"Nothing can be said of {judged} yet: {left or 'no target was judged'}."
     else:
         how = ", provisionally" if study.quick or named["inconclusive"] or waiting else ""
         unsure = f", {len(named['inconclusive'])} inconclusive ({', '.join(named['inconclusive'])})"

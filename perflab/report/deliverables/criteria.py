@@ -78,11 +78,13 @@ def _criterion(material: Material, item: dict[str, Any]) -> Row:
 
 
 def judged_by_targets(material: Material, item: dict[str, Any]) -> tuple[str, str]:
-    """Judge a criterion by targets: missed by one miss, met when all are met, open otherwise."""
+    """Judge a criterion by targets: missed by one miss, met when all are met, open otherwise.
+
+    Targets without a verdict under any condition are left out; one under some of its conditions leaves it open.
+    """
     found = judged_targets(matching(material, item), material.verdict.judged)
-    decided = {
-        t: f for t, f in by_target(found).items() if f.verdict in ("meets", "misses", "inconclusive", "untrusted")
-    }
+    judged = {f.target_id for f in found if f.verdict in ("meets", "misses", "inconclusive", "untrusted")}
+    decided = {t: f for t, f in by_target(found).items() if t in judged}
     if not decided:
         return "open", "no target of this has been judged"
     told = ", ".join(f"{name} {f.verdict}" for name, f in sorted(decided.items()))
