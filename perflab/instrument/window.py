@@ -14,6 +14,7 @@ from pathlib import Path
 from perflab.instrument import proc
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.failures import failure
+from perflab.system.cores import given_cores
 from perflab.system.process import child_setup
 
 TAIL_LINES = 20
@@ -74,12 +75,12 @@ def free_cores(pid: int, wished: tuple[int, ...] = ()) -> tuple[int, ...]:
         taken = os.sched_getaffinity(pid)
     except ProcessLookupError:
         return ()
-    return tuple(sorted(set(range(os.cpu_count() or 1)) - taken))
+    return tuple(sorted(set(given_cores()) - taken))
 
 
 def every_core() -> tuple[int, ...]:
-    """Return all cores: for what computes when nothing is measured any more, in a process that stays on some."""
-    return tuple(range(os.cpu_count() or 1))
+    """Return all cores that were given: for what computes when nothing is measured, in a process that stays on some."""
+    return given_cores()
 
 
 def on_cores(cores: tuple[int, ...], urgent: bool = False) -> Callable[[], None]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
+from functools import lru_cache
+
+GIVEN = "PERFLAB_CORES"  # in the environment: the cores of the first perflab process, such as 0,1
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,29 @@ class Cores:
 
 
 def default_cores() -> Cores:
-    """Return the first allowed core for the system and the next one for everything else.
+    """Return the first core of those that were given for the system and the next one for everything else.
 
     On two cores this is the rule of honest measurement; with more cores the system still gets one, so that
     "per core" figures need no division, and the others share the rest.
     """
-    allowed = sorted(os.sched_getaffinity(0))
-    full = sorted(range(os.cpu_count() or 1))
-    pool = full if set(allowed) <= set(full) and _may_use(full) else allowed
-    return Cores((pool[0],), tuple(pool[1:]) or (pool[0],))
+    pool = given_cores()
+    return Cores((pool[0],), pool[1:] or (pool[0],))
 
 
-def _may_use(cores: list[int]) -> bool:
+def given_cores() -> tuple[int, ...]:
+    """Return the cores with which the first perflab process was started: all, or those of a user's own taskset.
+
+    It is remembered for the children in the environment, because a process that stays on some cores hands only those
+    on. Where they may no longer be used, the cores of this process.
+    """
+    allowed = tuple(sorted(os.sched_getaffinity(0)))
+    told = os.environ.setdefault(GIVEN, ",".join(map(str, allowed)))
+    given = tuple(sorted({int(core) for core in told.split(",") if core.isdecimal()}))
+    return given if set(allowed) <= set(given) and _may_use(given) else allowed
+
+
+@lru_cache
+def _may_use(cores: tuple[int, ...]) -> bool:
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, cores)
@@ -45,6 +59,7 @@ def _may_use(cores: list[int]) -> bool:
 
 def stay_on(cores: tuple[int, ...]) -> None:
     """Move every thread of this process to `cores`: whoever measures must not run where the system runs."""
+    given_cores()  # remembers them
     for thread in os.listdir("/proc/self/task"):
         with contextlib.suppress(ProcessLookupError):  # it ended between listing and moving
             os.sched_setaffinity(int(thread), cores)
