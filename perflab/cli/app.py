@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from perflab.cli.signals import ended_as_interrupt
 from perflab.errors import EXIT_BROKEN, EXIT_OK, PerflabError
 
 DEFAULT_SYSTEM = "data/systems/voice_gateway.toml"
@@ -238,7 +239,8 @@ def main() -> None:
     An unexpected one is a traceback and 2: Python's own 1 would tell CI that a target was missed.
     """
     try:
-        code = _run(_joined_parameters(sys.argv[1:]))
+        with ended_as_interrupt():
+            code = _run(_joined_parameters(sys.argv[1:]))
         sys.stdout.flush()
     except PerflabError as error:
         typer.echo(f"perflab: {error}", err=True)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,8 +21,6 @@ from perflab.system.load_file import load_system
 from perflab.units import seconds_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from perflab.system.spec import System
 
 NOTEBOOKS = (
@@ -62,7 +57,7 @@ def run_spike(
     """Run or resume a study and return perflab's exit code; `typed`: the options that the user gave."""
     reports = reports_folder()
     asked = {"system": system_path, "effort": effort, "seed": seed, "plant": plant, "time_scale": time_scale}
-    with exclusive(reports), terminated_as_interrupt():
+    with exclusive(reports):
         if resume:
             run, system = resumed(resume, reports, {name: asked[name] for name in typed & set(asked)})
             effort, seed = run.manifest.effort, run.manifest.rng_seed
@@ -249,17 +244,3 @@ def _remember(run: Run, reports: Path) -> None:
         build_history_page(reports)
     except (PerflabError, OSError) as error:
         typer.echo(f"perflab: the run is not in the history: {error}", err=True)
-
-
-@contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a study as tidily as Ctrl-C does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import typer
 from perflab.cli import runs
 from perflab.cli.app import _joined_parameters, main
 from perflab.cli.notebook import name_and_text
+from perflab.cli.signals import ended_as_interrupt
 from perflab.errors import NotComparable, UsageError
 
 
@@ -117,3 +119,30 @@ def test_a_reader_that_has_gone_is_no_missed_target():
     with open(writing, "wb") as gone:
         done = subprocess.run([sys.executable, "-m", "perflab", "runs"], stdout=gone, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2 and done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_every_command_tidies_up_when_it_is_ended_from_outside(monkeypatch, capsys, number):
+    tidied = []
+
+    def measure(_as_json):
+        try:
+            signal.raise_signal(number)
+        finally:
+            tidied.append(True)
+
+    monkeypatch.setattr(runs, "show_runs", measure)
+    monkeypatch.setattr(sys, "argv", ["perflab", "runs"])
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130 and tidied and signal.getsignal(number) is before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_as_interrupt():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
