@@ -76,7 +76,8 @@ def test_what_is_kept_is_bounded(origin: Counting, tmp_path: Path, monkeypatch: 
         newest = host.getresponse()
         assert newest.headers["X-Cache"] == "HIT" and newest.read()
         host.close()
-    assert 0 < kept[0] == kept[1] < 450
+    # A file goes a moment after its key: 450 more answers may leave a few more files, not 450.
+    assert 0 < kept[0] < 400 and abs(kept[1] - kept[0]) < 20
 
 
 def test_without_nginx_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
