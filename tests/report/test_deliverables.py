@@ -19,6 +19,7 @@ from perflab.report.deliverables.material import Material
 from perflab.report.deliverables.monitoring_plan import monitoring_plan
 from perflab.report.deliverables.prototype_report import prototype_report
 from perflab.report.deliverables.strategy_guide import strategy_guide
+from perflab.report.pages import environment
 from perflab.report.verdict import overall
 from perflab.runs import Run, Step
 from tests.report.fake_run import HOSTILE, MANIFEST, ROWS, effect, make
@@ -218,3 +219,9 @@ def test_without_a_target_of_the_domain_none_is_said_to_have_a_verdict() -> None
     sections = {s.title: s for s in executive_summary(material()).sections}
     told = str(sections["Targets of this domain that are not yet judged, and why"].blocks)
     assert "names no target of this domain" in told and "has a verdict" not in told
+
+
+def test_a_table_with_a_column_of_states_needs_no_state_in_every_row() -> None:
+    macros = environment().get_template("macros.html.j2").module
+    made = str(macros.rows_table([{"a": 1, "state": None}, {"a": 2}, {"a": 3, "state": "met (simulated)"}]))  # type: ignore[attr-defined]
+    assert made.count("badge quiet") == 2 and made.count("badge good") == 1
