@@ -40,9 +40,11 @@ def given_cores() -> tuple[int, ...]:
     on. Where they may no longer be used, the cores of this process.
     """
     allowed = tuple(sorted(os.sched_getaffinity(0)))
-    told = os.environ.setdefault(GIVEN, ",".join(map(str, allowed)))
-    given = tuple(sorted({int(core) for core in told.split(",") if core.isdecimal()}))
-    return given if set(allowed) <= set(given) and _may_use(given) else allowed
+    given = tuple(sorted({int(core) for core in os.environ.get(GIVEN, "").split(",") if core.isdecimal()}))
+    if set(allowed) <= set(given) and _may_use(given):
+        return given
+    os.environ[GIVEN] = ",".join(map(str, allowed))  # the first of its kind, or what is remembered holds no more
+    return allowed
 
 
 @lru_cache

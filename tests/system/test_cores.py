@@ -42,6 +42,13 @@ def test_the_first_choice_of_a_machine_without_a_choice_is_all_of_it():
     assert said("print(*given_cores())") == [" ".join(map(str, sorted(cores)))]
 
 
+def test_a_process_that_is_given_more_meanwhile_forgets_what_it_was_given():
+    first, last = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+    code = f"first = given_cores()\nos.sched_setaffinity(0, {{{first}, {last}}})\nnow = given_cores()\n"
+    code += f"stay_on(({last},))\nprint(first, now == given_cores() == {(first, last)[: 1 + (first < last)]})"
+    assert said(code, cores={first}) == [f"({first},) True"]
+
+
 def test_what_may_not_be_used_is_not_believed():
     cores = sorted(os.sched_getaffinity(0))
     for text in ("90000", f"{cores[0]},90000", "nonsense"):
