@@ -47,7 +47,7 @@ def _answers(url: str) -> bool:
     else:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2.0)
     try:
-        connection.request("GET", parts.path or "/")
+        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
         return connection.getresponse().status < 500
     except (OSError, http.client.HTTPException):
         return False
