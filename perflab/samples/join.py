@@ -55,5 +55,6 @@ def _lookup(units: pd.DataFrame, chosen: np.ndarray, log: pd.DataFrame, names: l
     wanted = pd.MultiIndex.from_frame(units[_KEY].astype("int64"))
     places = np.asarray(index.get_indexer(wanted))
     places[~chosen] = -1
-    values = np.vstack([single[names].to_numpy(dtype=np.int64).reshape(-1, len(names)), np.zeros(len(names), np.int64)])
+    marks = single[names].to_numpy(dtype=np.int64).reshape(len(single), len(names))  # also of a log without marks
+    values = np.vstack([marks, np.zeros(len(names), np.int64)])
     return np.asarray(values[places], dtype=np.int64)  # place -1 takes the row of zeros

@@ -51,7 +51,9 @@ def name_marks(rows: pd.DataFrame, marks: Sequence[str]) -> pd.DataFrame:
 
 def _names(path: Path) -> list[str]:
     file = path.with_name(path.name + ".names")
-    return file.read_text(encoding="utf-8").split("\n")[:-1] if file.is_file() else []
+    if not file.is_file():
+        return []
+    return file.read_bytes().decode("utf-8").split("\n")[:-1]  # text mode would end a name at a carriage return too
 
 
 def _words(table: Sequence[str], numbers: np.ndarray, path: Path) -> np.ndarray:

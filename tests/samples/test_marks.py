@@ -42,6 +42,21 @@ def test_log_reads_back_with_names_and_marks(tmp_path):
     assert not [c for c in frame.columns if c.startswith("mark")]
 
 
+def test_names_with_a_carriage_return_keep_their_places(tmp_path):
+    path = tmp_path / "load.rows"
+    with RowLog(path) as log:
+        log.append("request", "GET /a\rb", tag="t")
+        log.append("request", "GET /c", tag="u")
+    frame = read_row_log(path)
+    assert frame["name"].tolist() == ["GET /a\rb", "GET /c"] and frame["tag"].tolist() == ["t", "u"]
+
+
+def test_a_log_without_marks_joins_nothing(tmp_path):
+    log = read_row_log(write_log(tmp_path / "live.rows", [(1, 1, [5]), (1, 2, [6])]), [])
+    given = units(("turn", 1, 1, 0, 0, 0), ("turn", 1, 3, 0, 0, 0))
+    assert join_marks(given, {"live": (log, [])}).equals(given)
+
+
 def test_log_cut_off_in_a_row_reads_up_to_the_last_whole_one(tmp_path):
     path = write_log(tmp_path / "live.rows", [(1, 1, [5]), (1, 2, [6])])
     path.write_bytes(path.read_bytes()[:-1])
