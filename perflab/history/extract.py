@@ -17,6 +17,7 @@ from perflab.history.row import Row
 from perflab.runs import Manifest, Run
 
 ABOUT_THE_MACHINE = ("00_", "10_")  # what these notebooks find concerns the instruments, not the system's speed
+BRACKETS = ("highest level that held",)  # two levels of a ladder: no 95 % interval, and never compared as one
 Figure = dict[str, Any]
 
 
@@ -86,7 +87,8 @@ def _figures(finding: Finding) -> Iterator[Figure]:
     if effect is not None and _known(effect.value):
         against = finding.kind == "comparison"
         name = f"{effect.metric}, against baseline" if against else effect.metric
-        yield _figure(name, effect.unit, effect.value, effect.low, effect.high, effect.n)
+        bounds = (None, None) if effect.method in BRACKETS else (effect.low, effect.high)
+        yield _figure(name, effect.unit, effect.value, *bounds, effect.n)
     yield from _arms(finding)
     yield from _levels(finding.details.get("scenarios", ()))
 

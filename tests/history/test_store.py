@@ -183,6 +183,14 @@ def test_bounds_that_coincide_bound_nothing(tmp_path):
     assert (row.low, row.high) == (None, None)
 
 
+def test_a_bracket_of_two_levels_is_no_interval(tmp_path):
+    held = Effect(metric="users per core within the target", value=50.0, low=50.0, high=100.0, unit="users", n=4,
+                  n_unit="levels", method="highest level that held")  # fmt: skip
+    told = comparison([1.0], [1.0], kind="observation", verdict="reported", effect=held, details={})
+    (row,) = rows_of(make_run(tmp_path, 1, [told]))
+    assert (row.value, row.low, row.high, row.lower_is_better) == (50.0, None, None, False)
+
+
 def foreign(store, run):
     """Write a run's file as other code would have left it: a renamed figure, and no or another mark."""
     import pyarrow as pa

@@ -23,7 +23,7 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
                 high=capacity.high,
                 n=capacities.levels.get(name, 0),
                 n_unit="levels",
-                method="highest level that held",
+                method="highest level that held",  # by this word the history knows that the bracket is no interval
             )
         trust = _trust(study, name)
         found.append(
