@@ -236,6 +236,21 @@ def list_runs(reports: Path) -> tuple[list[Run], list[str]]:
 
 
 @contextmanager
+def concluded(run: Run) -> Iterator[Run]:
+    """Let a run say how it ended: done, interrupted, or broken by an error."""
+    status: RunStatus = "broken"
+    try:
+        yield run
+        status = "done"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    finally:
+        run.reload()
+        run.update(status=status, finished=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+@contextmanager
 def exclusive(reports: Path) -> Iterator[None]:
     """Hold the machine for one measuring command at a time; raises UsageError when another one holds it."""
     reports.mkdir(parents=True, exist_ok=True)

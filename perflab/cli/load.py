@@ -12,7 +12,7 @@ import typer
 from perflab.cli.chosen_variant import chosen_variant
 from perflab.cli.output import output_file
 from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
-from perflab.experiments.study import Study, create_run, reports_folder
+from perflab.experiments.study import Study, command_run, reports_folder
 from perflab.runs import exclusive, write_atomic
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
@@ -47,8 +47,7 @@ def run_load_command(
 
     chosen_variant(system, variant)
     reports = reports_folder()
-    with exclusive(reports):
-        run = create_run(system, str(system.path), "quick", 7, reports)
+    with exclusive(reports), command_run(system, reports) as run:
         cores = default_cores()
         stay_on(cores.others)
         study = Study(run, system, "load", "quick", 7, cores)
@@ -59,7 +58,6 @@ def run_load_command(
             users=dict(system.load.users), remote_workers=remote.count, bind=remote.bind,
         )  # fmt: skip
         trial = run_trial(study, spec, on_tick=lambda at: _tell(at, seconds, as_json))
-        run.update(status="done")
     level, trust = level_of(study, trial, "load"), trust_of([trial])
     _print(level, trust, trial.facts.generator, as_json)
     for note in settling_caveats([level.settling]):

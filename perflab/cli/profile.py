@@ -12,7 +12,7 @@ import typer
 
 from perflab.cli.chosen_variant import chosen_variant
 from perflab.errors import EXIT_BROKEN, EXIT_OK, UsageError
-from perflab.experiments.study import Study, create_run, reports_folder
+from perflab.experiments.study import Study, command_run, reports_folder
 from perflab.instrument.failures import CODES
 from perflab.runs import exclusive, new_run_id
 from perflab.system.cores import default_cores, stay_on
@@ -33,8 +33,7 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, s
 
     system, reports = load_system(system_path), reports_folder()
     chosen_variant(system, variant)
-    with exclusive(reports):
-        run = create_run(system, str(system.path), "quick", 7, reports)
+    with exclusive(reports), command_run(system, reports) as run:
         cores = default_cores()
         stay_on(cores.others)
         study = Study(run, system, "profile", "quick", 7, cores)
@@ -43,7 +42,6 @@ def run_profile(system_path: str, variant: str, seconds: float, as_json: bool, s
         sampled = profile.sampled_pass(study, sizes, variant)
         passes = [sampled, *profile.launched_passes(study, sizes, variant)]
         found = bottlenecks(study, passes)
-        run.update(status="done")
         stages = profile.first_look(study, sampled)
         words = stage_sentence(study, stages)
         page = write_story(found, run.path / "profile.html", f"{system.title}, {variant}", stages, words)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from perflab.errors import UsageError
+from perflab.errors import PerflabError, UsageError
 from perflab.experiments.code_state import changes_digest, commit_of, perflab_commit
 from perflab.experiments.effort import Effort, sizes_of
 from perflab.findings.finding import EvidenceLevel, Finding, dump_findings
-from perflab.runs import Manifest, Run, list_runs, new_run_id, write_atomic
+from perflab.runs import Manifest, Run, concluded, list_runs, new_run_id, write_atomic
 from perflab.system.cores import Cores, default_cores, stay_on
 from perflab.system.load_file import load_system
 from perflab.system.spec import System
@@ -136,6 +138,11 @@ def create_run(system: System, system_path: str, effort: str, seed: int, reports
     return Run.create(reports, manifest)
 
 
+def command_run(system: System, reports: Path, seed: int = 7) -> AbstractContextManager[Run]:
+    """Start a run of one command at quick effort, which says at the end of the block how it ended."""
+    return concluded(create_run(system, str(system.path), "quick", seed, reports))
+
+
 def open_study(
     notebook: str,
     system: str,
@@ -156,15 +163,17 @@ def open_study(
     if domain and domain != described.domain:
         raise UsageError(f"domain {domain!r} does not match the system's", f"{system} is of domain {described.domain}")
     asked = Asked(effort, rng_seed, time_scale, described.digest)
-    run = asked.opened(Path(run_dir)) if run_dir else _run_by_hand(described, system, asked, needs)
+    run = asked.opened(Path(run_dir)) if run_dir else _run_by_hand(described, system, asked, needs, notebook)
     cores = default_cores()
     stay_on(cores.others)
     return Study(run, described, notebook, effort, rng_seed, cores, time_scale)
 
 
-def _run_by_hand(system: System, path: str, asked: Asked, needs: Sequence[str]) -> Run:
+def _run_by_hand(system: System, path: str, asked: Asked, needs: Sequence[str], notebook: str) -> Run:
     if not needs:
         run = create_run(system, path, asked.effort, asked.seed, reports_folder())
+        run.update(command=f"notebook {notebook}")  # the kernel's own arguments say nothing
+        atexit.register(_left, run)
         run.note("time_scale", asked.time_scale)
         print(f"No run_dir given: started run {run.id}")
         return run
@@ -178,6 +187,14 @@ def _run_by_hand(system: System, path: str, asked: Asked, needs: Sequence[str]) 
         "a notebook reads a run of its own settings",
         f"Make one with: perflab spike --system {path} --effort {asked.effort}, or give the settings of a run",
     )
+
+
+def _left(run: Run) -> None:
+    """Say of a run whose kernel ends that it is over: nobody knows whether all of its cells were run."""
+    with suppress(PerflabError, OSError):
+        run.reload()
+        if run.manifest.status == "running":
+            run.update(status="interrupted")
 
 
 def system_path(text: str) -> Path:

@@ -10,7 +10,8 @@ from perflab.cli import notebook as command
 from perflab.errors import UsageError
 from perflab.experiments import study as subject
 from perflab.experiments.study import Study, create_run, open_study, reports_folder
-from perflab.runs import Run, Step
+from perflab.report.notebook.outcome import NotebookOutcome
+from perflab.runs import Run, Step, list_runs
 from perflab.system.load_file import load_system
 
 
@@ -87,3 +88,24 @@ def test_a_refused_notebook_leaves_the_runs_own_copy(toml, monkeypatch):
     with pytest.raises(UsageError, match="effort quick, not full"):
         command.run_one("30_prototype", [f"system={toml}", f"run_dir={run.path}", "effort=full"])
     assert own.read_text() == "executed"
+
+
+@pytest.mark.parametrize(("status", "step", "state"), [("done", "done", "done"), ("failed", "failed", "broken")])
+def test_a_notebook_of_its_own_records_its_step(toml, monkeypatch, status, step, state):
+    def ended(_path, values, out, **_):
+        assert Run.open(Path(values["run_dir"])).step("11_baseline_load").status == "running"
+        return NotebookOutcome(status, "", 2.0, ())
+
+    monkeypatch.setattr("perflab.report.notebook.runner.run_notebook", ended)
+    monkeypatch.setattr("perflab.report.page_notebook.build_notebook_page", lambda *_: None)
+    command.run_one("11_baseline_load", [f"system={toml}", "rng_seed=9"])
+    (run,), _ = list_runs(reports_folder())
+    assert run.manifest.status == state and run.manifest.rng_seed == 9
+    assert run.step("11_baseline_load").status == step and run.step("11_baseline_load").wall_s == 2.0
+
+
+def test_a_run_of_a_kernel_that_has_ended_is_not_running(toml):
+    run = opened(toml).run
+    assert run.manifest.command == "notebook 40_scalability"
+    subject._left(run)
+    assert Run.open(run.path).manifest.status == "interrupted"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from perflab.errors import RunCorrupt, UsageError
-from perflab.runs import Manifest, Run, Step, exclusive, list_runs, new_run_id, write_atomic
+from perflab.errors import RunCorrupt, SystemFailure, UsageError
+from perflab.runs import Manifest, Run, Step, concluded, exclusive, list_runs, new_run_id, write_atomic
 
 
 def make(reports, run_id="20260101T000000Z-quick-0001") -> Run:
@@ -122,3 +123,16 @@ def test_each_repository_gets_its_own_commit_back(tmp_path, system, own, said):
     changes = {"system": "/shop/shop.toml", "commit": system, "perflab_commit": own}
     manifest = make(tmp_path).manifest.model_copy(update=changes)
     assert manifest.checkouts == said and manifest.dirty == ("-dirty" in system + own)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(None, "done"), (KeyboardInterrupt, "interrupted"), (SystemFailure, "broken")]
+)
+def test_a_command_leaves_no_run_that_seems_to_go_on(tmp_path, error, status):
+    run = make(tmp_path)
+    with pytest.raises(error) if error else nullcontext(), concluded(run):
+        Run.open(run.path).note("by", "a notebook")
+        if error:
+            raise error("x")
+    left = Run.open(run.path).manifest
+    assert left.status == status and left.finished and left.notes == {"by": "a notebook"}
