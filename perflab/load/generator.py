@@ -91,7 +91,8 @@ class Generator:
         """Whether all work is done, or time is up and every unit that was due has ended, or the drain is over."""
         now = time.monotonic_ns()
         waiting = bool(self.units.open) or not all(pace.over for pace in self.paces)
-        if self.units_per_user and self.started.is_set() and self._staying <= 0 and not waiting:
+        closed = self.units_per_user and not self.plan.arrivals_per_s  # to an open load users come until its end
+        if closed and self.started.is_set() and self._staying <= 0 and not waiting:
             return True
         return now >= self.end_ns and (not waiting or now >= self.end_ns + self.plan.drain_s * NS)
 

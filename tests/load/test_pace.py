@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from perflab.load.generator import Generator
 from perflab.load.pace import Pace
@@ -49,6 +52,19 @@ def test_a_load_drains_while_a_unit_waits_to_be_begun(make_plan: Callable[..., L
     while not pace.over:
         pace.take()
     assert generator.finished and not given
+    generator.close()
+
+
+@pytest.mark.parametrize(("arrivals_per_s", "over"), [(0.0, True), (2.0, False)])
+def test_only_a_closed_load_is_over_when_its_users_have_left(
+    make_plan: Callable[..., LoadPlan], tmp_path: Path, arrivals_per_s: float, over: bool
+) -> None:
+    (out := tmp_path / "load").mkdir()
+    plan = make_plan(out_dir=str(out), steps=(), arrivals_per_s=arrivals_per_s, options={"units_per_user": 1.0})
+    generator = Generator(plan, 0, 1, lambda: None)
+    generator.begin(time.monotonic_ns(), {})
+    gc.unfreeze()
+    assert generator.finished is over  # nobody has come yet
     generator.close()
 
 
