@@ -112,13 +112,15 @@ def decode_json64(message: str | bytes) -> Frame:
         frame_type = FrameType[str(body["type"]).upper()]
         data = str(body.get("data", ""))
         payload = base64.b64decode(data, validate=True) if frame_type is FrameType.AUDIO else data.encode("utf-8")
-        marks = tuple(int(value) for value in body.get("marks", NO_MARKS))
+        marks = tuple(int(value) for value in body["marks"]) if "marks" in body else NO_MARKS
         numbers = int(body["turn"]), int(body["seq"]), int(body["t_ms"])
         flags = Flag(int(body.get("flags", 0)) & 0x0F)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise FrameError(f"malformed JSON frame: {type(error).__name__}: {error}") from None
     if len(marks) != MARK_COUNT:
         raise FrameError(f"{len(marks)} marks; must be {MARK_COUNT}")
+    if marks is not NO_MARKS and max(map(abs, marks)) >= 1 << 63:  # what a row of the log holds
+        raise FrameError("a mark beyond 64 bits")
     if not 0 <= numbers[0] < 1 << 16:  # what the binary header holds
         raise FrameError(f"turn {numbers[0]}; must be 0 to 65535")
     return Frame(frame_type, *numbers, payload, flags, marks)
