@@ -25,6 +25,7 @@ from perflab.wire.marks import now_ns
 from perflab.wire.rowlog import RowLog
 
 MAX_IN_FLIGHT = 2_000
+Key = tuple[int | str, ...]
 Read = Callable[[], Awaitable[bytes]]
 
 
@@ -44,13 +45,14 @@ def refusal(code: int, message: str, retry_s: float | None = None) -> Answer:
 
 
 class CodegenService:
-    """Think time is keyed by (seed, prompt); counts are exposed at /stats."""
+    """Think time is keyed by (seed, prompt), faults by the request's turn; counts are exposed at /stats."""
 
     def __init__(self, profile: str, seed: int, log: RowLog, faults: FaultPlan) -> None:
         self.profile, self.seed, self.log, self.faults = profile, seed, log, faults
         self.counts: Counter[str] = Counter()
         self.ready_ns = now_ns()
         self._in_flight = 0
+        self._attempts: Counter[Key] = Counter()
         self._posts = {"/v1/generate": self._one, "/v1/generate_batch": self._batch}
 
     async def answer(self, method: str, path: str, headers: Mapping[str, str], read: Read) -> Answer:
@@ -119,22 +121,33 @@ class CodegenService:
     async def _work(self, wanted: tuple[str, str], size: int, rx: int, caller: tuple[int, int]) -> Answer:
         prompt, language = wanted
         self.counts["requests"] += 1
-        ordinal = self.counts["requests"]
-        stall = self._strike("stall", ordinal)
+        key = self._opportunity(prompt, caller)
+        stall = self._strike("stall", key)
         for code in (429, 503):
-            if fault := self._strike(f"rest_{code}", ordinal):
+            if fault := self._strike(f"rest_{code}", key):
                 await asyncio.sleep(stall.arg / 1000.0 if stall else 0.0)
                 return self._answered(refusal(code, "fault on schedule", fault.arg), rx, caller, "error", size)
-        if self._strike("reset", ordinal):
+        if self._strike("reset", key):
             return self._answered(Answer(0, cut=True), rx, caller, "error", size)
         think_s = prompt_think_time_s(self.profile, self.seed, prompt)
-        silent = self._strike("silent", ordinal)
+        silent = self._strike("silent", key)
         await asyncio.sleep(think_s + (stall.arg / 1000.0 if stall else 0.0) + (silent.arg if silent else 0.0))
         answer = Answer(200, orjson.dumps(generate(prompt, language)))
         return self._answered(answer, rx, caller, "ok", size, int(think_s * 1e9))
 
-    def _strike(self, kind: str, ordinal: int) -> Fault | None:
-        return self.faults.strike(kind, (now_ns() - self.ready_ns) / 1e9, ordinal)
+    def _opportunity(self, prompt: str, caller: tuple[int, int]) -> Key:
+        """Return what keys a request's faults: its turn, or its prompt where it names none, and which attempt it is.
+
+        Never the order of arrival: two variants whose requests overlap otherwise would meet other faults.
+        """
+        if not self.faults.faults:
+            return ()
+        name: Key = caller if any(caller) else (prompt,)
+        self._attempts[name] += 1
+        return (*name, self._attempts[name])
+
+    def _strike(self, kind: str, key: Key) -> Fault | None:
+        return self.faults.strike(kind, (now_ns() - self.ready_ns) / 1e9, *key)
 
     def _answered(
         self, answer: Answer, rx: int, caller: tuple[int, int], outcome: str, bytes_up: int = 0, think_ns: int = 0
