@@ -123,7 +123,7 @@ def _sustained(study: Study, measure: Measure, trial: Trial, scenario: str, aggr
     )
     seen = f"{failed} of {finished} {measure.rows}s failed at {users} users"
     if low < high:
-        needed = math.ceil(math.log((1 - share.confidence) / 2) / math.log(1 - FAILED))
+        needed = math.ceil(math.log(1 - share.confidence) / math.log(1 - FAILED))
         seen += f"; that fewer than {100 * FAILED:g} % do takes at least {needed} without a failure to show"
     return Reading(measure.metric, held, "sessions", finished, f"{measure.rows}s", seen)
 

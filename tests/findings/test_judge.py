@@ -82,9 +82,9 @@ def test_reasons_why_nothing_can_be_said():
 
 def test_zero_errors_need_enough_trials():
     rate = target(value=0.1, unit="%")
-    assert judge_target(rate, clopper_pearson(0, 3000), unit="ratio", level="measured-full").verdict == "inconclusive"
-    assert judge_target(rate, clopper_pearson(0, 3700), unit="ratio", level="measured-full").verdict == "meets"
-    assert judge_target(rate, clopper_pearson(30, 3700), unit="ratio", level="measured-full").verdict == "misses"
+    assert judge_target(rate, clopper_pearson(0, 2000), unit="ratio", level="measured-full").verdict == "inconclusive"
+    assert judge_target(rate, clopper_pearson(0, 3000), unit="ratio", level="measured-full").verdict == "meets"
+    assert judge_target(rate, clopper_pearson(30, 3000), unit="ratio", level="measured-full").verdict == "misses"
 
 
 def test_a_failed_veto_takes_the_verdict_and_a_warning_does_not():
