@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 8 * 2**20  # of one run's file; a real one has about 10 kB
 EXTRACTED_BY = "perflab.extracted_by"
+FROM_ANOTHER = "of the history came from another version of perflab"
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1, "memory_limit": "1GB", "autoinstall_known_extensions": False,
 }  # fmt: skip
@@ -43,13 +44,15 @@ class HistoryStore:
     def add(self, run: Run, *, again: bool = False) -> int:
         """Append a finished run and return the number of its figures; 0 when it is there already or has none.
 
-        `again` writes it anew from its findings. Raises UsageError for an unfinished or planted run.
+        `again` writes it anew from its findings, also as an empty file where they have no figures any more. Raises
+        UsageError for an unfinished or planted run.
         """
         path = self.path(run.id)
-        if path.exists() and not again:
+        known = path.exists()
+        if known and not again:
             return 0
         rows = finished_rows(run)
-        if rows:
+        if rows or known:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomic(path, _parquet(rows))
         return len(rows)
@@ -74,21 +77,27 @@ class HistoryStore:
         Rows whose run is gone stay as they are and are counted: their figures may bear other names than later ones.
         """
         stale = self._stale()
-        written = sum(self._renewed(run_id) for run_id in stale)
-        left = len(stale) - written
-        lines = [f"{_runs(written)} of the history came from another version of perflab and {_were(written)} read anew"]
-        kept = (
-            f"{_runs(left)} of the history came from another version of perflab and cannot be read anew (no findings "
-        )
-        kept += "any more): figures of theirs that were renamed since stand in series of their own"
-        return lines[: bool(written)] + ([kept] if left else [])
+        refused = list(filter(None, map(self._not_renewed, stale)))
+        written, lines = len(stale) - len(refused), []
+        if written:
+            were = "was" if written == 1 else "were"
+            lines.append(f"{_runs(written)} {FROM_ANOTHER} and {were} read anew")
+        if refused:
+            reason = refused[0] + (", among other reasons" if len(set(refused)) > 1 else "")
+            lines.append(f"{_runs(len(refused))} {FROM_ANOTHER} and cannot be read anew ({reason}): figures of theirs "
+                         "that were renamed since stand in series of their own")  # fmt: skip
+        return lines
 
-    def _renewed(self, run_id: str) -> bool:
+    def _not_renewed(self, run_id: str) -> str:
+        """Write the rows of a run anew; return why that could not be done, "" when it was."""
         folder = self.reports / "runs" / run_id
+        if not (folder / "manifest.json").is_file():
+            return "no findings any more"
         try:
-            return (folder / "manifest.json").is_file() and self.add(Run.open(folder), again=True) > 0
-        except PerflabError:
-            return False  # `rebuild` says why
+            self.add(Run.open(folder), again=True)
+        except PerflabError as error:
+            return str(error)
+        return ""
 
     def _stale(self) -> list[str]:
         """Return the runs whose file was written by other code; a damaged file is not among them (`rows` names it)."""
@@ -148,10 +157,6 @@ def extraction() -> str:
 
 def _runs(count: int) -> str:
     return f"{count} {'run' if count == 1 else 'runs'}"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
 
 
 def _connection() -> duckdb.DuckDBPyConnection:

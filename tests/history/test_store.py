@@ -232,6 +232,26 @@ def test_rows_of_another_version_whose_run_is_gone_stay_and_are_counted_in_one_l
     assert store.renew() == []  # `rows` names a damaged file
 
 
+def test_rows_of_another_version_that_yield_none_any_more_leave_the_series(tmp_path):
+    store, run = HistoryStore(tmp_path), make_run(tmp_path, 1)
+    store.add(run)
+    foreign(store, run)
+    (run.folder("findings") / "30_prototype.json").write_bytes(b"[]")
+    assert store.renew() == ["1 run of the history came from another version of perflab and was read anew"]
+    assert store.rows() == ([], []) and store.renew() == []
+
+
+def test_a_run_that_cannot_be_read_anew_says_why(tmp_path):
+    store, runs = HistoryStore(tmp_path), [make_run(tmp_path, number) for number in (1, 2)]
+    for run in runs:
+        store.add(run)
+        foreign(store, run)
+    (runs[0].folder("findings") / "30_prototype.json").write_bytes(b"no findings")
+    read, left = store.renew()
+    assert read.startswith("1 run") and "cannot be read anew (30_prototype.json holds no valid findings" in left
+    assert "no findings any more" not in left and "\n" not in left
+
+
 def test_the_commands_read_old_rows_anew_and_say_so(tmp_path, monkeypatch, capsys):
     from perflab.cli.history import show_history
 
