@@ -98,7 +98,10 @@ def staircase(
 
 
 def run_ladder(study: Study, variant: str, levels: Sequence[int], hold_s: float, settle_s: float) -> list[Level]:
-    """Climb the levels with closed load (a user waits for the answer before the next unit) and return each level."""
+    """Climb the levels with users who stay, each unit after the answer to the last, and return each level.
+
+    A paced user's unit is due by its rate all the same, and its row counts from then.
+    """
     steps, segments, length = staircase(levels, hold_s, settle_s)
     spec = TrialSpec(
         name=f"ladder-{variant}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
@@ -11,6 +11,34 @@ from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
 from perflab.findings.finding import Evidence, Finding
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How the users of a ladder come to their next unit, in the words of the findings."""
+
+    users: str
+    caveat: str
+    question: str
+
+
+CLOSED = Loop(
+    "closed users",
+    "closed load: a slow system slows its own users, so the knee is seen late",
+    "Does the closed loop hide the tail?",
+)
+PACED = Loop(
+    "users at a fixed rate each",
+    "each user keeps to its own rate: above the capacity a backlog grows for as long as the level is held, and with it "
+    "the response times",
+    "Does the tail depend on whether units come at a fixed rate or at random?",
+)
+
+
+def loop_of(study: Study, trials: list[Trial]) -> Loop:
+    """Return how the primary users work, as the load itself said; of a time before it did: closed."""
+    primary = study.system.load.primary
+    return PACED if any(primary in trial.facts.notes.get("paced", ()) for trial in trials) else CLOSED
 
 
 def level_row(level: Level) -> dict[str, Any]:
@@ -40,7 +68,8 @@ def conclude(
     figures: dict[str, Evidence],
     world: str,
 ) -> list[Finding]:
-    """Return the findings on load: how response moves with users, where the knee is, open against closed."""
+    """Return the findings on load: how response moves with users, where the knee is, open arrivals against users."""
+    loop = loop_of(study, trials)
     stretches = [level.settling for level in (*levels, opened)]
     trust = (*trust_of(trials), settled_check(stretches))
     rows = [level_row(level) for level in levels]
@@ -77,19 +106,19 @@ def conclude(
         claim=str(knee["claim"]),
         trust=trust,
         details={"knee": {k: v for k, v in knee.items() if k != "claim"}},
-        caveats=("closed load: a slow system slows its own users, so the knee is seen late",),
+        caveats=(loop.caveat,),
     )
     closed = min(levels, key=lambda level: abs(level.throughput_per_s - opened.throughput_per_s))
     compare = finding(
         study,
         "3",
-        question="Does the closed loop hide the tail?",
+        question=loop.question,
         kind="observation",
         variant=variant,
         verdict="untrusted" if vetoed(trust) else "reported",
         trust=trust,
         claim=f"At about {opened.throughput_per_s:.1f} units/s, open arrivals saw a p95 of {_p95(opened)} (n = "
-        f"{opened.n}), closed users {_p95(closed)} (n = {closed.n}).",
+        f"{opened.n}), {loop.users} {_p95(closed)} (n = {closed.n}).",
         details={"open": level_row(opened), "closed": level_row(closed)},
     )
     around = finding(

@@ -23,8 +23,16 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from perflab.errors import LoadFailure
 from perflab.load.arrivals import run_arrivals
-from perflab.load.generator import EXIT_STOPPED, GO_FILE, READY_FILE, Generator, install, plan_from_environment
-from perflab.load.measured import MeasuredUser
+from perflab.load.generator import (
+    EXIT_STOPPED,
+    GO_FILE,
+    READY_FILE,
+    Generator,
+    current,
+    install,
+    plan_from_environment,
+)
+from perflab.load.measured import MeasuredUser, PacedUser
 from perflab.load.plan import LoadPlan
 from perflab.load.seats import SeatDispatcher, exact_percentile_key, plan_over, seats_of
 from perflab.load.shipping import Receiver, pieces, plan_digest
@@ -97,6 +105,8 @@ def _prepare_users(environment: Any) -> None:
         except Exception as error:
             print(f"load: {user_class.__name__}.prepare: {type(error).__name__}: {error}", file=sys.stderr)
             raise
+        if issubclass(user_class, PacedUser):  # for the findings: such a user does not slow down with the system
+            current().notes.setdefault("paced", []).append(user_class.__name__)
 
 
 def _set_seats(environment: Any, runner: Any, counts: dict[str, int]) -> None:

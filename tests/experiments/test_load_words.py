@@ -1,0 +1,40 @@
+"""What the findings on load say of the users, which must hold for the users that made it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from perflab.experiments.conclude import load
+from perflab.experiments.conclude.load import conclude
+from perflab.experiments.ladder import Level
+from perflab.stats.interval import Interval
+
+
+def level(users: int, p95_ms: float) -> Level:
+    interval = Interval(p95_ms, p95_ms - 5, p95_ms + 5, 0.95, 200, "sectioning")
+    return Level(f"level-{users}", users, 10.0, 200, interval, interval, p95_ms, users * 2.0, 20.0, 90.0, 0, 200)
+
+
+@pytest.mark.parametrize(
+    ("notes", "paced"),
+    [({"paced": ["Buyer"]}, True), ({"paced": ["Other"]}, False), ({}, False)],
+    ids=["paced", "another class is", "closed"],
+)
+def test_the_words_are_those_of_the_users_that_made_the_load(
+    monkeypatch: pytest.MonkeyPatch, notes: dict[str, Any], paced: bool
+) -> None:
+    monkeypatch.setattr(load, "trust_of", lambda trials: ())
+    study = SimpleNamespace(
+        level="measured-quick", quick=True, time_scale=1.0, notebook="11_baseline_load",
+        system=SimpleNamespace(load=SimpleNamespace(primary="Buyer")),
+    )  # fmt: skip
+    trials = [SimpleNamespace(facts=SimpleNamespace(notes=notes))]
+    levels = [level(10, 40.0), level(20, 60.0)]
+    knee = {"claim": "the target holds at 10 users."}
+    found: Any = conclude(study, "baseline", levels, level(15, 70.0), knee, {}, trials, {}, "A world.")  # type: ignore[arg-type]
+    _, where, compare, _ = found
+    said = " ".join((*where.caveats, compare.question, compare.claim))
+    assert ("fixed rate" in said) is paced and ("closed" in said) is not paced
