@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/.ready
-PESQ   := .venv/.pesq
 SYSTEM ?= data/systems/voice_gateway.toml
 EFFORT ?= quick
 SPIKE  ?=
@@ -24,7 +23,8 @@ spike: $(READY)      ## study the built-in system, or SYSTEM=FILE.toml; EFFORT=f
 # on two cores, as those of running systems mostly wait. The longest file comes first, or all would wait for it.
 ALONE  := tests/instrument tests/load
 SHARED := tests/e2e $(filter-out tests/e2e tests/__pycache__ $(ALONE),$(patsubst %/,%,$(wildcard tests/*/)))
-test: $(READY) $(PESQ) ## run every check: style, types, import arrows, tests, a reduced end-to-end run
+test: $(READY)       ## run every check: style, types, import arrows, tests, a reduced end-to-end run
+	@$(MAKE) --no-print-directory pesq || echo "PESQ is left out; the checks that need it are skipped" >&2
 	$(BIN)/ruff check perflab tests notebooks
 	$(BIN)/ruff format --check perflab tests
 	$(BIN)/mypy
@@ -35,7 +35,12 @@ test: $(READY) $(PESQ) ## run every check: style, types, import arrows, tests, a
 lab: $(READY)        ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
 
-pesq: $(PESQ)        ## add PESQ, the quality metric that comes as source and needs a C compiler
+# Not a part of the set-up: its build takes longer than all wheels together. It is tried again whenever it is lacking.
+pesq: $(READY)       ## add PESQ, the quality metric that comes as source and needs a C compiler
+	@if ! $(BIN)/python -c 'import sys; from importlib.util import find_spec; sys.exit(find_spec("pesq") is None)'; then \
+	  command -v cc >/dev/null || command -v gcc >/dev/null || \
+	    { echo "PESQ comes as source and needs a C compiler (Debian, Ubuntu: apt install build-essential)" >&2; exit 2; }; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check pesq==0.0.4; fi
 
 lint: $(READY)       ## format and lint in place
 	$(BIN)/ruff format perflab tests
@@ -57,10 +62,4 @@ $(READY): requirements.txt pyproject.toml
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -e . ; then echo "set up with uv"; \
 	else echo "uv cannot be used here; setting up with pip (about a minute)"; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e . ; fi
-	@touch $@
-
-# Not a part of the set-up: its build takes longer than all wheels together. Without a compiler its checks are skipped.
-$(PESQ): $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pesq==0.0.4 2>/dev/null || \
-	  echo "PESQ is left out: it comes as source and needs a C compiler (Debian, Ubuntu: apt install build-essential)"
 	@touch $@

@@ -17,6 +17,8 @@ from perflab.errors import NotComparable
 UNKNOWN = "unknown"
 # Facts that may differ between comparable runs: they say when and where, not what was measured with.
 INFORMATIVE = frozenset({"boot_id", "host", "commit"})
+# Packages that `make test` adds where it can, and that no measured code imports: a run before it is like one after it.
+FOR_CHECKS = frozenset({"pesq"})
 
 
 def fingerprint(root: Path | None = None) -> dict[str, Any]:
@@ -128,5 +130,6 @@ def _file_digest(path: Path) -> str:
 
 def _packages_digest() -> str:
     """Digest name and version of everything installed beside perflab, and the interpreter's own version."""
-    found = {f"{dist.metadata['Name']}=={dist.version}" for dist in metadata.distributions()}
+    named = ((str(dist.metadata["Name"]), dist.version) for dist in metadata.distributions())
+    found = {f"{name}=={version}" for name, version in named if name.lower() not in FOR_CHECKS}
     return hashlib.sha256("\n".join([sys.version, *sorted(found)]).encode()).hexdigest()[:16]

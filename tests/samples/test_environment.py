@@ -2,6 +2,7 @@
 
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,15 @@ def test_lock_file_counts(tmp_path):
     (tmp_path / "requirements.txt").write_text("numpy==2.4.7\n")
     (found,) = differences(here, fingerprint(tmp_path))
     assert found.startswith("lockfile differs (")
+
+
+def test_a_package_for_checks_alone_makes_no_other_environment(monkeypatch):
+    def installed(*names: str) -> str:
+        found = [SimpleNamespace(metadata={"Name": name}, version="1") for name in names]
+        monkeypatch.setattr("perflab.environment.metadata.distributions", lambda: found)
+        return fingerprint()["packages"]
+
+    assert installed("numpy", "pesq") == installed("numpy") != installed("numpy", "locust")
 
 
 def test_unlike_machines_are_refused_with_all_that_differs():
