@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from perflab import __version__
-from perflab.errors import NotComparable
 
 UNKNOWN = "unknown"
 # Facts that may differ between comparable runs: they say when and where, not what was measured with.
@@ -24,7 +23,8 @@ FOR_CHECKS = frozenset({"pesq"})
 def fingerprint(root: Path | None = None) -> dict[str, Any]:
     """Return the facts that make two measurements comparable; what the machine hides is "unknown", never left out.
 
-    `root`: the folder whose requirements.txt is the lock file; the working directory by default. Takes about 0.1 s.
+    `root`: the folder whose requirements.txt is the lock file; by default the working directory, or the next one above
+    it that has one: a notebook in a folder of its own has the environment of its project. Takes about 0.1 s.
     """
     return {
         "cpu_model": _cpu_model(),
@@ -37,12 +37,12 @@ def fingerprint(root: Path | None = None) -> dict[str, Any]:
         "clocksource": _text("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "transparent_huge_pages": _chosen(_text("/sys/kernel/mm/transparent_hugepage/enabled")),
         "aslr": _text("/proc/sys/kernel/randomize_va_space"),
-        "cgroup_cpu": _cgroup_cpu(),
+        "cgroup_cpu": cgroup_cpu(),
         "cgroup_memory": _cgroup_memory(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "python_build": f"{' '.join(platform.python_build())}, {platform.python_compiler()}",
         "perflab_version": __version__,
-        "lockfile": _file_digest((root or Path.cwd()) / "requirements.txt"),
+        "lockfile": _file_digest((root or _project(Path.cwd())) / "requirements.txt"),
         "packages": _packages_digest(),
         "hash_seed": os.environ.get("PYTHONHASHSEED", "random"),
         "boot_id": _text("/proc/sys/kernel/random/boot_id"),
@@ -62,20 +62,14 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def require_comparable(a: Mapping[str, Any], b: Mapping[str, Any], names: tuple[str, str] = ("A", "B")) -> None:
-    """Raise NotComparable, naming every difference, unless two fingerprints agree."""
-    found = differences(a, b)
-    if found:
-        raise NotComparable(
-            f"Cannot compare runs {names[0]} and {names[1]}: {'; '.join(found)}",
-            next_step="Re-run on one machine or pass --across-machines to compare and mark the report",
-        )
-
-
 def short_fingerprint(facts: Mapping[str, Any]) -> str:
     """Return 12 hexadecimal digits that are equal exactly when two fingerprints are comparable."""
     kept = sorted((name, str(value)) for name, value in facts.items() if name not in INFORMATIVE)
     return hashlib.sha256(repr(kept).encode()).hexdigest()[:12]
+
+
+def _project(here: Path) -> Path:
+    return next((folder for folder in (here, *here.parents) if (folder / "requirements.txt").is_file()), here)
 
 
 def _text(path: str) -> str:
@@ -107,8 +101,8 @@ def _chosen(options: str) -> str:
     return options.partition("[")[2].partition("]")[0] or options
 
 
-def _cgroup_cpu() -> str:
-    """Return the CPU quota as "quota period" in microseconds, of cgroup v2 or v1."""
+def cgroup_cpu() -> str:
+    """Return the CPU quota as "quota period" in microseconds, of cgroup v2 or v1; "max" without one, or unknown."""
     unified = _text("/sys/fs/cgroup/cpu.max")
     if unified != UNKNOWN:
         return unified

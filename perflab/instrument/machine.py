@@ -13,6 +13,7 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from perflab.environment import UNKNOWN, cgroup_cpu
 from perflab.instrument import preflight as probe
 from perflab.instrument import proc
 from perflab.instrument.clock import read_clock
@@ -74,6 +75,8 @@ def _limits() -> Capability:
     found = [
         f"{name} = {path.read_text().strip()}" for name in ("cpu.max", "memory.max") if (path := cgroup_file(name))
     ]
+    if not found and (quota := cgroup_cpu()) != UNKNOWN:
+        found = [f"cpu.max = {quota} (cgroup version 1)"]
     limited = any("cpu.max" in text and "max" not in text.split("=")[1] for text in found)
     return Capability(
         "no CPU quota",

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.environment import differences, fingerprint, require_comparable, short_fingerprint
-from perflab.errors import EXIT_UNTRUSTED, NotComparable
+from perflab.environment import differences, fingerprint, short_fingerprint
+from perflab.errors import NotComparable
+from perflab.instrument import machine
 from perflab.units import (
     bytes_text,
     canonical,
@@ -28,7 +29,6 @@ def test_fingerprint_is_stable_complete_and_json():
     assert differences(first, second) == [] and json.loads(json.dumps(first)) == first
     assert first["cores"] == os.cpu_count() and first["python"].startswith("CPython 3.")
     assert {"cpu_model", "affinity", "kernel", "clocksource", "aslr", "lockfile", "packages"} <= set(first)
-    require_comparable(first, second)
 
 
 def test_lock_file_counts(tmp_path):
@@ -48,17 +48,26 @@ def test_a_package_for_checks_alone_makes_no_other_environment(monkeypatch):
     assert installed("numpy", "pesq") == installed("numpy") != installed("numpy", "locust")
 
 
-def test_unlike_machines_are_refused_with_all_that_differs():
+def test_a_notebook_in_a_folder_of_its_own_has_the_lock_file_of_its_project(tmp_path, monkeypatch):
+    (tmp_path / "requirements.txt").write_text("numpy==2.4.6\n")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert fingerprint()["lockfile"] == fingerprint(tmp_path)["lockfile"] != "none"
+
+
+@pytest.mark.parametrize(("quota", "free"), [("50000 100000", False), ("max 100000", True), ("unknown", True)])
+def test_a_quota_of_the_first_cgroup_version_is_seen(monkeypatch, quota, free):
+    monkeypatch.setattr(machine, "cgroup_file", lambda _: None)
+    monkeypatch.setattr(machine, "cgroup_cpu", lambda: quota)
+    found = machine._limits()
+    assert found.available == free and bool(found.remedy) != free
+    assert (quota in found.detail) == (quota != "unknown")
+
+
+def test_unlike_machines_differ_by_all_that_forbids_a_comparison():
     a = {"cpu_model": "X", "kernel": "1", "boot_id": "p"}
     b = {"cpu_model": "Y", "kernel": "1", "boot_id": "q", "aslr": "2"}
     assert differences(a, b) == ["cpu_model differs (X, Y)", "aslr differs (not recorded, 2)"]
-    with pytest.raises(NotComparable) as caught:
-        require_comparable(a, b, names=("r1", "r2"))
-    assert str(caught.value) == (
-        "Cannot compare runs r1 and r2: cpu_model differs (X, Y); aslr differs (not recorded, 2). "
-        "Re-run on one machine or pass --across-machines to compare and mark the report."
-    )
-    assert caught.value.exit_code == EXIT_UNTRUSTED
     assert short_fingerprint(a) == short_fingerprint({**a, "boot_id": "z"}) != short_fingerprint(b)
 
 
