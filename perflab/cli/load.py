@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,13 +123,22 @@ def _tell(at: float, seconds: float, quiet: bool) -> None:
         typer.echo(f"  {min(at, seconds):.0f} of {seconds:.0f} s", err=True)
 
 
+def _finite(value: Any) -> Any:
+    """Return the value with None for each NaN or infinity in it: JSON has neither, and its readers refuse both."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _print(level: Any, trust: Any, generator: dict[str, float], as_json: bool) -> None:
     from perflab.experiments.conclude.load import level_row
 
     row = level_row(level)
     if as_json:
         checks = [check.model_dump() for check in trust]
-        typer.echo(json.dumps({"level": row, "generator": generator, "trust": checks}))
+        typer.echo(json.dumps(_finite({"level": row, "generator": generator, "trust": checks})))
         return
     for name in ("p50", "p95"):
         interval = getattr(level, name)

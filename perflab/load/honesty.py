@@ -31,7 +31,6 @@ class GeneratorHonesty:
     cpu_percent: float
     wall_s: float
     workers: int
-    same_core_as_system: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures by name."""
