@@ -83,6 +83,12 @@ def test_each_target_is_judged_by_its_own_figure(study: Any, one: StateSeen, exp
     assert tuple(verdicts(study, one).values()) == expected
 
 
+def test_accesses_stand_behind_a_figure_and_not_the_parts_of_its_interval(study: Any) -> None:
+    one = seen(5, 10)
+    reads = int(one.is_read.sum())
+    assert [f.effect.n for f in state_targets(study, one)] == [reads, one.is_read.size - reads, one.is_read.size]
+
+
 def test_a_late_client_leaves_no_verdict(study: Any) -> None:
     assert set(verdicts(study, seen(5, 10, late_ms=50)).values()) == {"untrusted"}
 

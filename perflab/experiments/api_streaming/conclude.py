@@ -87,13 +87,14 @@ def _targets(study: Study, rungs: Sequence[Rung]) -> list[Finding]:
         target = by_id(catalogue, name)
         seen = rung.rate() if what == "rate" else quantile(rung.latency_ms[what], 0.95)
         unit = "requests/min" if what == "rate" else "ms"
+        answered = rung.met.latency_ms.size if what == "rate" else rung.latency_ms[what].size
         few = f"{rung.latency_ms[what].size} requests are too few for p95 with an interval" if what != "rate" else ""
         judgement = judge_target(
             target, seen, unit=unit, level=study.level, trust=rung.checks, domain=study.system.domain, reason=few
         )
         found.append(
             target_finding(
-                target, judgement, id=f"F23-target.{number}", notebook=study.notebook, n_unit="requests",
+                target, judgement, id=f"F23-target.{number}", notebook=study.notebook, n=answered, n_unit="requests",
                 question=f"Does the API meet {name}?", variant=rung.variant, trust=rung.checks,
                 condition=f"open arrivals, {rung.per_min:,} requests/min", caveats=(STAND_IN_CAVEAT,),
             )

@@ -140,14 +140,15 @@ def state_targets(study: Study, seen: StateSeen) -> list[Finding]:
         if name not in known:
             continue
         target = by_id(catalogue, name)
-        few = "" if what == "rate" else f"{int((seen.is_read == (what == 'read')).sum())} {what}s are too few"
+        answered = seen.is_read.size if what == "rate" else int((seen.is_read == (what == "read")).sum())
+        few = "" if what == "rate" else f"{answered} {what}s are too few"
         judgement = judge_target(
             target, seen.interval(what), unit="queries/min" if what == "rate" else "ms", level=study.level,
             trust=seen.checks, domain=study.system.domain, reason=few,
         )  # fmt: skip
         found.append(
             target_finding(
-                target, judgement, id=f"F24-target.{number}", notebook=study.notebook, n_unit="accesses",
+                target, judgement, id=f"F24-target.{number}", notebook=study.notebook, n=answered, n_unit="accesses",
                 question=f"Does state access meet {name}?", variant=seen.variant, trust=seen.checks,
                 condition=f"open arrivals, {PER_MIN:,} accesses/min", caveats=(AT_API, STAND_IN_CAVEAT),
             )

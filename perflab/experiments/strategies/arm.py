@@ -17,7 +17,7 @@ from perflab.errors import SystemFailure
 from perflab.experiments.strategies.experiment import StrategyExperiment, Target
 from perflab.experiments.strategies.loop_thread import LoopThread
 from perflab.experiments.study import Study
-from perflab.instrument.cpu_clock import process_cpu_s
+from perflab.instrument.cpu_clock import tree_cpu_s
 from perflab.instrument.noise import NoiseWindow
 from perflab.instrument.proc import descendants, schedstat, stat
 from perflab.stats.schedule import block_seed
@@ -139,17 +139,23 @@ async def _client() -> Any:
 
 def _watched_pids(running: RunningSystem) -> list[int]:
     """Return the system's own processes and those of the servers that its variant uses: both are its price."""
+    return [pid for root in _own_pids(running) for pid in (root, *descendants(root))]
+
+
+def _own_pids(running: RunningSystem) -> list[int]:
     names = {p.name for p in running.system.system_processes} | set(running.servers)
-    own = [p.pid for p in running.processes.values() if p.name in names]
-    return [pid for root in own for pid in (root, *descendants(root))]
+    return [p.pid for p in running.processes.values() if p.name in names]
 
 
 def cpu_now(running: RunningSystem) -> dict[int, float]:
-    """Return the CPU seconds so far of the system's processes and its servers', by process; gone ones are left out."""
+    """Return the CPU seconds so far of the system's processes and its servers', with all that each has started.
+
+    By process; gone ones are left out. A connection of PostgreSQL is a process, which may end between two readings.
+    """
     found = {}
-    for pid in _watched_pids(running):
+    for pid in _own_pids(running):
         with contextlib.suppress(ProcessLookupError):
-            found[pid] = process_cpu_s(pid)
+            found[pid] = tree_cpu_s(pid)
     return found
 
 

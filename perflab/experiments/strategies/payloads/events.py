@@ -9,7 +9,7 @@ from perflab.experiments.strategies.arrivals import open_arrivals
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.payloads.content import SESSIONS, fill
 from perflab.experiments.strategies.payloads.listeners import POLL_S, Board, listen
-from perflab.instrument.cpu_clock import process_cpu_s
+from perflab.instrument.cpu_clock import tree_cpu_s
 
 EACH = 2  # listeners of a session
 PER_S = 25.0
@@ -32,7 +32,7 @@ async def prepare(target: Target) -> None:
 
 
 def _cpu_s(target: Target) -> float:
-    return sum(process_cpu_s(p.pid) for p in target.running.processes.values() if p.role == "system")
+    return sum(tree_cpu_s(p.pid) for p in target.running.processes.values() if p.role == "system")
 
 
 async def tell(target: Target) -> Work:
