@@ -25,7 +25,6 @@ from perflab.system.checkout import at_ref, repository_of, with_sources, with_wo
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
 from perflab.system.spec import System
-from perflab.units import change_text
 
 VARIANT = "variant:"
 
@@ -42,7 +41,7 @@ class Named:
     def __str__(self) -> str:
         """Say it in one line."""
         at = f"commit {self.suspect.commit[:12]}" if self.suspect.commit else f"run {self.suspect.run_id}"
-        return f"{self.figure}: {change_text(1 + self.suspect.change)} since {at} ({self.suspect.why})"
+        return f"{self.figure}: {self.suspect.moved} since {at} ({self.suspect.why})"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from perflab.history.row import Row
 from perflab.history.sketch import WIDTH, marks, spark
 from perflab.history.store import HistoryStore
 from perflab.history.timeline import Timeline, timelines, unjudged_sentence
+from perflab.history.wording import figure_text
 from perflab.strict_json import json_text
-from perflab.units import change_text, interval_text, value_text
 
 
 def show_history(metric: str, system: str, add: str, rebuild: bool, as_json: bool) -> int:
@@ -115,9 +115,9 @@ def _listing(found: Sequence[Timeline]) -> list[str]:
     width = min(max(len(line.key.label) for line in found), 60)
     for line in found:
         last, suspect = line.last, line.suspect()
-        noted = f"  ? {change_text(1 + suspect.change)} at {_where(suspect.commit, suspect.run_id)}" if suspect else ""
+        noted = f"  ? {suspect.moved} at {_where(suspect.commit, suspect.run_id)}" if suspect else ""
         lines.append(
-            f"{line.key.label:{width}}  {value_text(last.value, last.unit):>10}  "
+            f"{line.key.label:{width}}  {line.level(last.value):>10}  "
             f"{len(line.rows):3} runs  {line.key.fingerprint[:6]} {line.key.effort}{noted}"
         )
     suspects, unjudged = sum(line.suspect() is not None for line in found), sum(bool(line.unjudged) for line in found)
@@ -140,7 +140,7 @@ def plot(line: Timeline) -> list[str]:
     first, last, values = line.rows[max(len(line.rows) - WIDTH, 0)], line.last, line.values
     said = [f"{line.key.label}: {line.key.system}, {line.key.effort}, environment {line.key.fingerprint}"]
     low, high = min(values), max(values)
-    said.append(f"  {spark(values)}  {value_text(low, last.unit)} to {value_text(high, last.unit)}")
+    said.append(f"  {spark(values)}  {line.level(low)} to {line.level(high)}")
     noted = marks(len(values), [c.index for c in line.changes], line.candidate.index if line.candidate else None,
                   files=line.files)  # fmt: skip
     said += [f"  {noted}"] if noted else []
@@ -148,18 +148,18 @@ def plot(line: Timeline) -> list[str]:
         f"  {first.time:%Y-%m-%d} {first.commit[:12]} to {last.time:%Y-%m-%d} {last.commit[:12]}, {len(values)} runs"
         + (f", {line.untrusted} more were not trusted" if line.untrusted else "")
     )
-    said.append(f"  last: {interval_text(last.value, last.low, last.high, last.unit)} (n = {last.n}, {last.level})")
+    said.append(f"  last: {figure_text(last)} (n = {last.n}, {last.level})")
     for change in line.changes:
         row = line.rows[change.index]
         said.append(
-            f"  ^ {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {value_text(change.before, last.unit)} to "
-            f"{value_text(change.after, last.unit)} ({change_text(1 + change.change)}, p = {change.p_value:.3g})"
+            f"  ^ {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {line.level(change.before)} to "
+            f"{line.level(change.after)} ({line.moved(change)}, p = {change.p_value:.3g})"
             f"{_noted(line.file_change(change))}"
         )
     if line.candidate:
         row = line.rows[line.candidate.index]
         said.append(
-            f"  ? {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {change_text(1 + line.candidate.change)}, "
+            f"  ? {row.time:%Y-%m-%d} {_where(row.commit, row.run_id)}: {line.moved(line.candidate)}, "
             f"z = {line.candidate.z:+.1f}: a candidate, no verdict; measure it with perflab gate"
             f"{_noted(line.file_change(line.candidate))}"
         )

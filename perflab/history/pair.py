@@ -12,6 +12,7 @@ from perflab.environment import differences
 from perflab.errors import NotComparable
 from perflab.history.extract import effort_text, rows_of
 from perflab.history.row import Row, figure_label
+from perflab.history.wording import is_difference
 from perflab.runs import Run
 
 Sight = Literal["moved", "no move", "no interval", "untrusted", "unlike", "only in A", "only in B"]
@@ -126,13 +127,9 @@ def _line(name: Name, a: Row | None, b: Row | None, unlike: bool) -> Line:
     known = a or b
     assert known is not None
     change = None
-    if a and b and a.unit == b.unit and a.value > 0 and b.value > 0 and not _is_difference(a):
+    if a and b and a.unit == b.unit and a.value > 0 and b.value > 0 and not is_difference(a.metric, a.unit):
         change = b.value / a.value - 1
     return Line(figure_label(*name), known.unit, a, b, change, _sight(a, b, unlike))
-
-
-def _is_difference(row: Row) -> bool:
-    return row.metric.endswith("against baseline") and row.unit != "ratio"
 
 
 def _sight(a: Row | None, b: Row | None, unlike: bool) -> Sight:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from perflab.errors import NotComparable, StatisticError
 from perflab.history.row import Row, SeriesKey, key_of
+from perflab.history.wording import level_text, move_text
 from perflab.stats.change_points import REFERENCE, Candidate, ChangePoint, candidate, change_points, fewest_points
 
 NEAR = 3  # runs within which a changed file may explain a move: a change point is placed no better than that
@@ -25,6 +26,7 @@ class Suspect:
     commit: str
     last_good: str  # commit of the last run before
     change: float  # share of the level before, in the direction of the figure
+    moved: str  # the same for people
     why: str
 
 
@@ -66,7 +68,15 @@ class Timeline:
             return None
         row, before = self.rows[move.index], self.rows[move.index - 1]
         why = "; ".join(filter(None, (_why(move), self.file_change(move))))
-        return Suspect(row.run_id, row.commit, before.commit, move.change, why)
+        return Suspect(row.run_id, row.commit, before.commit, move.change, self.moved(move), why)
+
+    def level(self, value: float) -> str:
+        """Show a value of this series."""
+        return level_text(value, self.key.metric, self.key.unit)
+
+    def moved(self, move: Candidate | ChangePoint) -> str:
+        """Say how far a move went."""
+        return move_text(move.before, move.after, self.key.metric, self.key.unit)
 
     def file_change(self, move: Candidate | ChangePoint) -> str:
         """Say that the system's file changed where a move is; "" when it did not.

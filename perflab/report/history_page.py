@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from perflab.history.store import HistoryStore
 from perflab.history.timeline import Suspect, Timeline, timelines, unjudged_sentence
+from perflab.history.wording import figure_text
 from perflab.report.figures.timeline import timeline as draw
 from perflab.report.pages import FIGURE_BYTES, render
 from perflab.runs import write_atomic
-from perflab.units import interval_text
 
 MOST_FIGURES = 12
 FEWEST_RUNS = 3  # a line through two points shows nothing
@@ -47,7 +47,7 @@ def build_history_page(reports: Path) -> Path | None:
         "history.html.j2", drawn=_drawn(found), series=found, suspects=suspects, problems=problems, told=_told,
         unjudged=unjudged_sentence(found), judged=any(not line.unjudged for line in found),
         environments=len({line.key.fingerprint for line in found}), runs=len({row.run_id for row in rows}),
-        last=lambda line: interval_text(line.last.value, line.last.low, line.last.high, line.last.unit),
+        last=lambda line: figure_text(line.last),
     )  # fmt: skip
     path = history_page(reports)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def build_history_page(reports: Path) -> Path | None:
 
 def _told(suspect: Suspect) -> str:
     at = f"commit {suspect.commit[:12]}" if suspect.commit else f"run {suspect.run_id}"
-    return f"{suspect.change * 100:+.1f} % at {at} ({suspect.why})"
+    return f"{suspect.moved} at {at} ({suspect.why})"
 
 
 def _drawn(found: Sequence[Timeline]) -> list[Drawn]:

@@ -302,7 +302,7 @@ def test_a_suspect_of_another_variant_is_never_cleared_by_measuring_this_one(tmp
     assert f"the history suspects other variants alone: {said}." in capsys.readouterr().out
     body = json.loads(file.read_text(encoding="utf-8"))
     assert (body["outcome"], body["exit_code"], body["not_measured"]) == ("refused", 3, [said])
-    there = Named("CPU", "CPU", Suspect("r", "c", "c", 0.2, ""), "baseline")
+    there = Named("CPU", "CPU", Suspect("r", "c", "c", 0.2, "+20 %", ""), "baseline")
     anywhere = replace(there, variant="")
     assert _of_variant([there, anywhere], "baseline") == ([there, anywhere], [])
     assert _of_variant([there, anywhere], "optimised") == ([anywhere], [there])

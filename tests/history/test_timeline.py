@@ -12,6 +12,7 @@ from perflab.errors import NotComparable, StatisticError
 from perflab.history.row import Row
 from perflab.history.sketch import BARS, marks, spark
 from perflab.history.timeline import timeline, timelines, unjudged_sentence
+from perflab.history.wording import figure_text, move_text
 
 BASE = Row(
     run_id="r", time=datetime(2026, 1, 1), commit="c", system="shop", digest="d", variant="optimised", effort="quick",
@@ -121,6 +122,34 @@ def test_a_series_that_cannot_be_judged_yet_says_why(values, changes, said):
     sentence = unjudged_sentence([line, judged])
     assert sentence.startswith("1 of 2 series cannot be judged yet, because") and said in sentence
     assert unjudged_sentence([judged]) == ""
+
+
+def test_a_move_from_zero_is_told_from_where_to_where():
+    failing = timeline(rows([*[0.0] * 20, *noisy(10, 3, 2)], metric="error_rate", unit="%"))
+    suspect = failing.suspect()
+    assert suspect is not None and suspect.change == float("inf")
+    assert suspect.moved.startswith("from 0 % to 3.0") and "inf" not in suspect.moved
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit", "figure", "move"),
+    [
+        ("CPU per turn", "ms", "40.0 ms (36.0 ms to 45.0 ms)", "+25 %"),
+        ("CPU per turn, against baseline", "ms", "+40.0 ms (+36.0 ms to +45.0 ms)", "from +40.0 ms to +50.0 ms"),
+        ("error_rate", "%", "40.0 % (36.0 % to 45.0 %)", "+25 %"),
+    ],
+)
+def test_a_comparison_is_shown_as_a_change_and_a_level_as_it_is(metric, unit, figure, move):
+    row = replace(BASE, metric=metric, unit=unit, value=40.0, low=36.0, high=45.0)
+    assert figure_text(row) == figure and move_text(40.0, 50.0, metric, unit) == move
+
+
+def test_a_ratio_to_the_baseline_is_shown_as_a_change_with_its_bounds():
+    row = replace(BASE, metric="CPU per turn, against baseline", unit="ratio", value=0.44, low=0.4, high=0.5)
+    assert figure_text(row) == "-56 % (-60 % to -50 %)"
+    assert figure_text(replace(row, low=None)) == "-56 % (at most -50 %)"
+    assert figure_text(replace(row, low=None, high=None)) == "-56 % (no interval)"
+    assert move_text(0.4, 0.5, row.metric, "ratio") == "+25 %"
 
 
 def test_a_figure_of_unknown_direction_proposes_no_suspect():
