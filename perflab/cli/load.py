@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
 from perflab.cli.chosen_variant import chosen_variant
 from perflab.cli.output import output_file
-from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
+from perflab.errors import EXIT_BROKEN, EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, command_run, reports_folder
 from perflab.runs import exclusive, write_atomic
 from perflab.system.cores import default_cores, stay_on
@@ -35,7 +37,7 @@ def run_load_command(
     system_path: str, variant: str, users: int, seconds: float, workers: int, remote: RemoteWorkers,
     conditions: list[str], hdr_file: str, as_json: bool,
 ) -> int:  # fmt: skip
-    """Run one closed load; exit code 3 when the generator is not to be believed."""
+    """Run one closed load; exit code 2 when no unit succeeded, 3 when the generator is not to be believed."""
     system = load_system(system_path)
     chosen = parse_conditions(system, conditions)
     log = _log_path(hdr_file, remote.master)
@@ -47,6 +49,7 @@ def run_load_command(
     from perflab.experiments.trial import Segment, TrialSpec, run_trial
 
     chosen_variant(system, variant)
+    check_reachable(system, remote)
     reports = reports_folder()
     with exclusive(reports), command_run(system, reports) as run:
         cores = default_cores()
@@ -65,7 +68,39 @@ def run_load_command(
         typer.echo(f"perflab: note: {note}", err=True)
     if log:
         _write_log(log, trial, system.load.unit_kind)
-    return EXIT_UNTRUSTED if vetoed(trust) else EXIT_OK
+    return exit_code(level.finished, level.failed, vetoed(trust))
+
+
+def exit_code(finished: int, failed: int, refused: bool) -> int:
+    """Return 2 for a load of which no unit succeeded: its response times are of nothing; 3 for one not to be judged."""
+    if failed >= finished:
+        typer.echo(f"perflab: no unit succeeded ({failed} of {finished} failed)", err=True)
+        return EXIT_BROKEN
+    return EXIT_UNTRUSTED if refused else EXIT_OK
+
+
+def check_reachable(system: System, remote: RemoteWorkers) -> None:
+    """Raise UsageError where workers of other machines would be sent to their own loopback.
+
+    Their units would fail, and the response times would be those of a part of the users under the name of all.
+    """
+    if not remote.count or is_loopback(remote.bind.rpartition(":")[0] or remote.bind):
+        return
+    for name, url in system.endpoints.items():
+        if is_loopback(host := urlsplit(url).hostname or ""):
+            raise UsageError(
+                f"--remote-workers {remote.count}: endpoint {name} of {system.path.name} is at {host}",
+                "on another machine that is the worker's own loopback",
+                "Give a system's file whose processes listen at, and whose endpoints name, an address of this machine",
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or address, is reached from its own machine alone."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def parse_conditions(system: System, texts: list[str]) -> dict[str, str]:

@@ -11,11 +11,12 @@ import sys
 import pytest
 import typer
 
-from perflab.cli import runs
+from perflab.cli import load, runs
 from perflab.cli.app import _joined_parameters, main
 from perflab.cli.notebook import name_and_text
 from perflab.cli.signals import ended_as_interrupt
 from perflab.errors import NotComparable, UsageError
+from perflab.system.load_file import load_system
 
 
 def perflab(*args: str) -> subprocess.CompletedProcess[str]:
@@ -56,6 +57,10 @@ def test_every_command_has_help(command):
         (("load", "--variant", "best"), "Unknown variant"),
         (("load", "--hdr", "no/such/folder/x.hlog"), "a folder that exists"),
         (("bench", "stats", "--json", "no/such/folder/x.json"), "a folder that exists"),
+        (
+            ("load", "--remote-workers", "2", "--bind", "10.9.9.9:5557"),
+            "endpoint voice of voice_gateway.toml is at 127",
+        ),
         (("load", "--hdr", "x.hlog", "--master", "127.0.0.1:1"), "Give --hdr to the master"),
     ],
 )
@@ -146,3 +151,23 @@ def test_a_hangup_that_is_ignored_stays_ignored():
             signal.raise_signal(signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_workers_elsewhere_need_endpoints_that_they_can_reach(root):
+    system = load_system(root / "tests/systems/notes/notes.toml")
+    lan = system.model_copy(update={"endpoints": {"api": "http://10.0.0.5:{port:http}"}})
+    load.check_reachable(lan, load.RemoteWorkers(count=1, bind="10.0.0.5:5557"))
+    for bind in ("127.0.0.1:5557", "127.0.0.1", "localhost:5557"):  # workers on this machine
+        load.check_reachable(system, load.RemoteWorkers(count=1, bind=bind))
+    for url in ("ws://127.0.0.1:{port:http}/voice", "http://localhost:{port:http}", "http://[::1]:{port:http}/x"):
+        with pytest.raises(UsageError, match="own loopback"):
+            load.check_reachable(lan.model_copy(update={"endpoints": {"api": url}}),
+                                 load.RemoteWorkers(count=1, bind="0.0.0.0:5557"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("finished", "failed", "refused", "code"),
+    [(100, 0, False, 0), (100, 99, False, 0), (100, 0, True, 3), (500, 500, False, 2), (0, 0, True, 2)],
+)
+def test_a_load_of_which_nothing_succeeded_is_broken(finished, failed, refused, code):
+    assert load.exit_code(finished, failed, refused) == code
