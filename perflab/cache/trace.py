@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from perflab.errors import UsageError
 
 MOST_REQUESTS = 500_000_000
-LARGEST_OBJECT = 1 << 40  # bytes; a sum over the most requests stays inside int64 times two
+LARGEST_OBJECT = 1 << 40  # bytes
+MOST_BYTES = 1 << 62  # of all requests together, so that no sum of sizes leaves int64
 _UNIT = np.ones(1, np.int64)
 
 
@@ -60,8 +61,8 @@ def trace_of(name: str, raw: ArrayLike, sizes: ArrayLike | None = None, times: A
              skipped: int = 0) -> Trace:  # fmt: skip
     """Return a trace of raw ids (any integers of up to 64 bits), renamed to dense ones in order of appearance.
 
-    Raises UsageError for an empty trace, ids that are no integers, sizes outside 1 to 2^40 bytes, times that are not
-    finite or run backwards, and arrays of different lengths.
+    Raises UsageError for an empty trace, ids that are no integers, sizes outside 1 to 2^40 bytes or of 2^62 together,
+    times that are not finite or run backwards, and arrays of different lengths.
     """
     from perflab.cache.dense import dense_ids
 
@@ -108,6 +109,9 @@ def _checked_sizes(name: str, sizes: ArrayLike | None, count: int) -> NDArray[np
     if bad := np.flatnonzero((found < 1) | (found > LARGEST_OBJECT)).tolist()[:1]:
         raise UsageError(f"Trace {name} has an object of {found[bad[0]]} bytes at request {bad[0] + 1}",
                          f"1 to {LARGEST_OBJECT} bytes", "Drop the sizes to count every object as one")  # fmt: skip
+    if (total := float(found.sum(dtype=np.float64))) >= MOST_BYTES:
+        raise UsageError(f"Trace {name} asks for {total:.3g} bytes", f"fewer than {MOST_BYTES:.3g} in all requests",
+                         "Drop the sizes to count every object as one")  # fmt: skip
     return np.ascontiguousarray(found, np.int64)
 
 

@@ -169,6 +169,7 @@ def test_arrays_that_are_no_trace_are_told() -> None:
         lambda: trace_of("t", [1], [1, 2]),
         lambda: trace_of("t", [1, 2], times=[1.0, float("inf")]),
         lambda: trace_of("t", [1, 2], times=[2.0, 1.0]),
+        lambda: trace_of("t", np.zeros(1 << 22, np.int32), sizes=np.full(1 << 22, 1 << 40)),  # 2^62 bytes
         lambda: dense_trace("t", [0, 5], 5),
         lambda: dense_trace("t", [-1], 5),
         lambda: trace_of("t", [1, 2]).head(3),
