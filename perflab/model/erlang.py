@@ -32,18 +32,25 @@ def mean_wait_s(servers: int, arrivals_per_s: float, service_s: float) -> float:
 
     Weakness: with bursty arrivals (squared variation 4) reality waits up to 1.5 times as long; simulate then.
     """
+    _check_times(service_s=service_s)
     waiting = erlang_c(servers, arrivals_per_s * service_s)
     return waiting / (servers / service_s - arrivals_per_s)
 
 
 def servers_needed(arrivals_per_s: float, service_s: float, longest_mean_wait_s: float) -> int:
     """Return the fewest servers whose mean wait is at most `longest_mean_wait_s`."""
-    if longest_mean_wait_s <= 0:
-        raise StatisticError(f"`longest_mean_wait_s` is {longest_mean_wait_s:g}", "it must be above zero")
+    _check_times(longest_mean_wait_s=longest_mean_wait_s, service_s=service_s)
+    _check(1, arrivals_per_s * service_s)
     servers = int(arrivals_per_s * service_s) + 1
     while mean_wait_s(servers, arrivals_per_s, service_s) > longest_mean_wait_s:
         servers += 1
     return servers
+
+
+def _check_times(**seconds: float) -> None:
+    for name, value in seconds.items():
+        if not 0 < value < float("inf"):
+            raise StatisticError(f"`{name}` is {value:g}", "it must be above zero and finite")
 
 
 def _check(servers: int, offered: float) -> None:

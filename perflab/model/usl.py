@@ -51,12 +51,19 @@ class UslFit:
 
     @property
     def peak_users(self) -> float | None:
-        """N of the largest throughput, sqrt((1 - alpha) / beta); None when beta is not identified."""
-        return None if "beta" in self.not_identified else math.sqrt((1 - self.alpha) / self.beta)
+        """N of the largest throughput, sqrt((1 - alpha) / beta).
+
+        None when beta is not identified, when alpha lies on its upper bound (throughput falls from the first level on),
+        and beyond the range in which the law says anything.
+        """
+        if "beta" in self.not_identified or self.alpha > 1 - _EDGE:
+            return None
+        peak = math.sqrt((1 - self.alpha) / self.beta)
+        return peak if peak <= FARTHEST * self.largest else None
 
     @property
     def peak_throughput(self) -> float | None:
-        """Throughput at the peak; None when beta is not identified."""
+        """Throughput at the peak; None when the peak is not known."""
         return None if self.peak_users is None else float(usl(self.peak_users, self.alpha, self.beta, self.gamma))
 
     @property
@@ -86,7 +93,7 @@ class UslInterval:
     alpha: tuple[float, float]
     beta: tuple[float, float]
     gamma: tuple[float, float]
-    peak_users: tuple[float, float] | None  # None when the peak is not identified in at least 5 % of the refits
+    peak_users: tuple[float, float] | None  # None when the fit has none, or at least 5 % of the refits have no beta
     confidence: float
     resamples: int
 
@@ -138,7 +145,7 @@ def bootstrap_usl(fit: UslFit, *, resamples: int = 200, confidence: float = 0.90
     low, high = np.percentile(table, tails, axis=0)
     curved = table[:, 1] > _EDGE
     peak = None
-    if curved.mean() > 0.95 and "beta" not in fit.not_identified:
+    if curved.mean() > 0.95 and fit.peak_users is not None:
         at = np.sqrt((1 - table[curved, 0]) / table[curved, 1])
         peak = (float(np.percentile(at, tails[0])), float(np.percentile(at, tails[1])))
     bounds = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]

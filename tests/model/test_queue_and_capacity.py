@@ -45,7 +45,10 @@ def test_servers_needed_is_the_fewest(arrivals, service, wait):
 
 
 @pytest.mark.parametrize("call", [lambda: erlang_c(2, 2.0), lambda: erlang_b(0, 1), lambda: erlang_b(1, math.nan),
-                                  lambda: servers_needed(1, 1, 0)])  # fmt: skip
+                                  lambda: servers_needed(1, 1, 0), lambda: servers_needed(1, 1, math.nan),
+                                  lambda: servers_needed(math.nan, 1, 1), lambda: servers_needed(math.inf, 1, 1),
+                                  lambda: servers_needed(1, 0, 1), lambda: servers_needed(1, 1, -1),
+                                  lambda: mean_wait_s(1, 1, 0)])  # fmt: skip
 def test_impossible_queues(call):
     with pytest.raises(StatisticError):
         call()

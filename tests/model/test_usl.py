@@ -1,6 +1,7 @@
 """The scalability law against published fits, and what it refuses to say."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,16 @@ def test_bound_solution_is_flagged_and_never_read_as_endless():
     assert fit.peak_users is None and fit.peak_throughput is None and "bound" in fit.caveats[0]
     assert math.isnan(fit.standard_errors[1]) and fit.standard_errors[0] > 0
     assert bootstrap_usl(fit, resamples=30).peak_users is None
+
+
+def test_no_peak_is_named_where_the_law_says_nothing():
+    levels = np.array([5, 10, 25, 50, 75, 100])
+    far = fit_usl(levels, usl(levels, 0.01, 6.2e-6, 2.0))  # its curve peaks at 400 users
+    assert far.not_identified == () and far.peak_users is None and far.peak_throughput is None
+    near = fit_usl(levels, usl(levels, 0.01, 1e-4, 2.0))
+    assert near.peak_users == pytest.approx(99.5, rel=1e-2) and near.peak_throughput is not None
+    falling = replace(near, alpha=1.0, not_identified=("alpha",))
+    assert falling.peak_users is None
 
 
 @settings(max_examples=20, deadline=None)
