@@ -41,18 +41,30 @@ def bars(say: Say) -> list[Bar]:
     with tempfile.TemporaryDirectory(prefix="perflab-lost-") as folder:
         for store, name in DURABLE.items():
             losses = [kill_while_writing(store, Path(folder) / f"{store}-{i}") for i in range(KILLS)]
-            found.append(Bar(f"lost-{store}", f"{name}: acknowledged writes lost by a killed gateway",
-                             float(sum(loss.missing for loss in losses)), "==", 0, "writes",
-                             sum(loss.acknowledged for loss in losses)))  # fmt: skip
+            found.append(lost_bar(f"lost-{store}", f"{name}: acknowledged writes lost by a killed gateway", losses,
+                                  float(sum(loss.missing for loss in losses)), "==", 0, "writes",
+                                  sum(loss.acknowledged for loss in losses)))  # fmt: skip
         behind = [kill_while_writing("write_behind", Path(folder) / f"behind-{i}") for i in range(KILLS)]
     missing = [loss.missing for loss in behind]
     heard = [loss.acknowledged for loss in behind]
     say(f"  write-behind lost {missing} of {heard} acknowledged writes in {KILLS} kills")
     detail = {"missing": missing, "acknowledged": heard, "median": median(missing)}
     oldest = max(loss.oldest_ms for loss in behind)
-    found.append(Bar("lost-behind", "write-behind: age of the oldest acknowledged write that a kill loses", oldest, "<",
-                     MOMENT_MS, "ms", KILLS, detail=detail))  # fmt: skip
+    found.append(lost_bar("lost-behind", "write-behind: age of the oldest acknowledged write that a kill loses", behind,
+                          oldest, "<", MOMENT_MS, "ms", KILLS, detail))  # fmt: skip
     return found
+
+
+def lost_bar(
+    id_: str, title: str, losses: list[Loss], value: float, relation: str, limit: float, unit: str, n: int,
+    detail: dict[str, object] | None = None,
+) -> Bar:  # fmt: skip
+    """Return a bar of some kills; without value where a writer ended by itself before it had said enough."""
+    fewest = min(loss.acknowledged for loss in losses)
+    if fewest >= ACKNOWLEDGED:
+        return Bar(id_, title, value, relation, limit, unit, n, detail=detail or {})
+    reason = f"a writer ended after {fewest} acknowledgements, {ACKNOWLEDGED} were asked for"
+    return Bar(id_, title, None, relation, limit, unit, n, detail={**(detail or {}), "reason": reason})
 
 
 def kill_while_writing(store: str, folder: Path) -> Loss:
@@ -79,7 +91,7 @@ def _killed(store: str, path: Path, environment: dict[str, str]) -> tuple[dict[i
             if len(heard) == ACKNOWLEDGED:
                 process.kill()  # what it said meanwhile is still in the pipe, and is read to the end
     told = {int(number): int(when) for number, when in (line.split() for line in heard)}
-    return told, max(told.values())
+    return told, max(told.values(), default=0)
 
 
 def _counted(store: str, path: Path, told: dict[int, int], last: int, url: str) -> Loss:
