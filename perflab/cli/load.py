@@ -47,6 +47,7 @@ def run_load_command(
     from perflab.experiments.ladder import level_of
     from perflab.experiments.settling import settling_caveats
     from perflab.experiments.trial import Segment, TrialSpec, run_trial
+    from perflab.experiments.units_of_work import SILENT_AFTER_S
 
     chosen_variant(system, variant)
     check_reachable(system, remote)
@@ -59,7 +60,7 @@ def run_load_command(
         spec = TrialSpec(
             name=f"load-{users}", variant=variant, steps=((0.0, users), (seconds, 0)), duration_s=seconds,
             segments=(Segment("load", 0.0, seconds, users, settle),), conditions=chosen, seed=7, workers=workers,
-            users=dict(system.load.users), remote_workers=remote.count, bind=remote.bind,
+            users=dict(system.load.users), remote_workers=remote.count, bind=remote.bind, drain_s=SILENT_AFTER_S,
         )  # fmt: skip
         trial = run_trial(study, spec, on_tick=lambda at: _tell(at, seconds, as_json))
     level, trust = level_of(study, trial, "load"), trust_of([trial])
@@ -120,7 +121,7 @@ def add_workers(
     system: System, users: int, seconds: float, workers: int, master: str, conditions: dict[str, str], variant_name: str
 ) -> int:
     """Join a load master that runs elsewhere, with `workers` local workers; their rows go to the master at the end."""
-    from perflab.experiments.trial import TrialSpec
+    from perflab.experiments.units_of_work import SILENT_AFTER_S
     from perflab.load.plan import LoadPlan
     from perflab.load.runner import run_load
     from perflab.runs import new_run_id
@@ -131,7 +132,7 @@ def add_workers(
         name="workers", host="", endpoints={}, users=dict(system.load.users), primary=system.load.primary,
         steps=((0.0, users), (seconds, 0)), duration_s=seconds, out_dir=str(folder), workers=workers, master=master,
         flags=chosen_variant(system, variant_name).flags, conditions=system.conditions(**conditions),
-        options=dict(system.load.options), drain_s=TrialSpec.drain_s,
+        options=dict(system.load.options), drain_s=SILENT_AFTER_S,
     )  # fmt: skip
     result = run_load(plan, system.resolve(system.load.file))
     typer.echo(f"{result.rows} rows of this machine's workers went to {master}")
