@@ -18,12 +18,13 @@ import os
 import secrets
 import shlex
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -32,6 +33,7 @@ from perflab.errors import RunCorrupt, UsageError
 
 StepStatus = Literal["pending", "running", "done", "failed", "skipped", "interrupted"]
 RunStatus = Literal["running", "done", "interrupted", "broken"]
+MEASURING = "PERFLAB_MEASURING"  # set for what a command starts that holds the machine
 FOLDERS = ("samples", "findings", "profiles", "notebooks", "trials", "figures")
 
 
@@ -252,21 +254,52 @@ def concluded(run: Run) -> Iterator[Run]:
 
 @contextmanager
 def exclusive(reports: Path) -> Iterator[None]:
-    """Hold the machine for one measuring command at a time; raises UsageError when another one holds it."""
+    """Hold the machine for one measuring command at a time; raises UsageError when another one holds it.
+
+    Held are the reports folder and the machine: two clones of one repository would measure each other too. What this
+    command starts (a notebook, a nested command) is told by its environment that the machine is held for it.
+    """
     reports.mkdir(parents=True, exist_ok=True)
-    with (reports / ".lock").open("a+") as file:
+    with (reports / ".lock").open("a+") as file, machine_free():
+        _lock(file)
+        before = os.environ.get(MEASURING)
+        os.environ[MEASURING] = "1"
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip() or "another perflab"
-            raise UsageError(
-                f"Another measurement is running ({owner})",
-                "two at once would measure each other",
-                "Wait for it, or stop it with Ctrl-C",
-            ) from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()}")
-        file.flush()
+            yield
+        finally:
+            if before is None:
+                os.environ.pop(MEASURING, None)
+
+
+@contextmanager
+def machine_free() -> Iterator[None]:
+    """Hold this user's lock of the whole machine, unless it is held for us; raises UsageError when another holds it."""
+    try:
+        path = Path(tempfile.gettempdir()) / f"perflab-{os.getuid()}.lock"
+        opened = None if os.environ.get(MEASURING) else os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        opened = None  # no such folder, or somebody else's file: the reports folder's lock remains
+    if opened is None:
         yield
+        return
+    with os.fdopen(opened, "r+") as file:
+        _lock(file)
+        yield
+
+
+def _lock(file: TextIO) -> None:
+    """Take the lock of an open file, and write into it who has it; raises UsageError when another process has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read().strip() or "another perflab"
+        raise UsageError(
+            f"Another measurement is running ({owner})",
+            "two at once would measure each other",
+            "Wait for it, or stop it with Ctrl-C",
+        ) from None
+    file.seek(0)
+    file.truncate()
+    file.write(f"process {os.getpid()}")
+    file.flush()

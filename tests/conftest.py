@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+os.environ["PERFLAB_MEASURING"] = "1"  # tests may run beside each other and beside a measurement
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -15,7 +15,7 @@ from perflab.errors import PerflabError, UsageError
 from perflab.experiments.code_state import changes_digest, commit_of, perflab_commit
 from perflab.experiments.effort import Effort, sizes_of
 from perflab.findings.finding import EvidenceLevel, Finding, dump_findings
-from perflab.runs import Manifest, Run, concluded, list_runs, new_run_id, write_atomic
+from perflab.runs import Manifest, Run, concluded, list_runs, machine_free, new_run_id, write_atomic
 from perflab.system.cores import Cores, default_cores, stay_on
 from perflab.system.load_file import load_system
 from perflab.system.spec import System
@@ -163,7 +163,8 @@ def open_study(
     if domain and domain != described.domain:
         raise UsageError(f"domain {domain!r} does not match the system's", f"{system} is of domain {described.domain}")
     asked = Asked(effort, rng_seed, time_scale, described.digest)
-    run = asked.opened(Path(run_dir)) if run_dir else _run_by_hand(described, system, asked, needs, notebook)
+    with machine_free():  # by hand nothing holds it: then at least nobody else may be measuring now
+        run = asked.opened(Path(run_dir)) if run_dir else _run_by_hand(described, system, asked, needs, notebook)
     cores = default_cores()
     stay_on(cores.others)
     return Study(run, described, notebook, effort, rng_seed, cores, time_scale)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from perflab.errors import RunCorrupt, SystemFailure, UsageError
-from perflab.runs import Manifest, Run, Step, concluded, exclusive, list_runs, new_run_id, write_atomic
+from perflab.runs import MEASURING, Manifest, Run, Step, concluded, exclusive, list_runs, new_run_id, write_atomic
 
 
 def make(reports, run_id="20260101T000000Z-quick-0001") -> Run:
@@ -136,3 +136,30 @@ def test_a_command_leaves_no_run_that_seems_to_go_on(tmp_path, error, status):
             raise error("x")
     left = Run.open(run.path).manifest
     assert left.status == status and left.finished and left.notes == {"by": "a notebook"}
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """Let this process be on a machine that nobody holds."""
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.delenv(MEASURING)
+
+
+def test_two_clones_do_not_measure_each_other(tmp_path, monkeypatch, alone):
+    with exclusive(tmp_path / "a"):
+        assert os.environ[MEASURING], "a notebook or nested command would refuse itself"
+        with exclusive(tmp_path / "nested"):
+            pass
+        monkeypatch.delenv(MEASURING)  # as another command sees it
+        with pytest.raises(UsageError, match=f"is running .process {os.getpid()}"), exclusive(tmp_path / "b"):
+            pass
+        monkeypatch.setenv(MEASURING, "1")
+    assert MEASURING not in os.environ
+    with exclusive(tmp_path / "b"):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_stops_nobody(tmp_path, alone):
+    (tmp_path / f"perflab-{os.getuid()}.lock").symlink_to(tmp_path / "elsewhere")
+    with exclusive(tmp_path / "a"):
+        assert not (tmp_path / "elsewhere").exists()
