@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from perflab.findings.catalogue import Target
     from perflab.findings.finding import TrustCheck
     from perflab.findings.judge import Judgement
+    from perflab.system.spec import Scenario
 
+SHOWN_S = 10.0  # of a scenario at quick for a variant that is not judged
 BLOCK_OPTIONS = {"think_s": 0.3, "phrase_max_s": 1.2}
 
 
@@ -152,8 +154,7 @@ def run_matrices(study: Study) -> list[MatrixResult]:
     """Run the matrix on the judged variant and the baseline, then the first scenario under each further condition."""
     judged = study.system.judge
     results = [run_matrix(study, judged, {})]
-    # At quick the other variant is shown without the spike, which answers a question about the judged one.
-    shown = [s for s in study.system.scenario if not study.quick or s.shape != "spike"]
+    shown = _shown(study.system.scenario) if study.quick else study.system.scenario
     results += [run_matrix(study, v, {}, scenarios=shown) for v in ("baseline", "optimised") if v != judged]
     for condition in study.system.condition:
         for value in condition.judged:
@@ -161,6 +162,12 @@ def run_matrices(study: Study) -> list[MatrixResult]:
                 scenarios = None if not study.quick else [study.system.scenario[0]]
                 results.append(run_matrix(study, judged, {condition.name: value}, scenarios=scenarios))
     return results
+
+
+def _shown(scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """Return what is enough at quick for a variant on which no target is judged: short, and no spike."""
+    steady = [s for s in scenarios if s.shape == "steady"]
+    return [s.model_copy(update={"quick_s": min(s.quick_s, SHOWN_S)}) for s in steady]
 
 
 def matrix_table(results: Sequence[MatrixResult]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from perflab.experiments.conclude.parts import (
 from perflab.experiments.conclude.tail import conclude_tail
 from perflab.experiments.confirm import Confirmation
 from perflab.experiments.interactions import Adoption
+from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import ADDED_MARGIN_MS, CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN, machine_null
 from perflab.experiments.prototype import Judged, block_trials, confirmed_trials, screened_trials
@@ -172,13 +173,7 @@ def _degradation(
     steady.sort(key=lambda level: level.users)
     claim = f"{result.variant} finished too few units to say"
     if steady:
-        low, high = steady[0], steady[-1]
-        claim = (
-            f"From {low.users} to {high.users} users the p50 of {result.variant} went from {low.p50.value:.0f} to "
-            f"{high.p50.value:.0f} ms and its CPU from {low.cpu_percent:.0f} to {high.cpu_percent:.0f} % of a core"
-            if low.p50 and high.p50
-            else claim
-        )
+        claim = _from_least_to_most(result.variant, steady[0], steady[-1])
     return finding(
         study,
         f"matrix.{number}",
@@ -192,6 +187,20 @@ def _degradation(
         caveats=settling_caveats(level.settling for level in result.levels.values()),
         evidence=evidence(figures.get("degradation"), figures.get("series")),
         details={"scenarios": rows, "requests": requests},
+    )
+
+
+def _from_least_to_most(variant: str, low: Level, high: Level) -> str:
+    """Say how median and CPU moved from the level of fewest users to that of most; of a single level what they are."""
+    assert low.p50 is not None and high.p50 is not None
+    if low.users == high.users:
+        return (
+            f"At {low.users} users the p50 of {variant} is {low.p50.value:.0f} ms and its CPU {low.cpu_percent:.0f} % "
+            "of a core"
+        )
+    return (
+        f"From {low.users} to {high.users} users the p50 of {variant} went from {low.p50.value:.0f} to "
+        f"{high.p50.value:.0f} ms and its CPU from {low.cpu_percent:.0f} to {high.cpu_percent:.0f} % of a core"
     )
 
 

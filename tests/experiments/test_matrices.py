@@ -1,0 +1,59 @@
+"""The load matrix: which variants pass through which scenarios, and what is said of the least and the most users."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from perflab.experiments import prototype
+from perflab.experiments.conclude.prototype import conclude_matrix
+from perflab.experiments.ladder import Level
+from perflab.experiments.matrix import MatrixResult
+from perflab.stats.interval import Interval
+
+from .test_null_arm import trial_of
+
+
+def level(name: str, users: int, p50_ms: float) -> Level:
+    p50 = Interval(p50_ms, p50_ms - 1, p50_ms + 1, 0.95, 40, "planted")
+    return Level(name, users, 7.0, 40, p50, None, None, 4.0, 20.0, 90.0, 0, 40)
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [
+        ([level("normal", 50, 1511)], "At 50 users the p50 of optimised is 1511 ms and its CPU 20 % of a core"),
+        (
+            [level("stress", 200, 973), level("normal", 50, 1010)],
+            "From 50 to 200 users the p50 of optimised went from 1010 to 973 ms and its CPU from 20 to 20 % of a core",
+        ),
+    ],
+)
+def test_one_level_went_nowhere(study: Any, levels: list[Level], said: str) -> None:
+    result = MatrixResult("optimised", {}, {each.scenario: each for each in levels}, {}, None, "matrix-optimised")
+    (found,) = conclude_matrix(study, [result], [trial_of()], {}, ())
+    assert said in found.claim
+
+
+@pytest.mark.parametrize("effort", ["quick", "full"])
+def test_at_quick_a_variant_that_is_not_judged_is_shown_shortly(
+    study: Any, effort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: dict[tuple[str, ...], dict[str, float]] = {}
+
+    def run(_study: Any, variant: str, conditions: dict[str, str], *, scenarios: Any = None) -> str:
+        chosen = study.system.scenario if scenarios is None else scenarios
+        taken[variant, *conditions.values()] = {s.name: s.quick_s for s in chosen}
+        return variant
+
+    monkeypatch.setattr(prototype, "run_matrix", run)
+    prototype.run_matrices(replace(study, effort=effort))
+    whole = {s.name: s.quick_s for s in study.system.scenario}
+    assert taken["optimised",] == whole
+    if effort == "full":
+        assert all(scenarios == whole for scenarios in taken.values())
+        return
+    assert taken["baseline",] == {name: min(s, 10.0) for name, s in whole.items() if name != "spike"}
+    assert taken["optimised", "gpt-rt-1.5"] == {"normal": whole["normal"]}
