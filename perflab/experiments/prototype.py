@@ -228,6 +228,7 @@ def _judge(
         trust=trust,
         domain=study.system.domain,
         reason=reading.reason,
+        next_step=reading.next_step,
     )
     if said.interval and reading.reason:
         said = replace(said, reason=f"{said.reason} ({reading.reason})")

@@ -20,12 +20,16 @@ from perflab.stats.proportion import clopper_pearson
 from perflab.system.spec import Measure
 
 PARTS = 20
+LONGER, LOGS = "Measure longer, or take --effort full", "Look at the logs of the trial"
 FAILED = 0.01  # more failed units than this and the figures of the others say little; a level is not held
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a trial says about a metric, in the measure's own unit; `reason`: why there is no `interval`, or so wide."""
+    """What a trial says about a metric, in the measure's own unit; `reason`: why there is no `interval`, or so wide.
+
+    `next_step`: what would give one.
+    """
 
     metric: str
     interval: Interval | None
@@ -33,6 +37,7 @@ class Reading:
     n: int
     n_unit: str
     reason: str = ""
+    next_step: str = ""
 
 
 def read_measure(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
@@ -61,7 +66,7 @@ def _latency(study: Study, measure: Measure, trial: Trial, scenario: str, aggreg
         return Reading(measure.metric, None, "ms", len(times), f"{measure.rows}s", reason)
     found = quantile(times, QUANTILES[aggregate])
     reason = "" if found else f"{len(times)} {measure.rows}s are too few for {aggregate} with an interval"
-    return Reading(measure.metric, found, "ms", len(times), f"{measure.rows}s", reason)
+    return Reading(measure.metric, found, "ms", len(times), f"{measure.rows}s", reason, "" if found else LONGER)
 
 
 def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
@@ -77,7 +82,7 @@ def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate
 def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
     failed, finished = failures(judged_rows(trial, measure.rows, scenario, measure.tag, measure.name))
     if finished == 0:
-        return Reading(measure.metric, None, "%", 0, f"{measure.rows}s", "nothing finished")
+        return Reading(measure.metric, None, "%", 0, f"{measure.rows}s", "nothing finished", LOGS)
     share = clopper_pearson(failed, finished)
     percent = Interval(
         100 * share.value,
@@ -104,7 +109,8 @@ def _cpu(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate:
 def _memory(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
     budget = study.system.memory_budget_mb
     if not budget:
-        return Reading(measure.metric, None, "%", 0, "samples", "the system's file declares no memory_budget_mb")
+        undeclared = "the system's file declares no memory_budget_mb"
+        return Reading(measure.metric, None, "%", 0, "samples", undeclared, "Declare memory_budget_mb")
     peak = 100 * peak_memory_mb(trial, study.system, window(trial, scenario)) / budget
     return Reading(measure.metric, Interval(peak, peak, peak, 1.0, 1, "largest value seen"), "%", 1, "peak")
 
@@ -114,7 +120,7 @@ def _sustained(study: Study, measure: Measure, trial: Trial, scenario: str, aggr
     users = next(s.users for s in trial.spec.segments if s.scenario == scenario)
     failed, finished = failures(judged_rows(trial, measure.rows, scenario))
     if finished == 0:
-        return Reading(measure.metric, None, "sessions", 0, f"{measure.rows}s", "nothing finished")
+        return Reading(measure.metric, None, "sessions", 0, f"{measure.rows}s", "nothing finished", LOGS)
     share = clopper_pearson(failed, finished)
     low = users if share.high is not None and share.high < FAILED else 0
     high = 0 if (share.low or 0.0) >= FAILED else users
@@ -142,7 +148,7 @@ def _of_parts(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: s
     try:
         found = sectioned_mean(values)
     except StatisticError as error:
-        return Reading(measure.metric, None, unit, n, n_unit, str(error))
+        return Reading(measure.metric, None, unit, n, n_unit, str(error), LONGER)
     return Reading(measure.metric, found, unit, n, n_unit)
 
 

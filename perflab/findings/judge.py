@@ -26,18 +26,20 @@ class Judgement:
 
 def judge_target(
     target: Target, interval: Interval | None, *, unit: str = "", level: EvidenceLevel,
-    trust: Sequence[TrustCheck] = (), domain: str = "", reason: str = "", numeric: bool = True,
+    trust: Sequence[TrustCheck] = (), domain: str = "", reason: str = "", next_step: str = "",
+    numeric: bool = True,
 ) -> Judgement:  # fmt: skip
     """Judge `target` by `interval`, given in `unit` (the target's own when empty).
 
     The whole interval on the good side meets, the whole interval on the bad side misses, anything else is
     inconclusive; a missing bound cannot meet on its side. A failed veto of `trust` makes it untrusted, whatever the
-    interval says. Without an interval the target is not-yet-judged (with `reason`, or the notebook that will), or
-    not-measurable-here when only real devices or field data can decide. A target of another `domain` than the run's
-    is never judged by it. `numeric=False`: nothing to judge by, the figure is reported.
+    interval says. Without an interval the target is not-yet-judged (with `reason` why what was measured gave none and
+    the `next_step` that mends it, or with the notebook that will measure it), or not-measurable-here when only real
+    devices or field data can decide. A target of another `domain` than the run's is never judged by it.
+    `numeric=False`: nothing to judge by, the figure is reported.
     Raises NotComparable when `unit` and the target's unit are of different kinds.
     """
-    apart = _not_judged(target, interval, level, domain, reason)
+    apart = _not_judged(target, interval, level, domain, (reason, next_step))
     if apart:
         return apart
     assert interval is not None  # _not_judged answers for a missing one
@@ -83,7 +85,7 @@ def target_finding(
 
 
 def _not_judged(
-    target: Target, interval: Interval | None, level: EvidenceLevel, domain: str, reason: str
+    target: Target, interval: Interval | None, level: EvidenceLevel, domain: str, why: tuple[str, str]
 ) -> Judgement | None:
     """Return the judgement of a target that no interval of this run can decide, else None."""
     if domain and domain != target.domain:
@@ -95,9 +97,11 @@ def _not_judged(
     if target.evaluation == "simulated" and level not in ("simulated", "imported"):
         later = ", ".join(target.notebooks) or "a model"
         return _judgement("not-yet-judged", "none", f"a calibrated model decides it, in {later}", f"Run {later}")
+    if interval is None and why[0]:  # it was measured: to run the same again would give the same
+        return _judgement("not-yet-judged", "none", *why)
     if interval is None:
         later = ", ".join(target.notebooks)
-        words = reason or (f"not measured in this run; {later} measures it" if later else "not measured in this run")
+        words = f"not measured in this run; {later} measures it" if later else "not measured in this run"
         return _judgement("not-yet-judged", "none", words, f"Run {later}" if later else "")
     return None
 

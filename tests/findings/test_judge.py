@@ -76,7 +76,12 @@ def test_reasons_why_nothing_can_be_said():
     assert model.verdict == "not-yet-judged" and "40_scalability" in model.reason
     foreign = judge_target(target(), around(1, 1.5), level="measured-full", domain="bank")
     assert foreign.verdict == "not-yet-judged" and "domain shop" in foreign.reason
-    assert judge_target(target(), None, level="none", reason="too few turns").reason == "too few turns"
+    few = judge_target(
+        target(notebooks=["30_prototype"]), None, level="none", reason="too few turns", next_step="Measure longer"
+    )
+    assert (few.reason, few.next_step) == ("too few turns", "Measure longer")  # to run it again would give the same
+    later = judge_target(target(notebooks=["30_prototype"]), None, level="none")
+    assert (later.verdict, later.next_step) == ("not-yet-judged", "Run 30_prototype")
     assert judge_target(target(), around(1, 1.5), level="measured-full", numeric=False).verdict == "reported"
 
 

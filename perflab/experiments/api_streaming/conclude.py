@@ -9,6 +9,7 @@ from perflab.experiments.api_streaming.knee import JUDGED_PER_MIN, LIMIT_MS, Run
 from perflab.experiments.api_streaming.lab import pool_sentence
 from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, evidence, finding, vetoed
 from perflab.experiments.ladder import quantile
+from perflab.experiments.readings import LONGER
 from perflab.experiments.strategies.conclude import ArmJudged, findings
 from perflab.experiments.strategies.payloads import break_even
 from perflab.experiments.strategies.payloads.codings import Coded
@@ -90,7 +91,14 @@ def _targets(study: Study, rungs: Sequence[Rung]) -> list[Finding]:
         answered = rung.met.latency_ms.size if what == "rate" else rung.latency_ms[what].size
         few = f"{rung.latency_ms[what].size} requests are too few for p95 with an interval" if what != "rate" else ""
         judgement = judge_target(
-            target, seen, unit=unit, level=study.level, trust=rung.checks, domain=study.system.domain, reason=few
+            target,
+            seen,
+            unit=unit,
+            level=study.level,
+            trust=rung.checks,
+            domain=study.system.domain,
+            reason=few,
+            next_step=LONGER,
         )
         found.append(
             target_finding(

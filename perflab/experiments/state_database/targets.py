@@ -11,6 +11,7 @@ import numpy as np
 
 from perflab.experiments.conclude.parts import STAND_IN_CAVEAT
 from perflab.experiments.ladder import quantile
+from perflab.experiments.readings import LONGER
 from perflab.experiments.strategies.arm import Arm, started
 from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
 from perflab.experiments.strategies.experiment import Target
@@ -144,7 +145,7 @@ def state_targets(study: Study, seen: StateSeen) -> list[Finding]:
         few = "" if what == "rate" else f"{answered} {what}s are too few"
         judgement = judge_target(
             target, seen.interval(what), unit="queries/min" if what == "rate" else "ms", level=study.level,
-            trust=seen.checks, domain=study.system.domain, reason=few,
+            trust=seen.checks, domain=study.system.domain, reason=few, next_step=LONGER,
         )  # fmt: skip
         found.append(
             target_finding(
