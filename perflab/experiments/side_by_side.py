@@ -25,7 +25,8 @@ class SideBySide:
     """
 
     def __init__(self, arms: int, places: int) -> None:
-        self._all = threading.Barrier(arms)
+        self._went = threading.Event()
+        self._all = threading.Barrier(arms, action=self._went.set)
         self._places = threading.Semaphore(max(places, 1))
 
     def begin(self) -> None:
@@ -44,9 +45,13 @@ class SideBySide:
             raise Abandoned("Ended before it went: another arm has failed") from None
 
     def leave(self) -> None:
-        """Tell the others that this arm failed: nobody waits for it, and who waits for a place is let go."""
-        self._all.abort()
-        self._places.release()
+        """Tell the others that this arm failed: nobody waits for it, and who waits for a place is let go.
+
+        Where all have gone, nobody waits for it any more, and the others end their work.
+        """
+        if not self._went.is_set():
+            self._all.abort()
+            self._places.release()
 
 
 def run_side_by_side(items: Sequence[Item], run: Callable[[Item, SideBySide], Result], places: int) -> list[Result]:

@@ -138,10 +138,13 @@ def test_every_command_tidies_up_when_it_is_ended_from_outside(monkeypatch, caps
 
     monkeypatch.setattr(runs, "show_runs", measure)
     monkeypatch.setattr(sys, "argv", ["perflab", "runs"])
-    before = signal.getsignal(number)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 130 and tidied and signal.getsignal(number) is before
+    started = signal.signal(number, signal.SIG_DFL)  # below nohup a hangup is ignored, and stays so
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 130 and tidied and signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, started)
 
 
 def test_a_hangup_that_is_ignored_stays_ignored():

@@ -34,7 +34,7 @@ def side_by_side(study, monkeypatch):
     groups: list[dict[str, str]] = []
     state = SimpleNamespace(failing=-1, idle=())
 
-    def trial(study, spec, again):
+    def trial(study, spec, again, meeting):
         if spec.arm == "baseline":
             groups.append({})
         groups[-1][spec.arm] = spec.variant
@@ -47,20 +47,14 @@ def side_by_side(study, monkeypatch):
         off = 1.2 if trial.spec.arm == NULL and trial.group == state.failing else DEAR.get(trial.spec.arm, 1.0)
         return 12 * off * np.exp(rng.normal(0, 0.004, PLAN.windows))
 
-    class InOrder:
-        def __init__(self, workers): ...
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error): ...
-        def map(self, work, specs):
-            return map(work, specs)
+    def in_order(specs, run, places):
+        return [run(spec, None) for spec in specs]
 
     monkeypatch.setattr(screening_module, "run_trial", trial)
     monkeypatch.setattr(screening_module, "_spans", lambda *_: [])
     monkeypatch.setattr(screening_module, "_cpu_per_unit", cost)
     monkeypatch.setattr(screening_module, "equal_to_own", lambda *_: {})
-    monkeypatch.setattr(screening_module, "ThreadPoolExecutor", InOrder)
+    monkeypatch.setattr(screening_module, "run_side_by_side", in_order)
     return SimpleNamespace(run=lambda plan=PLAN: screen_flags(study, plan), groups=groups, state=state)
 
 
