@@ -33,6 +33,7 @@ from perflab.errors import RunCorrupt, UsageError
 
 StepStatus = Literal["pending", "running", "done", "failed", "skipped", "interrupted"]
 RunStatus = Literal["running", "done", "interrupted", "broken"]
+BY_NOTEBOOK = "notebook "  # how the command of a run begins that is no study but one notebook
 MEASURING = "PERFLAB_MEASURING"  # set for what a command starts that holds the machine
 FOLDERS = ("samples", "findings", "profiles", "notebooks", "trials", "figures")
 
@@ -84,7 +85,7 @@ class Manifest(BaseModel):
     @property
     def command_again(self) -> str:
         """The command that measures the same again: with every option that decided what was measured."""
-        if not self.steps:
+        if not self.steps or self.command.startswith(BY_NOTEBOOK):
             return f"perflab {self.command}".strip()
         words = ["perflab", "spike", "--system", self.system_shown, "--effort", self.effort, "--seed", self.rng_seed]
         scale = float(self.notes.get("time_scale", 1.0))

@@ -21,6 +21,7 @@ from perflab.experiments.matrix import run_matrix
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import judged_rows, system_cpu_in_window, window
+from perflab.runs import concluded
 from perflab.samples.spans import reconcile, sum_ms
 from perflab.stats.latency import sectioned_quantile
 from perflab.system.cores import default_cores, stay_on
@@ -45,9 +46,8 @@ def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
     }
     check_names(only, groups)
     study = bench_study()
-    bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
-    study.run.update(status="done")
-    return bars
+    with concluded(study.run):
+        return run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
 
 
 def bench_study() -> Study:

@@ -21,6 +21,7 @@ from perflab.experiments.blocks import BlockPlan, arm_figures, block_spec
 from perflab.experiments.study import Study
 from perflab.experiments.trial import run_trial
 from perflab.instrument.blocking import blocking, blocking_gate
+from perflab.runs import concluded
 from perflab.stats.compare import compare_differences
 
 LOCK = ("housekeeping.py", "Ledger.settle_ledger")
@@ -46,8 +47,8 @@ def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
     }
     check_names(only, groups)
     study = bench_study()
-    bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
-    study.run.update(status="done")
+    with concluded(study.run):
+        bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
     return bars
 
 

@@ -9,7 +9,8 @@ import typer
 
 from perflab.cli.find import find_run
 from perflab.errors import EXIT_OK, NotComparable
-from perflab.experiments.study import Study, commit_now, reports_folder
+from perflab.experiments.code_state import commit_of
+from perflab.experiments.study import Study, reports_folder
 from perflab.runs import Run, write_atomic
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
@@ -58,7 +59,7 @@ def _moved(runs: list[Run]) -> bool:
 
     Two trees with changes to one commit are called the same by git, and may differ.
     """
-    seen = {run.manifest.commit for run in runs} | {commit_now()}
+    seen = {run.manifest.commit for run in runs} | {commit_of(Path(run.manifest.system).parent) for run in runs}
     return len(seen) > 1 or not all(seen) or any(commit.endswith(DIRTY) for commit in seen)
 
 

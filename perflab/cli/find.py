@@ -6,7 +6,7 @@ from pathlib import Path
 
 from perflab.errors import UsageError
 from perflab.experiments.study import reports_folder
-from perflab.runs import Run, list_runs
+from perflab.runs import BY_NOTEBOOK, Run, list_runs
 
 
 def find_run(text: str, reports: Path) -> Run:
@@ -48,7 +48,8 @@ def named_run(text: str, reports: Path) -> Run:
 
 
 def _latest(known: list[Run], back: int) -> Run:
-    finished = [run for run in known if run.manifest.status == "done" and _has_findings(run)]
+    studies = [run for run in known if not run.manifest.command.startswith(BY_NOTEBOOK)]
+    finished = [run for run in studies if run.manifest.status == "done" and _has_findings(run)]
     if back >= len(finished):
         raise UsageError(f"latest~{back} was asked for", f"there are {len(finished)} finished runs with findings",
                          "List them with: perflab runs")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -19,14 +19,16 @@ from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.history.store import HistoryStore
 from perflab.history.timeline import Suspect, Timeline, timelines, unjudged_sentence
-from perflab.runs import exclusive, write_atomic
+from perflab.runs import concluded, exclusive, write_atomic
 from perflab.strict_json import json_text
 from perflab.system.checkout import at_ref, repository_of, with_sources, with_world_of
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
 from perflab.system.spec import System
+from perflab.system.variant import BASELINE
 
 VARIANT = "variant:"
+SHIPPED = (BASELINE, "optimised")
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,10 @@ def run_gate(
     from perflab.report.calibration import calibration_of
 
     judged = columns_of(metric) if metric else _columns_of_all(measured) or USUAL
-    with exclusive(reports), _last_good(baseline, system, chosen) as (good, suspect):
-        run = create_run(suspect, str(system.path), "quick", int(sizes.get("seed", 7)), reports)
+    with exclusive(reports), _last_good(baseline, system, chosen) as (good, suspect), ExitStack() as stack:
+        run = stack.enter_context(
+            concluded(create_run(suspect, str(system.path), "quick", int(sizes.get("seed", 7)), reports))
+        )
         cores = default_cores()
         stay_on(cores.others)
         study = Study(run, suspect, "gate", "quick", run.manifest.rng_seed, cores)
@@ -85,7 +89,6 @@ def run_gate(
         typer.echo(f"Measuring {count} blocks {{last good, last good again, suspect}}: {good.name} against "
                    f"{system.path.name} as it stands, {plan.users} users", err=True)  # fmt: skip
         found = measure(study, good.system, (good.variant, chosen), plan, judged, sizes.get("margin"))
-        run.update(status="done")
     said = Said(found, system, chosen, good.name, calibration_of(run), tuple(map(_not_measured, left)))
     typer.echo("\n".join(said.lines))
     for warning in found.warnings:
@@ -93,7 +96,7 @@ def run_gate(
     if json_file:
         body = {**said.as_dict(), "suspects": [asdict(s) for s in suspects], "run": run.id}
         write_atomic(Path(json_file), json_text(body, indent=1))
-    return found.exit_code
+    return EXIT_UNTRUSTED if left and measured and found.exit_code == EXIT_OK else found.exit_code
 
 
 def _series(system: System, reports: Path) -> list[Timeline]:
@@ -114,9 +117,12 @@ def _suspects(series: Sequence[Timeline]) -> list[Named]:
 
 
 def _of_variant(suspects: Sequence[Named], chosen: str) -> tuple[list[Named], list[Named]]:
-    """Return the suspects that measuring a variant decides on, and those of other variants, which it cannot clear."""
+    """Return the suspects that measuring a variant decides on, and those of other variants, which it cannot clear.
+
+    Left out are single flags and the arms of laboratories: nobody ships them, and their own notebook measures them.
+    """
     measured = [named for named in suspects if named.variant in ("", chosen)]
-    return measured, [named for named in suspects if named not in measured]
+    return measured, [named for named in suspects if named.variant in SHIPPED and named not in measured]
 
 
 def _not_measured(named: Named) -> str:

@@ -34,7 +34,11 @@ def changes_digest(system: System, without: Path) -> str:
     Two trees with changes to one commit have one name in git, and may differ. `without`: a folder that a run writes to.
     """
     digest = hashlib.sha256()
-    tops = {_git(folder, "rev-parse", "--show-toplevel").decode().strip() for folder in (system.path.parent, PERFLAB)}
+    folders = (
+        system.path.parent,
+        *([PERFLAB] if perflab_commit() else []),
+    )
+    tops = {_git(folder, "rev-parse", "--show-toplevel").decode().strip() for folder in folders}
     for top in sorted(tops - {""}):
         digest.update(_changes(Path(top), without))
     for name in (system.load.file, system.targets):
@@ -49,7 +53,14 @@ def _changes(top: Path, without: Path) -> bytes:
     changed = _git(top, "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--binary", "--", ".", *left_out)
     listed = _git(top, "ls-files", "-z", "--others", "--exclude-standard", "--", *SOURCES, *left_out)
     files = [top / os.fsdecode(name) for name in sorted(listed.split(b"\0")) if name]
-    return b"\0".join([changed, *(os.fsencode(f) + b"\0" + f.read_bytes() for f in files if f.is_file())])
+    return b"\0".join([changed, *(os.fsencode(f) + b"\0" + _read(f) for f in files if f.is_file())])
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b"unreadable"
 
 
 def _git(folder: Path, *words: str) -> bytes:

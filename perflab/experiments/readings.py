@@ -11,7 +11,16 @@ from perflab.errors import StatisticError
 from perflab.experiments.ladder import quantile
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
-from perflab.experiments.units_of_work import Window, failures, judged_rows, peak_memory_mb, response_ms, window
+from perflab.experiments.units_of_work import (
+    ANSWERED,
+    Window,
+    answered_ns,
+    failures,
+    judged_rows,
+    peak_memory_mb,
+    response_ms,
+    window,
+)
 from perflab.findings.catalogue import QUANTILES
 from perflab.findings.finding import TrustCheck
 from perflab.stats.interval import Interval
@@ -70,13 +79,14 @@ def _latency(study: Study, measure: Measure, trial: Trial, scenario: str, aggreg
 
 
 def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
-    rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
-    good = rows[rows["outcome"] == "ok"]
-    span = window(trial, scenario)
-    edges = _edges(span)
-    counts = np.histogram(good["end_ns"], bins=edges)[0]
+    """Return what was answered inside the window a minute, as a level's throughput is counted: due before it or not."""
+    rows = trial.units[trial.units["kind"] == measure.rows]
+    for column, wanted in (("tag", measure.tag), ("name", measure.name)):
+        rows = rows[rows[column] == wanted] if wanted else rows
+    edges = _edges(window(trial, scenario))
+    counts = np.histogram(answered_ns(rows[rows["outcome"].isin(ANSWERED)]), bins=edges)[0]
     per_min = counts * 60.0 * NS / np.diff(edges)
-    return _of_parts(measure, per_min, "requests/min", len(good), f"{measure.rows}s")
+    return _of_parts(measure, per_min, "requests/min", int(counts.sum()), f"{measure.rows}s")
 
 
 def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:

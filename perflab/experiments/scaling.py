@@ -151,9 +151,14 @@ def _band(law: UslFit, grid: np.ndarray, seed: int) -> list[tuple[float, float, 
     return list(zip(grid, usl(grid, law.alpha, law.beta, law.gamma), low, high, strict=True))
 
 
+def middle_level(levels: Sequence[Level]) -> Level:
+    """Return the level in the middle of the ladder, with which open arrivals at its rate are compared."""
+    return sorted(levels, key=lambda x: x.users)[len(levels) // 2]
+
+
 def middle_rate(levels: Sequence[Level]) -> float:
     """Return the throughput of the middle level: the rate for open arrivals."""
-    return sorted(levels, key=lambda x: x.users)[len(levels) // 2].throughput_per_s
+    return middle_level(levels).throughput_per_s
 
 
 def throughput_check(levels: Sequence[Level]) -> dict[str, float]:

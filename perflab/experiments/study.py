@@ -205,8 +205,3 @@ def system_path(text: str) -> Path:
         return path
     beside = reports_folder().parent / path
     return beside if beside.exists() else path
-
-
-def commit_now() -> str:
-    """Return the commit of the working directory, with ``-dirty`` when files differ from it; empty without git."""
-    return commit_of(Path.cwd())

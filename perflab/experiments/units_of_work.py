@@ -57,7 +57,7 @@ def response_ms(rows: pd.DataFrame) -> np.ndarray:
     count in the error rate, and a quantile of the others is stated beside it.
     """
     good = rows[rows["outcome"].isin(ANSWERED)]
-    times: np.ndarray = (_answered_ns(good) - good["intended_ns"].to_numpy(dtype=np.int64)) / 1e6
+    times: np.ndarray = (answered_ns(good) - good["intended_ns"].to_numpy(dtype=np.int64)) / 1e6
     return times
 
 
@@ -67,11 +67,12 @@ def answered_per_s(rows: pd.DataFrame, span: Window) -> float:
     Counted by when they were due, a level above the capacity would show what it was offered: its backlog is served
     later, at another level.
     """
-    at_ns = _answered_ns(rows[rows["outcome"].isin(ANSWERED)])
+    at_ns = answered_ns(rows[rows["outcome"].isin(ANSWERED)])
     return float(((at_ns >= span.start_ns) & (at_ns < span.end_ns)).sum()) / span.seconds
 
 
-def _answered_ns(rows: pd.DataFrame) -> np.ndarray:
+def answered_ns(rows: pd.DataFrame) -> np.ndarray:
+    """Return when each row was answered, ns int64: a turn by the first byte of its reply, any other row by its end."""
     first, turn = rows["first_ns"].to_numpy(dtype=np.int64), rows["kind"].to_numpy() == "turn"
     at_ns: np.ndarray = np.where(turn & (first > 0), first, rows["end_ns"].to_numpy(dtype=np.int64))
     return at_ns
@@ -98,8 +99,11 @@ def failed_rows(rows: pd.DataFrame) -> pd.Series:
 def units_done(rows: pd.DataFrame, span: Window) -> float:
     """Return how many units were done inside a window, each counted by the share of its time that lies inside.
 
-    Whole counts would move by one unit with the edges of a short window; shares do not.
+    Whole counts would move by one unit with the edges of a short window; shares do not. A unit that was due and never
+    begun is no work: the system has not seen it.
     """
+    begun = (rows["kind"] == "turn") | (rows["outcome"] != "unfinished") | (rows["start_ns"] > 0)
+    rows = rows[begun]
     start = np.where(rows["start_ns"] > 0, np.minimum(rows["start_ns"], rows["intended_ns"]), rows["intended_ns"])
     if len(rows) and (rows["kind"] == "turn").all():
         first_mark = rows.filter(regex=r"rx_first$")

@@ -14,7 +14,7 @@ from perflab.errors import StatisticError, UsageError
 from perflab.findings.finding import Finding, load_findings
 from perflab.history.direction import lower_is_better, of_target, target_directions
 from perflab.history.row import Row
-from perflab.runs import Manifest, Run
+from perflab.runs import BY_NOTEBOOK, Manifest, Run
 
 ABOUT_THE_MACHINE = ("00_", "10_")  # what these notebooks find concerns the instruments, not the system's speed
 BRACKETS = ("highest level that held",)  # two levels of a ladder: no 95 % interval, and never compared as one
@@ -27,6 +27,8 @@ def finished_rows(run: Run) -> list[Row]:
     if manifest.status != "done":
         raise UsageError(f"Run {run.id} is {manifest.status}", "only a finished run enters the history",
                          f"Finish it with: perflab spike --resume {run.id}")  # fmt: skip
+    if manifest.command.startswith(BY_NOTEBOOK):
+        raise UsageError(f"Run {run.id} is that of a single notebook", "only studies enter the history")
     if manifest.planted:
         raise UsageError(f"Run {run.id} had defects planted ({manifest.planted})", "the history holds honest runs")
     return rows_of(run)
@@ -81,7 +83,8 @@ def _base(finding: Finding) -> Figure:
 
 def _figures(finding: Finding) -> Iterator[Figure]:
     """Yield the figures of one finding: its effect, the arms of its blocks, the levels of its matrix."""
-    if finding.notebook.startswith(ABOUT_THE_MACHINE) or finding.stage == "screened":
+    lead = finding.stage == "screened" or ("flag" in finding.details and not finding.stage)  # the latter in old runs
+    if finding.notebook.startswith(ABOUT_THE_MACHINE) or lead:
         return  # what was screened is a lead, not a result
     effect = finding.effect
     if effect is not None and _known(effect.value):

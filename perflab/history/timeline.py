@@ -11,10 +11,19 @@ from itertools import pairwise
 from perflab.errors import NotComparable, StatisticError
 from perflab.history.row import Row, SeriesKey, key_of
 from perflab.history.wording import level_text, move_text
-from perflab.stats.change_points import REFERENCE, Candidate, ChangePoint, candidate, change_points, fewest_points
+from perflab.stats.change_points import (
+    MAGNITUDE,
+    REFERENCE,
+    Candidate,
+    ChangePoint,
+    candidate,
+    change_points,
+    fewest_points,
+)
 
 NEAR = 3  # runs within which a changed file may explain a move: a change point is placed no better than that
 NEEDED = REFERENCE + 1  # runs of one level, before a candidate can be looked for
+BACK = 2  # so many runs say that a figure is back
 RECENT = 12  # a change point among the last so many runs is a suspect: it takes about 8 runs to be seen at all
 
 
@@ -58,17 +67,31 @@ class Timeline:
         return [row.value for row in self.rows]
 
     def suspect(self) -> Suspect | None:
-        """Return the latest move, where it is to the worse: a candidate, else a change point among the last runs.
+        """Return the latest move to the worse among the last runs that is not over: a candidate or a change point.
 
-        None where it is to the better: what was worse before it is over.
+        Over is a move whose level before it is back. One run alone says that of no change point: a lucky one would
+        clear what many runs have shown.
         """
-        recent = [change for change in self.changes if change.index >= len(self.rows) - RECENT]
-        move: Candidate | ChangePoint | None = self.candidate or (recent[-1] if recent else None)
-        if move is None or (move.after > move.before) != self.last.lower_is_better:
+        move = next((m for m in reversed(self._moves()) if self._worse(m.before, m.after) and not self._over(m)), None)
+        if move is None:
             return None
         row, before = self.rows[move.index], self.rows[move.index - 1]
         why = "; ".join(filter(None, (_why(move), self.file_change(move))))
         return Suspect(row.run_id, row.commit, before.commit, move.change, self.moved(move), why)
+
+    def _moves(self) -> list[Candidate | ChangePoint]:
+        recent = [change for change in self.changes if change.index >= len(self.rows) - RECENT]
+        return [*recent, *([self.candidate] if self.candidate else [])]
+
+    def _worse(self, before: float, after: float) -> bool:
+        """Whether a level is to the worse of another by more than the least change that is ever reported."""
+        if self.last.lower_is_better is None:
+            return False
+        return (after - before if self.last.lower_is_better else before - after) > MAGNITUDE * abs(before)
+
+    def _over(self, move: Candidate | ChangePoint) -> bool:
+        later = [m for m in self._moves() if m.index > move.index and len(self.rows) - m.index >= BACK]
+        return bool(later) and not self._worse(move.before, later[-1].after)
 
     def level(self, value: float) -> str:
         """Show a value of this series."""

@@ -74,10 +74,11 @@ class LoadGroup:
         """
         timeout_s = timeout_s or (JOIN_TIMEOUT_S if self.plan.remote_workers else READY_TIMEOUT_S)
         deadline = time.monotonic() + timeout_s
-        for role, process in self.processes.items():
+        for role in self.processes:
             while not (self.folder / READY_FILE.format(role=role)).exists():
-                if process.poll() is not None:
-                    raise LoadFailure(f"The load process {role} ended before it was ready", "", self.last_lines())
+                # A master waits for its workers: whichever has ended, nothing comes any more.
+                if gone := next((name for name, process in self.processes.items() if process.poll() is not None), ""):
+                    raise LoadFailure(f"The load process {gone} ended before it was ready", "", self.last_lines())
                 if time.monotonic() > deadline:
                     raise LoadFailure(
                         f"The load process {role} was not ready in {timeout_s:g} s", "", self.last_lines()

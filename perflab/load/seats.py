@@ -43,7 +43,7 @@ class SeatDispatcher(Iterator[dict[str, dict[str, int]]]):
 
 
 def seats_of(counts: dict[str, int]) -> Callable[[int, int], dict[str, int]]:
-    """Return how many seats of each class a worker gets: those whose slot number is its index modulo workers."""
+    """Return how many seats of each class a worker gets: those whose place in the class is its index modulo workers."""
 
     def share(index: int, workers: int) -> dict[str, int]:
         return {name: len(range(index, count, workers)) for name, count in counts.items()}

@@ -66,11 +66,12 @@ def capacity_statement(
     if reached and limited != "nothing held":
         limited = "generator"
     low = None if knee.users is None else knee.users / cores
-    high = knee.above / cores if knee.above is not None and limited == "target" else None
+    broke = knee.above is not None and limited in ("target", "nothing held") and not reached
+    high = knee.above / cores if knee.above is not None and broke else None
     cost = core_cost([r for r in rungs if not _surely_breaks(r, limit, most_failed)], cores)
     return Capacity(
         low, low, high, limited, top, cost, _sentence(low, high, limited, knee.explanation),
-        _may_not_claim(top, limited, cost, cores),
+        _may_not_claim(top, limited, cost, cores, broke=broke),
     )  # fmt: skip
 
 
@@ -120,15 +121,19 @@ def _users(value: float, edge: Callable[[float], int]) -> str:
     return f"{edge(round(value * step, 6)) / step:,.{places}f}"
 
 
-def _may_not_claim(top: float, limited: LimitedBy, cost: CoreCost | None, cores: float) -> tuple[str, ...]:
+def _may_not_claim(
+    top: float, limited: LimitedBy, cost: CoreCost | None, cores: float, *, broke: bool
+) -> tuple[str, ...]:
     claims = [
         f"anything about more than {top:g} users on one instance: that was the highest level",
         "anything about several instances: a shared database, cache or balancer was not under test",
         "anything about another machine: the figure belongs to this processor",
         "that the model's think time or the network of real users would leave the figure as it is",
     ]
-    if limited != "target":
+    if not broke:
         claims.insert(0, "where the knee lies: no level broke the target because of the system")
+    elif limited == "nothing held":
+        claims.insert(0, "where the knee lies: no level surely held the target")
     if cost is None:
         claims.append("what a user costs in CPU: fewer than three levels below saturation have it")
     if cores != 1:

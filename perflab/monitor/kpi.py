@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perflab.monitor.metric_map import MetricMap, Series
+from perflab.monitor.objectives import camel
 from perflab.monitor.rules import RuleSet
 
 NO_LATENCY = "no histogram of response times is named: latency of [monitor]"
@@ -45,7 +46,7 @@ def _throughput(s: MetricMap, rules: RuleSet) -> list[KpiRow]:
         KpiRow("S4-KPI-2", "throughput: units finished per second", s.units.name, _rate(s.units, s.job), "1/s",
                _named(rules, "NoUnitFinished")),
         KpiRow("S4-KPI-2", "concurrent users", s.traffic.name, f"sum({s.traffic.select(s.job)})", "users",
-               _named(rules, "NoUnitFinished", "Absent")),
+               _named(rules, "NoUnitFinished", f"Absent{camel(s.traffic.name)}")),
     ]  # fmt: skip
 
 

@@ -7,6 +7,7 @@ system file, so an absent or broken file is not an error here: the findings then
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,11 +87,14 @@ def _changed_targets(targets: Sequence[Target], findings: Sequence[Finding]) -> 
     """Return the targets that read otherwise than what they were judged by, with that; a claim begins with it."""
     known = {target.id: target for target in targets}
     judged = {f.target_id: f.claim for f in findings if f.kind == "target" and f.target_id in known}
-    return {
-        id: claim.partition(": ")[0]
-        for id, claim in judged.items()
-        if claim.startswith(f"{known[id].metric} ") and not claim.startswith(f"{known[id].text}: ")
-    }
+    told = {id: _told(known[id], claim) for id, claim in judged.items() if claim.startswith(f"{known[id].metric} ")}
+    return {id: words for id, words in told.items() if words != known[id].text}
+
+
+def _told(target: Target, claim: str) -> str:
+    """Return the words of a target as a claim has them; a percentile stood beside every metric until November 2026."""
+    words = claim.partition(": ")[0]
+    return words if target.is_quantile else re.sub(r"^(\S+) p(?:50|90|95|99) ", r"\1 ", words)
 
 
 def _from_findings(manifest: Manifest, findings: Sequence[Finding], judged: str) -> Rows:

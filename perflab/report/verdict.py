@@ -115,12 +115,12 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
         ("untrusted", "refused by trust checks"),
         ("reported", "only reported"),
         ("not-measurable-here", "not measurable here"),
-        ("not-yet-judged", "not yet judged"),
+        ("not-yet-judged", "too little measured to judge"),
     )
     left = [f"{n} {'is' if n == 1 else 'are'} {word}" for key, word in open_words if (n := counts.get(key, 0))]
     left[:1] = [word.replace(" ", " target " if word.startswith("1 ") else " targets ", 1) for word in left[:1]]
     text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} "
-    none = "meets no target" if counts.get("inconclusive") else "is judged by no target"
+    none = "meets no target" if {"inconclusive", "not-yet-judged"} & counts.keys() else "is judged by no target"
     text += (_and(told) if told else none) + (f"; {_and(left)}." if left else ".")
     return text + (f" {plural(broken, 'step')} did not finish." if broken else "")
 

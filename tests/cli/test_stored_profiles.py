@@ -14,7 +14,7 @@ from perflab.errors import NotComparable
 from perflab.experiments.conclude.why import conclude_why
 from perflab.experiments.profile import source_root
 from perflab.experiments.profile_pairs import OPTIONS, USERS, _explain, _units_per_s
-from perflab.experiments.study import Study, commit_now, create_run
+from perflab.experiments.study import Study, create_run
 from perflab.experiments.trial import NS, Segment, Trial, TrialFacts, TrialSpec, save_facts
 from perflab.instrument.difference import save_work
 from perflab.instrument.interface import Capture
@@ -104,9 +104,8 @@ def test_lines_are_read_only_where_one_clean_commit_says_that_they_are_the_same(
     runs = [study_in(reports).run for _ in commits]
     for run, commit in zip(runs, commits, strict=True):
         run.update(commit=commit)
-    monkeypatch.setattr(diff, "commit_now", lambda: now)
+    monkeypatch.setattr(diff, "commit_of", lambda folder: now)
     assert diff._moved([Run.open(run.path) for run in runs]) is moved
-    assert isinstance(commit_now(), str)
 
 
 def test_diff_refuses_runs_of_unlike_machines_effort_and_load(reports):

@@ -306,6 +306,10 @@ def test_a_suspect_of_another_variant_is_never_cleared_by_measuring_this_one(tmp
     anywhere = replace(there, variant="")
     assert _of_variant([there, anywhere], "baseline") == ([there, anywhere], [])
     assert _of_variant([there, anywhere], "optimised") == ([anywhere], [there])
+    nobody_ships = [
+        replace(there, variant=name) for name in ("baseline+store=redis", "orjson", "DROP of the partition")
+    ]
+    assert _of_variant(nobody_ships, "optimised") == ([], [])
 
 
 def test_without_a_suspect_the_series_that_cannot_be_judged_are_counted(tmp_path, root, capsys):

@@ -60,6 +60,17 @@ def test_a_figure_that_has_recovered_is_no_suspect_any_more(back):
     assert timeline([replace(row, lower_is_better=False) for row in found.rows]).suspect() is not None
 
 
+@pytest.mark.parametrize("lucky", [112, 100])
+def test_one_lucky_run_clears_nothing_that_many_have_shown(lucky):
+    found = timeline(rows([*noisy(25, 100, 1), *noisy(10, 120, 2), lucky]))
+    assert found.suspect() is not None and found.suspect().run_id == "r25"
+
+
+def test_a_way_back_that_stops_short_leaves_the_suspect():
+    found = timeline(rows([*noisy(25, 100, 1), *noisy(9, 120, 2), *noisy(3, 110, 6)]))
+    assert found.suspect() is not None and found.suspect().run_id == "r25"
+
+
 @pytest.mark.parametrize(("lower", "expected"), [(True, False), (False, True)])
 def test_a_fall_is_a_suspect_only_where_more_is_better(lower, expected):
     found = timeline(rows([*noisy(20, 50, 1), 42, 41, 42], lower_is_better=lower))

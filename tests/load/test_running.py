@@ -254,6 +254,18 @@ def test_an_interrupt_keeps_the_rows_and_ends_every_process(echo_url: str, make_
     assert json.loads((Path(plan.out_dir) / "load.0.done.json").read_text())["rows"] > 20
 
 
+def test_a_worker_that_dies_before_it_is_ready_is_named_although_the_master_waits(
+    echo_url: str, make_plan: MakePlan
+) -> None:
+    load = start_load(make_plan(endpoints={"echo": echo_url}, workers=2), ECHO_USERS)
+    os.kill(load.pids[1], signal.SIGKILL)
+    try:
+        with pytest.raises(LoadFailure, match="worker0 ended before it was ready"):
+            load.go()
+    finally:
+        load.kill()
+
+
 @pytest.mark.slow
 def test_a_worker_that_is_killed_fails_the_load_at_once(echo_url: str, make_plan: MakePlan) -> None:
     plan = make_plan(endpoints={"echo": echo_url}, duration_s=100.0, workers=2)

@@ -125,6 +125,9 @@ def test_capacity_limited_by_the_ladder_or_the_generator_gives_no_upper_figure()
     assert (generator.limited_by, generator.high) == ("generator", None)
     nothing = capacity_statement(CLIMB, 0.1, cores=1)
     assert nothing.users_per_core is None and nothing.limited_by == "nothing held" and "No level" in nothing.explanation
+    assert (
+        nothing.may_not_claim[0] == "where the knee lies: no level surely held the target" and nothing.high is not None
+    )
     assert core_cost(CLIMB[:2], 1.0) is None
     with pytest.raises(StatisticError, match="`cores`"):
         capacity_statement(CLIMB, 2.0, cores=0)

@@ -45,8 +45,8 @@ def test_a_run_whose_targets_are_all_refused_is_told_in_a_whole_sentence() -> No
     found = [target("untrusted", id=f"F30-target.{n}", target_id=f"T-{n}") for n in (10, 2)]
     verdict = overall([*found, target("not-yet-judged", id="F30-3", target_id="T-3")], MANIFEST)
     assert verdict.headline == (
-        "The optimised variant of voice-gateway is judged by no target; "
-        "2 targets are refused by trust checks and 1 is not yet judged."
+        "The optimised variant of voice-gateway meets no target; "
+        "2 targets are refused by trust checks and 1 is too little measured to judge."
     )
     assert sorted(found, key=lambda f: f.order)[0].id == "F30-target.2"
 

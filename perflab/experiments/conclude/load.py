@@ -7,6 +7,7 @@ from typing import Any
 
 from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
 from perflab.experiments.ladder import Level
+from perflab.experiments.scaling import middle_level
 from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
@@ -108,7 +109,7 @@ def conclude(
         details={"knee": {k: v for k, v in knee.items() if k != "claim"}},
         caveats=(loop.caveat,),
     )
-    closed = min(levels, key=lambda level: abs(level.throughput_per_s - opened.throughput_per_s))
+    closed = middle_level(levels)
     compare = finding(
         study,
         "3",
@@ -117,8 +118,9 @@ def conclude(
         variant=variant,
         verdict="untrusted" if vetoed(trust) else "reported",
         trust=trust,
-        claim=f"At about {opened.throughput_per_s:.1f} units/s, open arrivals saw a p95 of {_p95(opened)} (n = "
-        f"{opened.n}), {loop.users} {_p95(closed)} (n = {closed.n}).",
+        claim=f"At {closed.throughput_per_s:.1f} units/s, the rate of {closed.users} {loop.users}, open arrivals saw a "
+        f"p95 of {_p95(opened)} (n = {opened.n}, {opened.throughput_per_s:.1f} a second answered), those users "
+        f"{_p95(closed)} (n = {closed.n}).",
         details={"open": level_row(opened), "closed": level_row(closed)},
     )
     around = finding(

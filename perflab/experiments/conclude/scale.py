@@ -8,6 +8,8 @@ from perflab.experiments.study import Study
 from perflab.experiments.trial import facts_path, read_trial
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
 
+CLIMB = "Climb further with more load workers: perflab load --users 400 --workers 2"
+
 
 def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> list[Finding]:
     """Return one capacity statement for each variant, each with what it may not claim."""
@@ -39,9 +41,9 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
                 effect=effect,
                 evidence=evidence(figure),
                 headline=4 if name == study.system.judge else 1,
-                caveats=tuple(f"may not claim {claim}" for claim in capacity.may_not_claim),
+                caveats=tuple(f"{name}: may not claim {claim}" for claim in capacity.may_not_claim),
                 details={"capacity": [{"variant": name, **capacities.rows()[name]}]},
-                next_step="Climb further with more load workers: perflab load --users 400 --workers 2",
+                next_step=CLIMB if capacity.limited_by == "ladder" else "",
             )
         )
     return found

@@ -33,7 +33,7 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
             if named["inconclusive"]
             else ""
         )
-        claim = f"Nothing can be said of {judged} yet: {left or 'no target was judged'}."
+        claim = f"Nothing can be said of {judged} yet: {left or 'no target has a verdict under every condition'}."
     else:
         how = ", provisionally" if study.quick or named["inconclusive"] or waiting else ""
         unsure = f", {len(named['inconclusive'])} inconclusive ({', '.join(named['inconclusive'])})"

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from perflab.errors import RunCorrupt
+from perflab.experiments.code_state import commit_of
 from perflab.experiments.null_arm import NULL, Judged, failed_null, null_checks
 from perflab.experiments.strategies.arm import Arm, started
 from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment
-from perflab.experiments.study import Study, commit_now
+from perflab.experiments.study import Study
 from perflab.findings.finding import TrustCheck
 from perflab.runs import write_atomic
 from perflab.stats.schedule import balanced_blocks
@@ -173,7 +174,8 @@ def _identity(study: Study, experiment: StrategyExperiment, sizes: Sizes) -> dic
     """Return what rows must have in common to be blocks of one experiment."""
     return {
         "sizes": asdict(sizes), "arms": list(experiment.arms), "base": experiment.base, "seed": study.seed,
-        "condition": experiment.condition, "conditions": dict(experiment.conditions), "commit": commit_now(),
+        "condition": experiment.condition, "conditions": dict(experiment.conditions),
+        "commit": commit_of(study.system.path.parent),
     }  # fmt: skip
 
 

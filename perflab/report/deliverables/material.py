@@ -53,8 +53,14 @@ def split_world(findings: Iterable[Finding]) -> tuple[list[Finding], list[Findin
 
 def claims(findings: Iterable[Finding]) -> list[Block]:
     """Return one bullet per finding: its id, its claim, its level."""
-    lines = tuple(f"{f.id}: {f.claim} [{f.verdict}, {f.level}]" for f in findings)
+    lines = tuple(f"{f.id}: {f.claim}{_where(f)} [{f.verdict}, {f.level}]" for f in findings)
     return [Bullets(lines)] if lines else []
+
+
+def _where(finding: Finding) -> str:
+    """Return in brackets under what a target was judged: one target has a figure for each condition."""
+    where = [part for part in (finding.scenario, finding.condition) if part and finding.kind == "target"]
+    return f" ({', '.join(where)})" if where else ""
 
 
 def effects(findings: Iterable[Finding], caption: str = "") -> list[Block]:
@@ -155,12 +161,9 @@ def reproduce(material: Material) -> list[Block]:
     from perflab.report.deliverables.document import Code
 
     m = material.manifest
-    scale = float(m.notes.get("time_scale", 1.0))
-    command = f"perflab spike --system {m.system_shown} --effort {m.effort} --seed {m.rng_seed}"
-    command += f" --time-scale {scale:g}" if scale != 1 else ""
-    checkout = f"git checkout {m.commit.replace('-dirty', '')}\n" if m.commit else ""
+    lines = (*m.checkouts, "make setup", f".venv/bin/{m.command_again}", f".venv/bin/perflab report {m.run_id}")
     return [
-        Code(f"{checkout}make setup\n.venv/bin/{command}\n.venv/bin/perflab report {m.run_id}"),
+        Code("\n".join(lines)),
         Text(f"Commit {m.commit or 'unknown'}, run {m.run_id}, effort {m.effort}, seed {m.rng_seed}."),
     ]
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.document import Document, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, pictures, split_world, target_table
+from perflab.report.verdict import judged_targets
 
 
 def scalability_specification(material: Material) -> Document:
     """Assemble the specification from the scalability notebook and the ladder that it rests on."""
     found = material.of("40")
     world, ladder = split_world(material.of("11"))
-    capacity = [f for f in (*found, *ladder) if f.kind == "target"]
+    judged = judged_targets(material.of("30"), material.verdict.judged)
+    capacity = [f for f in judged if f.effect and _is_capacity(f.effect.unit)]
     sections = (
         section(
             "Capacity: the question and the answer",
             claims(f for f in (*found, *ladder) if f.headline),
             material.ran("40"),
         ),
-        section("Targets on concurrency and throughput", target_table(material, capacity, ""), material.ran("40")),
+        section("Targets on concurrency and throughput", target_table(material, capacity, ""), material.ran("30")),
         section("Architecture as measured", [*claims(world), *pictures(world)], material.ran("11")),
         section(
             "Measured scaling and the law that fits it",
@@ -50,3 +52,7 @@ def scalability_specification(material: Material) -> Document:
         "Development team and infrastructure engineers",
         sections,
     )
+
+
+def _is_capacity(unit: str) -> bool:
+    return unit in ("sessions", "users") or unit.endswith("/min")
