@@ -14,7 +14,7 @@ from perflab.experiments.confirm import FRESH_WORK, Confirmation, confirmed_figu
 from perflab.experiments.effort import Effort
 from perflab.experiments.matrix import MatrixResult, run_matrix
 from perflab.experiments.null_arm import CPU_MARGIN, NULL, failed_null
-from perflab.experiments.readings import Reading, answered, read_measure
+from perflab.experiments.readings import Reading, answered, own_part, read_measure
 from perflab.experiments.screen import Screening, ScreenPlan, arms_of, screen_flags
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
@@ -213,7 +213,10 @@ def _judge_condition(study: Study, result: MatrixResult, targets: Sequence[Targe
             there = [j for j in made.values() if j.scenario == scenario and measures[j.target.metric].kind == "latency"]
             reading, more = as_held(reading, there)
             checks += more
-        made[target.id] = _judge(study, target, reading, checks, scenario, result)
+        item = _judge(study, target, reading, checks, scenario, result)
+        if measure.kind == "latency" and item.judgement.verdict in ("misses", "inconclusive"):
+            item = _with_reason(item, own_part(study, measure, trial, scenario))
+        made[target.id] = item
     return [made[target.id] for target in targets if target.id in made]
 
 
@@ -233,10 +236,15 @@ def _judge(
         reason=reading.reason,
         next_step=reading.next_step,
     )
-    if said.interval and reading.reason:
-        said = replace(said, reason=f"{said.reason} ({reading.reason})")
     condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(**result.conditions).items())
-    return Judged(target, reading, said, scenario, condition, result.trial, trust)
+    item = Judged(target, reading, said, scenario, condition, result.trial, trust)
+    return _with_reason(item, reading.reason) if said.interval else item
+
+
+def _with_reason(item: Judged, more: str) -> Judged:
+    if not more:
+        return item
+    return replace(item, judgement=replace(item.judgement, reason=f"{item.judgement.reason} ({more})"))
 
 
 def as_held(reading: Reading, latencies: Sequence[Judged]) -> tuple[Reading, tuple[TrustCheck, ...]]:

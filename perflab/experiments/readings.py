@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perflab.errors import StatisticError
+from perflab.errors import StatisticError, UsageError
 from perflab.experiments.ladder import quantile
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
@@ -23,10 +23,12 @@ from perflab.experiments.units_of_work import (
 )
 from perflab.findings.catalogue import QUANTILES
 from perflab.findings.finding import TrustCheck
+from perflab.samples.spans import sum_ms
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
 from perflab.stats.proportion import clopper_pearson
 from perflab.system.spec import Measure
+from perflab.units import interval_text
 
 PARTS = 20
 LONGER, LOGS = "Measure longer, or take --effort full", "Look at the logs of the trial"
@@ -76,6 +78,26 @@ def _latency(study: Study, measure: Measure, trial: Trial, scenario: str, aggreg
     found = quantile(times, QUANTILES[aggregate])
     reason = "" if found else f"{len(times)} {measure.rows}s are too few for {aggregate} with an interval"
     return Reading(measure.metric, found, "ms", len(times), f"{measure.rows}s", reason, "" if found else LONGER)
+
+
+def own_part(study: Study, measure: Measure, trial: Trial, scenario: str) -> str:
+    """Say how much of a response the system itself adds; empty where no sum of the system's file tells it.
+
+    Whoever misses a target by the think time of the world around the system cannot meet it by a faster system.
+    """
+    added = [entry for entry in study.system.spans.sum if entry.role == "added"]
+    if not added or measure.rows != study.system.load.unit_kind:
+        return ""
+    rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
+    try:
+        ms = sum_ms(rows[rows["outcome"].isin(ANSWERED)], added[0])
+    except UsageError:  # a mark of the sum is in no row: no turn got that far
+        return ""
+    found = quantile(ms[np.isfinite(ms)], 0.95)
+    if found is None:
+        return ""
+    said = interval_text(found.value, found.low, found.high, "ms")
+    return f"of it the system itself adds {said} at p95, the rest is the world around it"
 
 
 def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:

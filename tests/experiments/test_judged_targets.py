@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from perflab.experiments import prototype as subject
 from perflab.experiments.conclude.prototype import conclude_targets
 from perflab.experiments.conclude.verdict import conclude as decide
 from perflab.experiments.matrix import MatrixResult
-from perflab.experiments.readings import read_measure
+from perflab.experiments.readings import own_part, read_measure
 from perflab.experiments.scaling import response_target
 from perflab.experiments.trial import NS, Segment, Trial
 from perflab.findings.catalogue import Target
@@ -167,3 +168,34 @@ def test_targets_that_are_all_inconclusive_were_judged(study):
 def said_of(target_id, verdict):
     return Finding(id="F30-1", notebook="30_prototype", question="?", claim="c.", kind="target", verdict=verdict,
                    level="measured-full", target_id=target_id)  # fmt: skip
+
+
+def test_a_late_answer_is_told_with_what_the_system_itself_adds(study: Any) -> None:
+    rng, n, ms = np.random.default_rng(1), 200, 1_000_000
+    start = np.arange(n, dtype=np.int64) * NS
+    heard = start + 302 * ms
+    sent = heard + (1_900 * ms * rng.uniform(0.9, 1.1, n)).astype(np.int64)  # the think time of the world
+    first = sent + (3 * ms * rng.uniform(0.9, 1.1, n)).astype(np.int64)
+    rows = pd.DataFrame({
+        "kind": "turn", "outcome": "ok", "warmup": False, "scenario": "normal", "tag": "", "name": "",
+        "intended_ns": start, "start_ns": start, "first_ns": first, "end_ns": first + NS, "live.end_detected": heard,
+        "live.first_tx": sent, "live.tool_rx": 0, "live.tool_tx": 0, "codegen.tool_rx": 0, "codegen.tool_tx": 0,
+    })  # fmt: skip
+    trial = Trial(trial_of().facts, rows, pd.DataFrame(), pd.DataFrame())
+    voice = next(m for m in study.system.measure if m.metric == "voice_response_time")
+    said = own_part(study, voice, trial, "normal")
+    assert said.startswith("of it the system itself adds 5.") and said.endswith(
+        "at p95, the rest is the world around it"
+    )
+    assert own_part(study, voice, replace(trial, units=rows.drop(columns=["live.end_detected"])), "normal") == ""
+    api = next(m for m in study.system.measure if m.metric == "api_latency_simple")
+    assert own_part(study, api, trial, "normal") == ""
+
+
+def test_a_miss_under_one_condition_alone_names_it(study: Any) -> None:
+    fast, slow = "latency=aa-fast,trouble=none", "latency=gpt-rt-1.5,trouble=none"
+    found = [said_of("S4-LAT-1", "meets").model_copy(update={"condition": fast}),
+             said_of("S4-LAT-1", "misses").model_copy(update={"condition": slow, "id": "F30-target.2"})]  # fmt: skip
+    assert "it misses S4-LAT-1 under latency=gpt-rt-1.5." in decide(study, found)[0].claim
+    both = [found[1], found[1].model_copy(update={"condition": fast, "id": "F30-target.3"})]
+    assert "it misses S4-LAT-1." in decide(study, both)[0].claim

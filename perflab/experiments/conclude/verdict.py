@@ -22,7 +22,9 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     waiting = sum(r.verdict == "not-yet-judged" for r in rows)
     judged = study.system.judge
     if named["misses"]:
-        claim = f"Do not ship {judged} as it is: it misses {', '.join(named['misses'])}."
+        claim = (
+            f"Do not ship {judged} as it is: it misses {', '.join(named['misses'])}{_under(findings, named['misses'])}."
+        )
     elif answers := _unequal(findings, judged):
         claim = f"Do not ship {judged} as it is: it changes answers that it promises to leave alone ({answers})."
     elif named["untrusted"]:
@@ -53,6 +55,17 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
             details={"targets": {k: v for k, v in named.items() if v}},
         )
     ]
+
+
+def _under(findings: Sequence[Finding], missed: Sequence[str]) -> str:
+    """Return under which condition the targets are missed, where they are met under all the others; else empty."""
+    own = [f for f in findings if f.kind == "target" and f.target_id in missed]
+    misses, meets = ({f.condition for f in own if f.verdict == verdict} for verdict in ("misses", "meets"))
+    if len(misses) != 1 or not meets:
+        return ""
+    (only,) = misses
+    differ = [part for part in only.split(",") if not any(part in other.split(",") for other in meets)]
+    return f" under {', '.join(differ)}" if differ else ""
 
 
 def _unequal(findings: Sequence[Finding], judged: str) -> str:
