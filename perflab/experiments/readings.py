@@ -25,7 +25,7 @@ from perflab.findings.catalogue import QUANTILES
 from perflab.findings.finding import TrustCheck
 from perflab.samples.spans import sum_ms
 from perflab.stats.interval import Interval
-from perflab.stats.latency import sectioned_mean
+from perflab.stats.latency import section_minimum_n, sectioned_mean, sectioned_quantile
 from perflab.stats.proportion import clopper_pearson
 from perflab.system.spec import Measure
 from perflab.units import interval_text
@@ -91,10 +91,9 @@ def own_part(study: Study, measure: Measure, trial: Trial, scenario: str) -> str
     rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
     try:
         ms = sum_ms(rows[rows["outcome"].isin(ANSWERED)], added[0])
-    except UsageError:  # a mark of the sum is in no row: no turn got that far
-        return ""
-    found = quantile(ms[np.isfinite(ms)], 0.95)
-    if found is None:
+        known = ms[np.isfinite(ms)]  # a difference of clocks, which may be below zero: not on logarithms
+        found = sectioned_quantile(known, 0.95, 10 if len(known) >= section_minimum_n(0.95, 10) else 5)
+    except (UsageError, StatisticError):  # a mark of the sum is in no row, or too few turns have them all
         return ""
     said = interval_text(found.value, found.low, found.high, "ms")
     return f"of it the system itself adds {said} at p95, the rest is the world around it"
