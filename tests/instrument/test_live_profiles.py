@@ -48,7 +48,9 @@ def test_scalene_wrapped_finds_the_hot_function_and_leaves_nothing(start, tmp_pa
     table = scalene.parse(capture, ROOT)
     assert next(iter(table.by_function(view="cpu"))) == HOT
     assert table.health.header_share < 0.05
-    assert {row.granularity for row in table.select(function="mix")} == {"modelled"}
+    own = {kind: sum(row.value for row in table.select(function="mix") if row.granularity == kind)
+           for kind in ("modelled", "measured")}  # fmt: skip
+    assert own["modelled"] > 20 * own["measured"]  # a sample may fall on the line that calls, once in a while
     assert gone(target.pid)
     [page] = scalene.render(capture, tmp_path)
     assert page.stat().st_size > 500_000
