@@ -14,6 +14,7 @@ import typer
 
 from perflab.cli.chosen_variant import chosen_variant
 from perflab.cli.gate_text import Said
+from perflab.cli.output import output_file
 from perflab.environment import fingerprint, short_fingerprint
 from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
@@ -59,7 +60,7 @@ def run_gate(
     baseline: str, words: Sequence[str], system_path: str, variant: str, metric: str, always: bool, json_file: str
 ) -> int:
     """Look for a suspect, measure it against the last good, print what moved; return the exit code."""
-    sizes = parse_sizes(words)
+    sizes, report = parse_sizes(words), output_file("--json", json_file)
     system, reports = load_system(system_path), reports_folder()
     series = _series(system, reports)
     suspects = _suspects(series)
@@ -93,10 +94,10 @@ def run_gate(
     typer.echo("\n".join(said.lines))
     for warning in found.warnings:
         typer.echo(f"perflab: note: {warning}", err=True)
-    if json_file:
+    if report:
         body = {**said.as_dict(), "suspects": [asdict(s) for s in suspects], "run": run.id}
-        write_atomic(Path(json_file), json_text(body, indent=1))
-    return EXIT_UNTRUSTED if left and measured and found.exit_code == EXIT_OK else found.exit_code
+        write_atomic(report, json_text(body, indent=1))
+    return said.exit_code
 
 
 def _series(system: System, reports: Path) -> list[Timeline]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from perflab.errors import EXIT_OK, EXIT_UNTRUSTED
 from perflab.report.calibration import Calibration
 from perflab.system.spec import System
 
@@ -25,6 +26,11 @@ class Said:
     good: str
     calibration: Calibration
     left: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """What the gate found; 3 where it found no regression and other suspects were not measured: it clears none."""
+        return EXIT_UNTRUSTED if self.left and self.found.exit_code == EXIT_OK else self.found.exit_code
 
     @property
     def lines(self) -> list[str]:
@@ -70,7 +76,7 @@ class Said:
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON."""
         return {**self.found.as_dict(), "last_good": self.good, "variant": self.variant,
-                "not_measured": list(self.left), "says": self.head, "next": self.next,
+                "not_measured": list(self.left), "says": self.head, "next": self.next, "exit_code": self.exit_code,
                 "calibration": self.calibration.as_dict()}  # fmt: skip
 
 

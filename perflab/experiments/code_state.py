@@ -34,10 +34,8 @@ def changes_digest(system: System, without: Path) -> str:
     Two trees with changes to one commit have one name in git, and may differ. `without`: a folder that a run writes to.
     """
     digest = hashlib.sha256()
-    folders = (
-        system.path.parent,
-        *([PERFLAB] if perflab_commit() else []),
-    )
+    # Where perflab is installed, the repository around it is somebody else's.
+    folders = (system.path.parent, *([PERFLAB] if perflab_commit() else []))
     tops = {_git(folder, "rev-parse", "--show-toplevel").decode().strip() for folder in folders}
     for top in sorted(tops - {""}):
         digest.update(_changes(Path(top), without))

@@ -11,7 +11,7 @@ import pytest
 
 from perflab.benches.stats.injected import GATE, Planted, block_set, make_case, printed_by_gate, studied
 from perflab.cli.gate_text import Said
-from perflab.errors import EXIT_OK
+from perflab.errors import EXIT_OK, EXIT_UNTRUSTED
 from perflab.experiments.gate import FIRST, MOST, NARROW, SUSPECT, USUAL, conclude, gate_plan
 from perflab.experiments.null_arm import CPU_MARGIN, FIGURES, MEMORY_MARGIN
 from perflab.report.calibration import NONE_YET, Calibration
@@ -70,6 +70,10 @@ def test_the_variant_and_the_suspects_that_were_not_measured_are_named(study):
         assert f"variant {study.system.judge}" in found.head
         assert f"Suspected and not measured: {left[0]}." in found.lines
         assert found.as_dict()["not_measured"] == list(left) and found.as_dict()["variant"] == study.system.judge
+        assert found.exit_code == found.as_dict()["exit_code"] == EXIT_UNTRUSTED
+    worse = replace(said(study, noisy(0.005, effect=1.5)), left=left)
+    assert worse.found.outcome == "regression" and worse.exit_code == worse.found.exit_code == 1
+    assert said(study, noisy(0.005)).exit_code == EXIT_OK
 
 
 def test_a_wide_improvement_is_not_undecided(study):
