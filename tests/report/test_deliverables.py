@@ -174,6 +174,13 @@ def test_what_watching_costs_and_equal_answers_are_found_by_what_findings_carry(
     assert "8 of 8 equal" in str(report["Equivalence of answers"].blocks)
 
 
+def test_the_latency_of_the_baseline_is_told_where_no_level_had_a_p95() -> None:
+    climb = said("11_baseline_load", "reported", claim="p50 went from 1238 to 2627 ms.", variant="baseline")
+    made = baseline_report(material(climb))
+    section = next(s for s in made.sections if s.title == "Latency of the baseline")
+    assert "p50 went from 1238" in str(section.blocks) and section.title not in made.missing
+
+
 def test_what_to_do_next_holds_the_steps_of_strategies_and_says_so_when_there_are_none() -> None:
     step = "About 40 more pairs would settle it"
     open_ = said("22_caching", "inconclusive", kind="comparison", variant="baseline+cache=l1", next_step=step)
