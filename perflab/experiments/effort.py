@@ -75,16 +75,16 @@ QUICK = Effort(
         "00_machine": 20,
         "01_how_numbers_lie": 30,
         "10_baseline_profile": 90,
-        "11_baseline_load": 80,
+        "11_baseline_load": 75,
         "20_audio_kernels": 420,
         "21_codecs": 60,
         "22_caching": 420,
         "23_api_streaming": 300,
         "24_state_database": 420,
-        "30_prototype": 355,
-        "40_scalability": 10,
-        "41_monitoring": 15,
-        "90_verdict": 10,
+        "30_prototype": 370,
+        "40_scalability": 8,
+        "41_monitoring": 12,
+        "90_verdict": 5,
     },
     fixed_s={
         "10_baseline_profile": 70,
@@ -188,7 +188,8 @@ def sizes_of(effort: str, time_scale: float = 1.0) -> Effort:
 
 
 GROWTH_S = 3.0  # the shorter window where growth is asked for by itself
-BLOCK_TRIAL_S = 12.0  # one fresh trial of a paired block, start and stop included
+BLOCK_START_S, BLOCK_UNIT_S = 4.0, 2.0  # of a fresh trial of a paired block: start and stop, and each unit of a user
+LEAST_BLOCKS = 9  # of a family of twelve flags: `StopRule.least`
 START_S = 8.0
 LEAST_S = 60.0  # of any notebook, however its stretches are shortened
 SHORTEST_SCENARIO_S = 3.0
@@ -215,7 +216,9 @@ def estimate_s(system: System, effort: str, time_scale: float = 1.0) -> dict[str
     arms = 3 + (2 + min(flags, sizes.confirm_flags) if system.flag else 0)
     arms += 3 * min(flags, sizes.adopt_flags) if flags > 1 else 0
     caps = sizes.blocks_cap_s + sizes.confirm_cap_s + sizes.adopt_cap_s
-    blocks = min(arms * sizes.blocks * 2 * BLOCK_TRIAL_S, caps)
+    block = arms * (BLOCK_START_S + BLOCK_UNIT_S * sizes.units_per_user)
+    # No cap ends them before something could be confirmed.
+    blocks = max(min(block * sizes.blocks * 2, caps), block * LEAST_BLOCKS)
     fixed = sizes.fixed_s["30_prototype"] if system.flag else LEAST_S
     return {**estimate, "30_prototype": fixed + matrix * (1 + judged) + blocks + 5 * sizes.why_pairs}
 

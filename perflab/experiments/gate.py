@@ -123,7 +123,7 @@ def gate_plan(study: Study, sizes: dict[str, float], judged: Sequence[str] = USU
     if "blocks" in sizes or not watch:
         return BlockPlan(int(sizes.get("blocks", FIRST)), users, units, BLOCK_OPTIONS, limit_s)
     margin = sizes.get("margin") or min(f.margin for f in FIGURES if f.column in watch)
-    stop = StopRule(NARROW * math.log1p(margin), first=FIRST, most=MOST)
+    stop = StopRule(NARROW * math.log1p(margin), first=FIRST, most=MOST, family=len(FIGURES))  # the null arm's
     return BlockPlan(FIRST, users, units, BLOCK_OPTIONS, limit_s, stop, sizes.get("cap_s", CAP_S), watch)
 
 

@@ -178,7 +178,7 @@ def measure_adoption(study: Study, sizes: Effort, confirmation: Confirmation | N
     order, left = adoptable(study, confirmation, sizes.adopt_flags)
     if len(order) < 2:
         return None
-    plan = replace(block_plan(study, sizes, sizes.adopt_cap_s), work=OWN_WORK)
+    plan = replace(block_plan(study, sizes, sizes.adopt_cap_s, 1 + len(order)), work=OWN_WORK)
     return Adoption(order, left, run_blocks(study, adoption_arms(order), plan, "adopt"))
 
 

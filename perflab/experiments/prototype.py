@@ -13,7 +13,7 @@ from perflab.experiments.conclude.parts import arm_checks, percent_change, trust
 from perflab.experiments.confirm import FRESH_WORK, Confirmation, confirmed_figures
 from perflab.experiments.effort import Effort
 from perflab.experiments.matrix import MatrixResult, run_matrix
-from perflab.experiments.null_arm import CPU_MARGIN, NULL, failed_null
+from perflab.experiments.null_arm import CPU_MARGIN, FIGURES, NULL, failed_null
 from perflab.experiments.readings import Reading, answered, own_part, read_measure
 from perflab.experiments.screen import Screening, ScreenPlan, arms_of, screen_flags
 from perflab.experiments.study import Study
@@ -59,7 +59,7 @@ def confirm_flags(study: Study, sizes: Effort, screening: Screening | None) -> C
     chosen = screening.chosen(sizes.confirm_flags) if screening else ()
     if not chosen:
         return None
-    plan = replace(block_plan(study, sizes, sizes.confirm_cap_s), work=FRESH_WORK)
+    plan = replace(block_plan(study, sizes, sizes.confirm_cap_s, len(chosen)), work=FRESH_WORK)
     own = {e.arm: e.base for e in chosen}
     return confirmed_figures(
         chosen, run_blocks(study, arms_of([e.pair for e in chosen]), plan, "confirm", references=own)
@@ -81,9 +81,14 @@ def confirmation_sentence(study: Study, screening: Screening | None, confirmatio
     return f"{told}, {len(flags)} were confirmed on fresh blocks{f' ({stop.sentence})' if stop else ''}."
 
 
-def block_plan(study: Study, sizes: Effort, cap_s: float) -> BlockPlan:
-    """Return the plan of a set of blocks of this effort, which may take `cap_s` seconds where its number is open."""
-    stop = StopRule(sizes.block_half_width, first=sizes.blocks) if sizes.block_half_width else None
+def block_plan(study: Study, sizes: Effort, cap_s: float, family: int = 1) -> BlockPlan:
+    """Return the plan of a set of blocks of this effort, which may take `cap_s` seconds where its number is open.
+
+    `family`: how many comparisons are judged together; the figures of the null arm are always so many. Blocks go on
+    beyond the cap until one among them could be confirmed.
+    """
+    together = max(family, len(FIGURES))
+    stop = StopRule(sizes.block_half_width, sizes.blocks, family=together) if sizes.block_half_width else None
     return BlockPlan(
         sizes.blocks,
         sizes.block_users,

@@ -20,6 +20,8 @@ from perflab.stats.selection import Screened, screen_family
 from perflab.system.spec import System
 from perflab.system.variant import BASELINE, FlagPair, every_value_pairs, flag_pair, single_flag_pairs
 
+UNITS_IN_WINDOW = 2.0  # the fewest to be expected in a window of an arm
+
 
 @dataclass(frozen=True)
 class FlagEffect:
@@ -109,6 +111,7 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     Weakness: one process for each arm, so the spread from process to process is not in the interval, and latency
     cannot be compared here. Good for finding what to confirm in fresh blocks, not for publishing an effect.
     """
+    plan = replace(plan, window_s=max(plan.window_s, shortest_window_s(study.system, plan.users)))
     pairs, left = _own_work(study.system) if plan.every_value else (single_flag_pairs(study.system), ())
     size = plan.together or max(len(pairs), 1)
     groups = [
@@ -123,6 +126,14 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     trials = tuple(name for group in groups for name in group.trials)
     idle = tuple(said for group in groups for said in group.without_work)
     return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left, idle)
+
+
+def shortest_window_s(system: System, users: int) -> float:
+    """Return the shortest window in which work of an arm is to be expected: the time of two units of its users.
+
+    Five users whose units take 5 s: 2 s. In 1 s one of 14 arms times 12 windows was without a finished unit.
+    """
+    return UNITS_IN_WINDOW * system.load.probe_seconds / users
 
 
 def _own_work(system: System) -> tuple[list[FlagPair], tuple[str, ...]]:

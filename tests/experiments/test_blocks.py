@@ -9,9 +9,9 @@ import numpy as np
 from perflab.experiments import blocks as subject
 from perflab.experiments.blocks import ArmFigures, BlockPlan, block_spec, look
 from perflab.experiments.conclude.prototype import conclude_blocks
-from perflab.experiments.effort import EFFORT
+from perflab.experiments.effort import EFFORT, sizes_of
 from perflab.experiments.null_arm import NULL
-from perflab.experiments.prototype import comparison_sentence
+from perflab.experiments.prototype import block_plan, comparison_sentence
 from perflab.stats.stopping import StopRule, decide
 from tests.experiments.planted import case
 
@@ -91,6 +91,14 @@ def test_blocks_go_on_until_the_interval_is_narrow(monkeypatch, study):
 def test_the_cap_ends_them_after_whole_blocks(monkeypatch, study):
     found = play(monkeypatch, study, replace(STOP, cap_s=1e-9), 0.2)
     assert found.stop.why == "out of time" and found.stop.n == 6 and len(found.figures) == 18
+
+
+def test_a_cap_leaves_blocks_enough_that_one_of_many_flags_can_be_confirmed(monkeypatch, study):
+    plan = replace(block_plan(study, sizes_of("full", 0.05), 1e-9, family=12), options=PLAN.options)
+    found = play(monkeypatch, study, plan, 0.2)
+    assert found.stop.why == "out of time" and found.stop.n == 9
+    assert 12 * 2.0 ** (1 - found.stop.n) <= 0.05 < 12 * 2.0 ** (2 - found.stop.n)
+    assert play(monkeypatch, study, replace(plan, stop=block_plan(study, sizes_of("full"), 1.0).stop), 0.2).stop.n == 8
 
 
 def test_confirming_blocks_are_fresh(study):

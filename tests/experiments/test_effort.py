@@ -29,6 +29,7 @@ def test_the_full_matrix_is_told_at_its_stated_lengths(root: Path) -> None:
     assert estimate_s(system, "full")["30_prototype"] > 2 * held
     shortened = sizes_of("full", 0.05)
     caps = shortened.blocks_cap_s + shortened.confirm_cap_s + shortened.adopt_cap_s
-    assert (
-        estimate_s(system, "full", 0.05)["30_prototype"] < caps + 0.2 * held + 200 + shortened.fixed_s["30_prototype"]
-    )
+    fixed = shortened.fixed_s["30_prototype"]
+    told = estimate_s(system, "full", 0.05)["30_prototype"]
+    assert told > fixed + 2 * caps  # the caps end no blocks before something could be confirmed
+    assert told < fixed + 0.2 * held + 200 + 2000

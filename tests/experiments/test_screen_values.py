@@ -32,12 +32,13 @@ DEAR = {  # alone it costs; of the ways to compute it the batched one saves
 def side_by_side(study, monkeypatch):
     """Return screen_flags over planted windows: what each group started, and by how much its null arm is off."""
     groups: list[dict[str, str]] = []
-    state = SimpleNamespace(failing=-1, idle=())
+    state = SimpleNamespace(failing=-1, idle=(), length=0.0)
 
     def trial(study, spec, again, meeting):
         if spec.arm == "baseline":
             groups.append({})
         groups[-1][spec.arm] = spec.variant
+        state.length = spec.duration_s
         return SimpleNamespace(spec=spec, group=len(groups) - 1)
 
     def cost(study, trial, spans):
@@ -68,6 +69,15 @@ def test_groups_hold_every_value_once_each_beside_its_own_base(study, side_by_si
     batched = next(e for e in found.effects if e.value == "batched")
     assert batched.base == "voice_activity=energy" and batched.comparison.effect == pytest.approx(0.6, rel=0.02)
     assert not found.failed_null and facts_path(study, "x").parent.exists()
+
+
+@pytest.mark.parametrize(("asked_s", "used_s"), [(1.0, 2.0), (6.0, 6.0)])
+def test_windows_are_long_enough_for_the_units_of_the_system(study, side_by_side, asked_s, used_s):
+    """A unit of the gateway takes 5 s: five users end less than one in 0.5 s, and no window may be empty."""
+    assert study.system.load.probe_seconds == 5.0
+    side_by_side.run(replace(PLAN, window_s=asked_s))
+    assert side_by_side.state.length == pytest.approx(3.0 + PLAN.windows * used_s)
+    assert screening_module.shortest_window_s(study.system, 5) == 2.0
 
 
 def _moves_work(study, pair):

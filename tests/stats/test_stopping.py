@@ -75,6 +75,14 @@ def test_a_width_of_zero_is_the_resolution_and_not_precise(tied):
     assert late.why == "out of time" and "too many values are equal" in late.sentence
 
 
+@pytest.mark.parametrize(("family", "least"), [(1, 6), (5, 8), (12, 9)])
+def test_time_is_not_up_before_anything_could_be_confirmed(family, least):
+    rule, steps = StopRule(1e-6, family=family), np.random.default_rng(6).normal(size=least)
+    assert not decide(rule, steps[:-1], out_of_time=True).stop
+    assert decide(rule, steps, out_of_time=True).why == "out of time"
+    assert StopRule(1e-6, first=6, most=6, family=family).least == 6
+
+
 def test_the_most_is_the_end():
     rule = StopRule(1e-6, first=15, most=20)
     assert decide(rule, np.random.default_rng(5).normal(size=20)).why == "most pairs"
@@ -88,6 +96,7 @@ def test_the_most_is_the_end():
         (lambda: StopRule(0.02, first=5), "`first`"),
         (lambda: StopRule(0.02, first=30, most=20), "`most`"),
         (lambda: StopRule(0.02, growth=1.0), "`growth`"),
+        (lambda: StopRule(0.02, family=0), "`family`"),
         (lambda: decide(RULE), "no series"),
         (lambda: decide(RULE, [0.1] * 15, [0.1] * 14), "unequal"),
         (lambda: decide(RULE, [math.nan] * 15), "NaN"),
