@@ -1,3 +1,5 @@
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from perflab.errors import UsageError
 from perflab.standins.conformance import speech
 from perflab.standins.draws import uniform
-from perflab.standins.latency import PROFILES, profile_named, prompt_think_time_s, think_time_s
+from perflab.standins.latency import PROFILES, LatencyProfile, profile_named, prompt_think_time_s, think_time_s
 
 from .virtual import connected, rows_of, talk, virtual_world, wait
 
@@ -71,14 +73,44 @@ def test_neighbouring_keys_are_uncorrelated():
 def test_cdf_inverts_quantile(name, u):
     profile = profile_named(name)
     value = profile.quantile(u)
-    assert 0.0 <= value <= profile.cap_s
-    if profile.sigma and value < profile.cap_s:
+    assert 0.0 <= value <= profile.cap_s - profile.ended_s
+    if profile.sigma and 0.0 < value < profile.cap_s - profile.ended_s:
         assert profile.cdf(value) == pytest.approx(u, abs=1e-9)
 
 
 def test_the_cap_holds_and_every_profile_names_its_source():
-    assert profile_named("gemini-3.1-min").quantile(1 - 1e-9) == 6.0
+    profile = profile_named("gemini-3.1-min")
+    assert profile.quantile(1 - 1e-9) == pytest.approx(5.7) and profile.cdf(5.7) == 1.0 > profile.cdf(5.69)
     assert all(len(profile.source) > 20 for profile in PROFILES.values())
+
+
+def test_a_figure_below_the_wait_for_the_end_of_the_turn_is_no_think_time():
+    profile = LatencyProfile("low", 0.3, 0.5, "half of its figures are below the wait", ended_s=0.3)
+    assert [profile.quantile(u) for u in (0.001, 0.3)] == [0.0, 0.0] and profile.quantile(0.7) > 0.0
+    assert profile.cdf(-1e-9) == 0.0 and profile.cdf(0.0) == pytest.approx(0.5)
+
+
+VOICE_TO_VOICE = [("gpt-rt-1.5", 1.152, 0.26), ("gemini-3.1-min", 1.632, 0.46)]  # of the source, from the end of speech
+
+
+@pytest.mark.parametrize(("name", "median_s", "sigma"), VOICE_TO_VOICE)
+def test_end_of_speech_to_first_audio_is_what_the_source_of_a_voice_to_voice_figure_tells(
+    tmp_path, name, median_s, sigma
+):
+    """From the last voiced window to the reply, whatever the stand-in waits on the way to see that a turn has ended."""
+    world = virtual_world(tmp_path, name, seed=5, pace=1000.0)
+    utterance = speech(4, 1) + bytes(640 * 15)
+    for number in range(1, 41):
+        session, _ = connected(world, number)
+        for _ in range(10):
+            talk(session, utterance, chunk=640)
+            wait(world, 7.0)
+        session.end("unfinished")
+    rows = rows_of(world)
+    heard_s = (rows["first_ns"] - rows["mark1_ns"]) / 1e9
+    asked = NormalDist(np.log(median_s), sigma)
+    assert rows.size == 400
+    assert ks_distance(heard_s, lambda s: asked.cdf(np.log(s)) if s < 5.999 else 1.0) < 0.085  # 1 % point of KS
 
 
 def test_an_unknown_profile_is_one_clear_line():

@@ -19,7 +19,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="perflab.standins.live", description="Gemini Live stand-in on one TLS port")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0 = any; the port is printed")
-    parser.add_argument("--latency", default="aa-fast", help="think time: " + ", ".join(PROFILES))
+    parser.add_argument(
+        "--latency", default="aa-fast", help="think time after the end of a turn: " + ", ".join(PROFILES)
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--cert-dir", type=Path, required=True, help="ca.pem and the server's key go here")
     parser.add_argument("--log", type=Path, required=True, help="row log, one service row per turn")
