@@ -39,6 +39,12 @@ def declared_judge(manifest: Manifest) -> str:
     return str(manifest.notes.get("judge") or _description(manifest.system).get("judge") or "")
 
 
+def declared_laboratories(manifest: Manifest) -> tuple[str, ...]:
+    """Return the notebooks on parts by themselves that the system's file names, empty when it names none."""
+    named = _description(manifest.system).get("laboratories", ())
+    return tuple(map(str, named)) if isinstance(named, list) else ()
+
+
 def target_rows(manifest: Manifest, findings: Sequence[Finding], judged: str) -> Rows:
     """Return one row per target of the system's target file: id, quote, domain, verdict, level, finding, reason.
 

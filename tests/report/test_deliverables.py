@@ -103,7 +103,7 @@ def said(notebook: str, verdict: str, **more: Any) -> Finding:
 
 
 RANKING = {"details": {"bottlenecks": [{"where": "a"}]}}
-ALERTS = {"details": {"alerts": [{"alert": "a"}]}}
+ALERTS = {"details": {"alerts": [{"alert": "a"}], "kpis": [{"indicator": "CPU", "alerts": "a", "gap": ""}]}}
 GAIN = {"kind": "comparison", "effect": effect("reads", 0.5, 0.4, 0.6, "ratio")}
 
 
@@ -157,9 +157,9 @@ def test_objectives_of_the_plan_carry_their_level(folder: Path) -> None:
 
 
 def test_a_finding_that_says_nothing_is_no_evidence_on_a_risk() -> None:
-    overheads = {"details": {"overheads": [{"instrument": "a"}]}}
-    for verdict, evidence in (("reported", "F10-1 reported"), ("untrusted", "none yet")):
-        rows = {row["risk"]: row for row in risk_rows(material(said("10_baseline_profile", verdict, **overheads)))}
+    overhead = {"details": {"monitoring_overhead": [{"watched": "metrics"}]}}
+    for verdict, evidence in (("reported", "F41-1 reported"), ("untrusted", "none yet")):
+        rows = {row["risk"]: row for row in risk_rows(material(said("41_monitoring", verdict, **overhead)))}
         assert rows["S4-RSK-M3"]["evidence"] == evidence
     assert risk_rows(material(said("41_monitoring", "not-yet-judged")))[-1]["evidence"] == "none yet"
 

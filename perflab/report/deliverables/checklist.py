@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from perflab.report.deliverables.criteria import judged_by_targets, level_of_any, telling
+from perflab.report.deliverables.criteria import concerns, judged_by_targets, level_of_any, telling
 from perflab.report.deliverables.document import Block, Row, Rows
 from perflab.report.deliverables.material import Material
 
@@ -16,7 +16,7 @@ FILE = Path(__file__).parent / "checklists.toml"
 def checklist(material: Material, name: str) -> list[Block]:
     """Return one checklist: what is asked, how it stands (done, missed, open), and the findings that say so."""
     items: list[dict[str, Any]] = tomllib.loads(FILE.read_text(encoding="utf-8"))[name]
-    return [Rows(tuple(_row(material, item) for item in items), stacked=True)]
+    return [Rows(tuple(_row(material, item) for item in items if concerns(material, item)), stacked=True)]
 
 
 def _row(material: Material, item: dict[str, Any]) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,24 +16,47 @@ from perflab.report.verdict import by_target, judged_targets
 FILE = Path(__file__).parent / "criteria.toml"
 FULL = "measured-full"
 SAYS_NOTHING = ("not-yet-judged", "untrusted")  # no criterion is met, no risk borne out and nothing ticked off by these
+# What bears a risk out comes first: a row has room for four findings, and misses are the evidence on targets.
+BAD_FIRST = ("misses", "worse", "inconclusive", "reported", "trivial", "equivalent", "meets", "better")
 
 
 def criteria_rows(material: Material) -> list[Row]:
     """Return one row per success criterion: text, how it is checked, how it stands, on which findings."""
-    return [_criterion(material, item) for item in _read("criterion")]
+    return [_criterion(material, item) for item in _read("criterion") if concerns(material, item)]
 
 
 def risk_rows(material: Material) -> list[Row]:
     """Return one row per risk: text, mitigation, and the findings that bear on it."""
     rows: list[Row] = []
     for item in _read("risk"):
-        found = telling(material, item)
-        counts = ", ".join(f"{f.id} {f.verdict}" for f in found[:4]) + (
-            f" and {len(found) - 4} more" if len(found) > 4 else ""
-        )
         rows.append({"risk": item["id"], "level": item["level"], "text": item["text"], "mitigation": item["mitigation"],
-                     "evidence": counts or "none yet"})  # fmt: skip
+                     "evidence": _bearing(material, item) or "none yet"})  # fmt: skip
     return rows
+
+
+def concerns(material: Material, item: dict[str, Any]) -> bool:
+    """Return whether an entry is for this system: not one on targets that its domain has not."""
+    own = {row["id"] for row in material.targets if row.get("domain") == material.manifest.domain}
+    own |= {f.target_id for f in material.findings if f.kind == "target"}
+    return not item.get("targets") or not own.isdisjoint(item["targets"])
+
+
+def _bearing(material: Material, item: dict[str, Any]) -> str:
+    """Return the findings that bear on a risk: how many of each verdict, then the first four, the bad ones first.
+
+    A target counts once, with the worst of its conditions, and only where the judged variant was judged by it.
+    """
+    if item.get("kind") == "target":
+        decided = by_target(judged_targets(matching(material, item), material.verdict.judged)).values()
+        found = [f for f in decided if f.verdict not in SAYS_NOTHING]
+    else:
+        found = telling(material, item)
+    found.sort(key=lambda f: BAD_FIRST.index(f.verdict) if f.verdict in BAD_FIRST else len(BAD_FIRST))
+    told = ", ".join(f"{f.id} {f.verdict}" for f in found[:4])
+    if len(found) <= 4:
+        return told
+    counts = ", ".join(f"{verdict} {n}" for verdict, n in Counter(f.verdict for f in found).items())
+    return f"{counts}: {told} and {len(found) - 4} more"
 
 
 def _read(table: str) -> list[dict[str, Any]]:
@@ -70,11 +94,22 @@ def _criterion(material: Material, item: dict[str, Any]) -> Row:
         state, on = ("met", "all risks carry evidence") if not bare else ("open", f"no evidence for {', '.join(bare)}")
     elif item["rule"] == "targets":
         state, on = judged_by_targets(material, item)
+    elif unwatched := _unwatched(telling(material, item)) if item["rule"] == "kpis" else "":
+        state, on = "open", unwatched
     else:
         found = telling(material, item)
         on = ", ".join(f.id for f in found[:5]) or "no such finding"
         state = f"met{level_of_any(found)}" if found else "open"
     return {"criterion": item["id"], "text": item["text"], "checked by": item["check"], "state": state, "on what": on}
+
+
+def _unwatched(found: Sequence[Finding]) -> str:
+    """Return which figures of a monitoring plan nothing watches, or only in part: no alert, or a gap that it names."""
+    rows = [row for f in found for row in f.details.get("kpis", ())]
+    without = [str(row.get("indicator", row.get("id", ""))) for row in rows if not row.get("alerts")]
+    partly = [str(row.get("indicator", row.get("id", ""))) for row in rows if row.get("alerts") and row.get("gap")]
+    told = (("no alert: ", without), ("a gap in what the series tells: ", partly))
+    return "; ".join(words + ", ".join(names) for words, names in told if names)
 
 
 def judged_by_targets(material: Material, item: dict[str, Any]) -> tuple[str, str]:

@@ -13,6 +13,8 @@ from perflab.report.verdict import Verdict
 from perflab.report.wording import effect_text, n_text
 from perflab.runs import Manifest
 
+UNWRITTEN = ("12", "13", "25", "26", "31")  # notebooks of the plan that this version does not have
+
 
 @dataclass(frozen=True)
 class Material:
@@ -27,17 +29,24 @@ class Material:
     cards: Mapping[str, StrategyCard] = field(default_factory=dict)
     card_fault: str = ""  # why there are no cards, where the system names some
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to "flag=value" of the system
-
     code: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to the files of those values
+    laboratories: tuple[str, ...] = ()  # notebooks on parts by themselves that the system names
 
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:
         """Return the findings of some notebooks, the weightiest first."""
         found = [f for f in self.findings if f.notebook.startswith(prefixes) and kind in ("", f.kind)]
         return sorted(found, key=lambda f: (-f.headline, f.order))
 
+    def bears(self, prefix: str) -> bool:
+        """Return whether a laboratory is one of this system's: it names it, or the run has it."""
+        named = (*self.laboratories, *(step.name for step in self.manifest.steps), *(f.notebook for f in self.findings))
+        return any(name.startswith(prefix) for name in named)
+
     def ran(self, prefix: str) -> str:
-        """Return why a notebook has nothing to show: failed, skipped, not run yet, or not part of this study."""
+        """Return why a notebook has nothing to show: failed, skipped, not run yet, not part of this study, or none."""
         step = next((s for s in self.manifest.steps if s.name.startswith(prefix)), None)
+        if step is None and prefix in UNWRITTEN:
+            return f"Not judged: this version has no notebook {prefix}."
         if step is None:
             return f"Not yet judged: notebook {prefix} is not part of this study."
         if step.status == "done":

@@ -13,7 +13,7 @@ from perflab.report.deliverables.guide.cases import by_strategy
 from perflab.report.deliverables.guide.decision import HOW_TO_READ, decide
 from perflab.report.deliverables.guide.outlook import interactions, negative_results, not_run
 from perflab.report.deliverables.guide.table import decision_table, in_order
-from perflab.report.deliverables.material import Material, claims, details, pictures
+from perflab.report.deliverables.material import UNWRITTEN, Material, claims, details, pictures
 
 CHAPTERS = (("20", "Audio kernels"), ("21", "Codecs"), ("22", "Caching"), ("23", "API and streaming"),
             ("24", "State and database"), ("25", "Start-up and idle"), ("26", "Client"))  # fmt: skip
@@ -43,7 +43,7 @@ def strategy_guide(material: Material) -> Document:
             "No comparison has shown that a strategy does not pay.",
             judged=bool(groups),
         ),
-        *(_chapter(material, nn, title) for nn, title in CHAPTERS),
+        *(_chapter(material, nn, title) for nn, title in CHAPTERS if material.bears(nn) or nn in UNWRITTEN),
         section(
             "Strategies not yet run",
             not_run(material, groups),
