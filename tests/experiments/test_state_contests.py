@@ -124,24 +124,71 @@ def test_a_tail_is_told_of_twenty_operations_or_more() -> None:
         assert other["response p95"] == told and (plain["p95 (ms)"] is None) == (result is few)
 
 
-def test_cpu_is_shared_by_all_requests_and_a_refresh_is_a_figure_of_its_own() -> None:
+def board(after: Any = None, seen: list[str] | None = None) -> leaderboard.Board:
+    """Return a board of nothing that notes what comes."""
+    told = [] if seen is None else seen
+
     async def submit(player: int, points: int) -> None:
-        return None
+        told.append("submit")
 
     async def read(player: int) -> tuple[list[tuple[int, int]], int]:
+        told.append("read")
         return [], 0
 
+    return leaderboard.Board(submit, read, after)
+
+
+def burst(of: leaderboard.Board, traffic: leaderboard.Traffic = leaderboard.WRITTEN) -> Done:
+    return asyncio.run(leaderboard._bursts(of, traffic, np.random.default_rng(1)))
+
+
+def test_cpu_is_shared_by_all_requests_and_a_refresh_is_a_figure_of_its_own() -> None:
     async def refresh() -> None:
         await asyncio.sleep(0.002)
 
-    plain = asyncio.run(leaderboard._bursts(leaderboard.Board(submit, read), np.random.default_rng(1)))
-    view = asyncio.run(leaderboard._bursts(leaderboard.Board(submit, read, refresh), np.random.default_rng(1)))
-    asked = leaderboard.BURSTS * (leaderboard.BURST + 2)
-    assert (plain.requests, view.requests) == (asked, asked) and plain.ms.size == leaderboard.BURSTS
+    plain, view = burst(board()), burst(board(refresh))
+    asked = leaderboard.BURSTS * (leaderboard.WRITTEN.submissions + leaderboard.WRITTEN.reads + 1)
+    assert (plain.requests, view.requests) == (asked, asked)
     assert plain.figures["refresh_ms"] == 0 and view.figures["refresh_ms"] >= 2
     contest = planted(plain=lambda rng: replace(plain, cpu_s=1.3), view=lambda rng: replace(view, cpu_s=2.6))
     result = run_contest(contest, 1, 7)
     assert result.column("base", "cpu_ms_per_request")[0] == pytest.approx(1300 / asked)
+
+
+def test_a_board_is_measured_where_it_is_read_and_where_it_is_written_with_a_tail_of_both() -> None:
+    for traffic, mostly in ((leaderboard.WRITTEN, "submit"), (leaderboard.READ, "read")):
+        seen: list[str] = []
+        done = burst(board(seen=seen), traffic)
+        assert done.ms.size >= FEWEST and leaderboard.BURSTS * traffic.submissions >= FEWEST
+        assert max(set(seen), key=seen.count) == mostly
+        first = seen[: traffic.submissions + traffic.reads]
+        halves = [first[: len(first) // 2].count("read"), first[len(first) // 2 :].count("read")]
+        assert abs(halves[0] - halves[1]) <= 1  # the reads lie among the submissions, not before or after them
+
+
+def test_submissions_and_reads_come_while_a_view_is_refreshed() -> None:
+    seen: list[str] = []
+    beside = []
+
+    async def refresh() -> None:
+        before = len(seen)
+        await asyncio.sleep(0.02)
+        beside.append(len(seen) - before)
+
+    burst(board(refresh, seen))
+    come = leaderboard.WRITTEN.submissions + leaderboard.WRITTEN.reads
+    assert len(beside) == leaderboard.BURSTS and min(beside[:-1]) >= come  # beside the last one nothing is due
+
+
+def test_a_decision_names_the_question_under_which_a_way_pays(study: Study) -> None:
+    fast, slow = spin(0.0003, count=20), spin(0.0006, count=20)
+    seldom, often = (
+        replace(planted(plain=first, kept=second), key=key, title=key, condition=f"{key}: a long one")
+        for key, first, second in (("changed", fast, slow), ("looked-at", slow, fast))
+    )
+    judged = judge_arms([run_contest(contest, 14, 7) for contest in (seldom, often)])
+    said = decide(contest_findings(study, [seldom, often], judged))
+    assert said == "adopt if looked-at and the other figures hold; not if changed"
 
 
 def test_a_way_that_answers_otherwise_has_no_verdict(study: Study) -> None:

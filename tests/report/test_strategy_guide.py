@@ -52,6 +52,8 @@ def decided(*cases: tuple[str, str, dict[str, str]]) -> str:
         ([("a=1", "hot", LOSS), ("a=1", "cold", FLAT)], "reject"),
         ([("a=1", "hot", LOSS | {"stale": "inconclusive"})], "reject"),
         ([("a=1", "hot", LOSS | {"p95": "inconclusive"})], "needs more data"),
+        ([("a=1", "hot", LOSS | {"median": "untrusted"})], "needs more data"),  # seen to fall by a fifth
+        ([("a=1", "hot", LOSS | {"median": "inconclusive"})], "reject"),  # its interval holds no change at all
         ([("a=1", "hot", {"cpu": "untrusted", "p95": "equivalent", "memory": "worse"})], "needs more data"),
         ([("a=1", "hot", GOOD), ("a=1", "cold", LOSS), ("a=1", "mild", {"cpu": "inconclusive"})],
          "adopt if hot; not if cold; open: mild"),

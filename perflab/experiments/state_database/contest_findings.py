@@ -79,7 +79,8 @@ def _common(contest: Contest, item: ArmJudged) -> dict[str, Any]:
 
 def _details(contest: Contest, item: ArmJudged) -> dict[str, Any]:
     return {
-        "figure": item.figure.name, "instead of": contest.base, "price": contest.price, "turns": contest.turns,
+        "title": contest.title, "figure": item.figure.name, "instead of": contest.base,
+        "price": contest.price, "turns": contest.turns,
         "fixed price": contest.facts.get(item.arm, ""), "plan": contest.plans.get(item.arm, ""),
         "plan before": contest.plans.get(contest.base, ""),
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from perflab.experiments.education.leaderboard import leaderboard
+from perflab.experiments.education.leaderboard import leaderboard, leaderboard_read
 from perflab.experiments.education.locks import one_of_many
 from perflab.experiments.state_database import (
     analytics,
@@ -43,5 +43,6 @@ QUESTIONS: tuple[Callable[[Laboratory], Contest], ...] = (
     text_search.in_sqlite,
     serialisers.serialisers,
     leaderboard,
+    leaderboard_read,
     one_of_many,
 )

@@ -37,7 +37,7 @@ class Case:
         """What its figures say together; those that only explain how a strategy works decide nothing.
 
         A gain is one only where CPU, tail and memory are all shown and no figure is open; what is worse is a loss only
-        where none of these three may still turn out a gain that pays for it.
+        where none of these three, and no median of a latency, may still turn out a gain that pays for it.
         """
         deciding = [f for f in self.findings if not f.details.get("means")]
         verdicts = {f.verdict for f in deciding}
@@ -72,10 +72,17 @@ class Case:
 
 
 def _may_gain(finding: Finding) -> bool:
-    """Say whether an undecided figure of CPU, tail or memory leaves room for a gain of more than `GAIN`."""
-    if finding.verdict not in OPEN or role(finding) not in ROLES:
+    """Say whether an undecided figure leaves room for a gain of more than `GAIN`.
+
+    CPU, tail or memory does where any of its interval is such a gain; the median of a latency, which most requests
+    meet but on which alone nothing is adopted, only where all of it is: seen, and not to be believed as it stands.
+    """
+    if finding.verdict not in OPEN:
         return False
-    effect = finding.effect
+    effect, own = finding.effect, role(finding)
+    if own not in ROLES:
+        median = effect is not None and effect.unit == "ratio" and re.search(r"p50|median", effect.metric.lower())
+        return bool(median and effect and effect.high is not None and effect.high < 1 - GAIN)
     if effect is None or effect.low is None:
         return True
     return effect.low < (1 - GAIN if effect.unit == "ratio" else 0)

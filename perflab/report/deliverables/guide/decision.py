@@ -14,7 +14,8 @@ HOW_TO_READ = (
     "screened under another condition; the condition is named. "
     "not if: a loss where it is named, while another condition is open or its screening points to a gain. "
     "reject: no gain, or a loss, wherever it was measured; a loss is one only where CPU, tail latency and memory leave "
-    "no room for a gain that pays for it. Fewer reads of a store and the like are means: they decide nothing. "
+    "no room for a gain that pays for it, and no median that was seen to fall is still open. "
+    "Fewer reads of a store and the like are means: they decide nothing. "
     "needs more data: the interval allows either. What was only screened is never adopted and never rejected: "
     "confirm it first; do not confirm what the screening shows as a loss somewhere and a gain nowhere."
 )
