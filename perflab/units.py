@@ -6,7 +6,8 @@ import math
 
 from perflab.errors import NotComparable
 
-# unit -> (dimension, factor to the dimension's canonical unit). MB is 10^6 bytes, as the targets say.
+# unit -> (dimension, factor to the dimension's canonical unit). MB is 10^6 bytes, as the targets say. What a system
+# answers a second is one kind, whatever it calls that, and so are those who use it at a time.
 _UNITS: dict[str, tuple[str, float]] = {
     "ns": ("s", 1e-9), "us": ("s", 1e-6), "ms": ("s", 1e-3), "s": ("s", 1.0), "min": ("s", 60.0), "h": ("s", 3600.0),
     "ratio": ("ratio", 1.0), "%": ("ratio", 0.01),
@@ -15,6 +16,9 @@ _UNITS: dict[str, tuple[str, float]] = {
     "KiB": ("byte", 1024.0), "MiB": ("byte", 1024.0**2), "GiB": ("byte", 1024.0**3),
     "byte/s": ("byte/s", 1.0), "MB/s": ("byte/s", 1e6), "MB/min": ("byte/s", 1e6 / 60),
     "request/s": ("request/s", 1.0), "requests/s": ("request/s", 1.0), "requests/min": ("request/s", 1 / 60),
+    "rps": ("request/s", 1.0), "message/s": ("request/s", 1.0), "messages/s": ("request/s", 1.0),
+    "messages/min": ("request/s", 1 / 60), "turns/s": ("request/s", 1.0), "turns/min": ("request/s", 1 / 60),
+    "users": ("users", 1.0), "sessions": ("users", 1.0), "connections": ("users", 1.0),
     "query/s": ("query/s", 1.0), "queries/s": ("query/s", 1.0), "queries/min": ("query/s", 1 / 60),
 }  # fmt: skip
 _STEPS_S = ((1.0, "s", 1.0), (1e-3, "ms", 1e3), (1e-6, "us", 1e6), (0.0, "ns", 1e9))

@@ -21,12 +21,14 @@ def read(study: Study) -> list[Finding]:
 
 def traced(study: Study, findings: Sequence[Finding]) -> list[TraceRow]:
     """Return every target of the system's target file with its verdict or why there is none."""
-    from perflab.findings.catalogue import load_targets
+    from perflab.findings.catalogue import load_goals, load_targets
 
     if not study.system.targets:
         return []
-    targets = load_targets(study.system.resolve(study.system.targets))
-    return trace_targets(targets, findings, domain=study.system.domain, variant=study.system.judge)
+    path = study.system.resolve(study.system.targets)
+    return trace_targets(
+        load_targets(path), findings, domain=study.system.domain, variant=study.system.judge, goals=load_goals(path)
+    )
 
 
 def target_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
@@ -82,6 +84,7 @@ def open_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
         {"what": f.question, "verdict": f.verdict, "next": f.next_step or f.claim}
         for f in findings
         if f.verdict in ("inconclusive", "untrusted", "not-yet-judged")
+        and (f.kind != "target" or f.variant in ("", study.system.judge))
     ]
     skipped = [
         {"what": s.name, "verdict": s.status, "next": s.reason}

@@ -49,7 +49,8 @@ class Target(_Record):
     evaluation: Evaluation = "measured"
     how: str = ""
     limits: str = ""
-    notebooks: tuple[str, ...] = ()
+    notebooks: tuple[str, ...] = ()  # that judge it; of another version those in `planned`
+    planned: tuple[str, ...] = ()
     group: str = ""
 
     @model_validator(mode="before")
@@ -144,6 +145,15 @@ def load_targets(path: Path) -> tuple[Target, ...]:
     Other tables of the file (scenarios, qualitative goals, planning figures) carry nothing to judge and are not read.
     """
     return _records(path, "target", Target)
+
+
+def load_goals(path: Path) -> dict[str, str]:
+    """Return the [[qualitative]] goals of a target file: id to what the source says; empty where it states none.
+
+    They name no number: what bears on one is reported, never judged.
+    """
+    listed = _read(path).get("qualitative", [])
+    return {str(goal["id"]): str(goal.get("quote", "")) for goal in listed if isinstance(goal, dict) and "id" in goal}
 
 
 def load_strategies(path: Path) -> tuple[Strategy, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from perflab.findings.catalogue import Target
 from perflab.findings.finding import Effect, Evidence, EvidenceLevel, Finding, TargetVerdict, TrustCheck
@@ -27,19 +28,20 @@ class Judgement:
 def judge_target(
     target: Target, interval: Interval | None, *, unit: str = "", level: EvidenceLevel,
     trust: Sequence[TrustCheck] = (), domain: str = "", reason: str = "", next_step: str = "",
-    numeric: bool = True,
+    numeric: bool = True, ran: Collection[str] = (),
 ) -> Judgement:  # fmt: skip
     """Judge `target` by `interval`, given in `unit` (the target's own when empty).
 
     The whole interval on the good side meets, the whole interval on the bad side misses, anything else is
     inconclusive; a missing bound cannot meet on its side. A failed veto of `trust` makes it untrusted, whatever the
     interval says. Without an interval the target is not-yet-judged (with `reason` why what was measured gave none and
-    the `next_step` that mends it, or with the notebook that will measure it), or not-measurable-here when only real
-    devices or field data can decide. A target of another `domain` than the run's is never judged by it.
+    the `next_step` that mends it, or with the notebook that will measure it, which is none of those that `ran`), or
+    not-measurable-here when only real devices or field data can decide. A target of another `domain` than the run's is
+    never judged by it.
     `numeric=False`: nothing to judge by, the figure is reported.
     Raises NotComparable when `unit` and the target's unit are of different kinds.
     """
-    apart = _not_judged(target, interval, level, domain, (reason, next_step))
+    apart = _not_judged(target, interval, level, domain, (reason, next_step), ran)
     if apart:
         return apart
     assert interval is not None  # _not_judged answers for a missing one
@@ -69,23 +71,29 @@ def target_finding(
     target: Target, judgement: Judgement, *, id: str, notebook: str, question: str, n_unit: str = "turns", n: int = 0,
     variant: str = "", scenario: str = "", condition: str = "", trust: Sequence[TrustCheck] = (),
     caveats: Sequence[str] = (), evidence: Sequence[Evidence] = (), headline: int = 0,
+    details: dict[str, Any] | None = None,
 ) -> Finding:  # fmt: skip
     """Return the judgement as a Finding; the target's own limits join the caveats.
 
     `n` of `n_unit` stand behind the value; 0 = as many as the interval was made of, which of a rate are parts of time.
     """
-    limits = (target.limits,) if target.limits and judgement.interval else ()
+    limits = (f"{target.id}: {target.limits}",) if target.limits and judgement.interval else ()
     return Finding(
         id=id, notebook=notebook, question=question, kind="target", target_id=target.id,
         claim=f"{target.text}: {judgement.reason}.", verdict=judgement.verdict, level=judgement.level,
         effect=_effect(target, judgement.interval, n, n_unit), condition=condition, variant=variant, scenario=scenario,
         trust=tuple(trust), caveats=(*caveats, *limits), evidence=tuple(evidence), headline=headline,
-        next_step=judgement.next_step,
+        next_step=judgement.next_step, details=details or {},
     )  # fmt: skip
 
 
 def _not_judged(
-    target: Target, interval: Interval | None, level: EvidenceLevel, domain: str, why: tuple[str, str]
+    target: Target,
+    interval: Interval | None,
+    level: EvidenceLevel,
+    domain: str,
+    why: tuple[str, str],
+    ran: Collection[str],
 ) -> Judgement | None:
     """Return the judgement of a target that no interval of this run can decide, else None."""
     if domain and domain != target.domain:
@@ -95,15 +103,26 @@ def _not_judged(
         step = f"Import field data for {target.metric}; a proxy here would not decide it"
         return _judgement("not-measurable-here", "none", "only real devices or field data can decide it", step)
     if target.evaluation == "simulated" and level not in ("simulated", "imported"):
-        later = ", ".join(target.notebooks) or "a model"
-        return _judgement("not-yet-judged", "none", f"a calibrated model decides it, in {later}", f"Run {later}")
+        later = ", ".join(target.notebooks)
+        words = f"a calibrated model decides it, in {later or 'no notebook of this version'}"
+        return _judgement("not-yet-judged", "none", words, f"Run {later}" if later else "")
     if interval is None and why[0]:  # it was measured: to run the same again would give the same
         return _judgement("not-yet-judged", "none", *why)
     if interval is None:
-        later = ", ".join(target.notebooks)
-        words = f"not measured in this run; {later} measures it" if later else "not measured in this run"
-        return _judgement("not-yet-judged", "none", words, f"Run {later}" if later else "")
+        return _judgement("not-yet-judged", "none", *_unmeasured(target, ran))
     return None
+
+
+def _unmeasured(target: Target, ran: Collection[str]) -> tuple[str, str]:
+    """Return why a target has no figure, and what would give one: nobody is sent to what cannot give it."""
+    if later := ", ".join(name for name in target.notebooks if name not in ran):
+        return f"not measured in this run; {later} measures it", f"Run {later}"
+    if target.notebooks:
+        words = f"{', '.join(target.notebooks)} ran and gave no figure of {target.metric}"
+        return words, f"Give the system's file a [[measure]] of {target.metric}, judged in a scenario that it has"
+    if target.planned:
+        return f"no notebook of this version measures it: {', '.join(target.planned)} is planned", ""
+    return "not measured in this run", ""
 
 
 def _judgement(

@@ -1,8 +1,8 @@
-"""Every numeric target of the catalogue, with its verdict or the reason why there is none yet."""
+"""Every target of the catalogue, with its verdict or the reason why there is none yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from perflab.findings.catalogue import Target
@@ -32,15 +32,20 @@ class TraceRow:
 
 
 def trace_targets(
-    targets: Sequence[Target], findings: Sequence[Finding], *, domain: str, variant: str = ""
-) -> list[TraceRow]:
-    """Return one row per target in the order of the catalogue.
+    targets: Sequence[Target], findings: Sequence[Finding], *, domain: str, variant: str = "",
+    goals: Mapping[str, str] | None = None,
+) -> list[TraceRow]:  # fmt: skip
+    """Return one row per target in the order of the catalogue, then those goals without a number that findings tell of.
 
     Only findings of kind "target" count, and with `variant` only those of the variant that is judged (or of none).
     Several findings on one target give its worst verdict, so that a target met under one condition and missed under
-    another is missed.
+    another is missed. `goals`: what the source says of those that name no number, by id; what bears on them is
+    reported.
     """
-    return [_row(target, _on(target, findings, variant), domain) for target in targets]
+    ran = {f.notebook for f in findings}
+    rows = [_row(target, _on(target.id, findings, variant), domain, ran) for target in targets]
+    return rows + [_goal(id, quote, found, domain) for id, quote in (goals or {}).items()
+                   if (found := _on(id, findings, variant))]  # fmt: skip
 
 
 def count_verdicts(rows: Sequence[TraceRow]) -> dict[TargetVerdict, int]:
@@ -49,22 +54,30 @@ def count_verdicts(rows: Sequence[TraceRow]) -> dict[TargetVerdict, int]:
     return {verdict: count for verdict, count in counts.items() if count}
 
 
-def _on(target: Target, findings: Sequence[Finding], variant: str) -> list[Finding]:
+def _on(id: str, findings: Sequence[Finding], variant: str) -> list[Finding]:
     return [
         f for f in findings
-        if f.kind == "target" and f.target_id == target.id and (not variant or f.variant in ("", variant))
+        if f.kind == "target" and f.target_id == id and f.verdict in WORST_FIRST
+        and (not variant or f.variant in ("", variant))
     ]  # fmt: skip
 
 
-def _row(target: Target, found: list[Finding], domain: str) -> TraceRow:
-    known = [f for verdict in WORST_FIRST for f in found if f.verdict == verdict]
-    if known:
-        worst = known[0]
-        ids = (worst.id, *(f.id for f in found if f is not worst))
-        verdict: TargetVerdict = next(v for v in WORST_FIRST if v == worst.verdict)
-        reason = worst.claim + (f" [{worst.condition}]" if worst.condition else "")
-        return TraceRow(target.id, target.quote, target.domain, target.text, verdict, worst.level,
-                        printed_verdict(verdict, worst.level), ids, reason)  # fmt: skip
-    left = judge_target(target, None, level="none", domain=domain)
+def _row(target: Target, found: list[Finding], domain: str, ran: Collection[str]) -> TraceRow:
+    if found:
+        return _decided(target.id, target.quote, target.domain, target.text, found)
+    left = judge_target(target, None, level="none", domain=domain, ran=ran)
     return TraceRow(target.id, target.quote, target.domain, target.text, left.verdict, left.level, left.printed, (),
                     left.reason)  # fmt: skip
+
+
+def _goal(id: str, quote: str, found: list[Finding], domain: str) -> TraceRow:
+    return _decided(id, quote, domain, quote, found)
+
+
+def _decided(id: str, quote: str, domain: str, text: str, found: list[Finding]) -> TraceRow:
+    """Return the row of what some findings judge: the worst of them decides."""
+    worst = next(f for verdict in WORST_FIRST for f in found if f.verdict == verdict)
+    ids = (worst.id, *(f.id for f in found if f is not worst))
+    verdict: TargetVerdict = next(v for v in WORST_FIRST if v == worst.verdict)
+    reason = worst.claim + (f" [{worst.condition}]" if worst.condition else "")
+    return TraceRow(id, quote, domain, text, verdict, worst.level, printed_verdict(verdict, worst.level), ids, reason)

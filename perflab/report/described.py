@@ -56,7 +56,7 @@ def target_rows(manifest: Manifest, findings: Sequence[Finding], judged: str) ->
     targets = _targets(manifest)
     if not targets:
         return _from_findings(manifest, findings, judged)
-    traced = trace_targets(targets, findings, domain=manifest.domain, variant=judged)
+    traced = trace_targets(targets, findings, domain=manifest.domain, variant=judged, goals=_goals(manifest))
     then = _changed_targets(targets, findings)
     return [{"id": row.id, "quote": then.get(row.id) or row.quote or row.text, "domain": row.domain,
              "verdict": row.verdict, "level": row.level, "finding": row.finding_ids[0] if row.finding_ids else "",
@@ -82,11 +82,24 @@ def _targets(manifest: Manifest) -> Sequence[Target]:
     """Return the targets of the system's target file as it stands, none when it cannot be read."""
     from perflab.findings.catalogue import load_targets
 
-    named = str(_description(manifest.system).get("targets", ""))
+    path = _target_file(manifest)
     try:
-        return load_targets((Path(manifest.system).parent / named).resolve()) if named else ()
+        return load_targets(path) if path else ()
     except (PerflabError, OSError):
         return ()
+
+
+def _goals(manifest: Manifest) -> dict[str, str]:
+    """Return what the target file says of goals without a number, by id."""
+    from perflab.findings.catalogue import load_goals
+
+    path = _target_file(manifest)
+    return load_goals(path) if path else {}  # readable: its targets have been read
+
+
+def _target_file(manifest: Manifest) -> Path | None:
+    named = str(_description(manifest.system).get("targets", ""))
+    return (Path(manifest.system).parent / named).resolve() if named else None
 
 
 def _changed_targets(targets: Sequence[Target], findings: Sequence[Finding]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from perflab.errors import UsageError
-from perflab.findings.catalogue import by_id, load_strategies, load_targets
+from perflab.findings.catalogue import by_id, load_goals, load_strategies, load_targets
 from perflab.findings.finding import Finding
 from perflab.findings.judge import judge_target, target_finding
 from perflab.findings.traceability import count_verdicts, trace_targets
@@ -21,7 +21,41 @@ def test_every_record_of_the_catalogue_is_read():
     assert len(TARGETS) == 71 and len(STRATEGIES) == 160
     assert {t.domain for t in TARGETS} == {"gemini_codegen", "edtech_in", "whispo", "whatsapp_clone"}
     assert sum(t.evaluation == "device-only" for t in TARGETS) == 14
-    assert all(t.quote and t.notebooks for t in TARGETS)
+    assert all(t.quote and (t.notebooks or t.planned) for t in TARGETS)
+
+
+def test_nobody_is_sent_to_a_notebook_that_is_not_there():
+    written = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {name for t in TARGETS for name in t.notebooks} <= written
+    assert not {name for t in TARGETS for name in t.planned} & written
+    planned = judge_target(by_id(TARGETS, "S4-LAT-4"), None, level="none")
+    assert planned.reason == "no notebook of this version measures it: 26_client is planned"
+    assert planned.next_step == ""
+
+
+def test_what_ran_and_gave_no_figure_is_not_to_be_run_again():
+    """A run in which the notebook of a target has findings, and none of them is on it."""
+    other = Finding(id="F30-1", notebook="30_prototype", question="q", claim="c", kind="observation",
+                    verdict="reported", level="none")  # fmt: skip
+    rows = {row.id: row for row in trace_targets(TARGETS, [other], domain="gemini_codegen")}
+    assert rows["S4-THR-3"].reason == "30_prototype ran and gave no figure of audio_processing_rate"
+    assert "30_prototype measures it" in trace_targets(TARGETS, [], domain="gemini_codegen")[10].reason
+    step = judge_target(by_id(TARGETS, "S4-THR-3"), None, level="none", ran={"30_prototype"}).next_step
+    assert "[[measure]]" in step and "Run" not in step
+
+
+def test_a_goal_without_a_number_has_a_row_where_a_finding_tells_of_it():
+    goals = load_goals(ROOT / "data/catalogue/targets.toml")
+    assert goals["S4-MX-4"].endswith("Quick recovery")
+    told = Finding(id="F30-asked.1", notebook="30_prototype", question="q", claim="Back after 0.5 s.", kind="target",
+                   verdict="reported", level="measured-quick", target_id="S4-MX-4", variant="optimised")  # fmt: skip
+    rows = trace_targets(TARGETS, [told], domain="gemini_codegen", variant="optimised", goals=goals)
+    assert [row.id for row in rows[len(TARGETS) :]] == ["S4-MX-4"]
+    assert (rows[-1].verdict, rows[-1].quote) == ("reported", goals["S4-MX-4"])
+    assert (rows[-1].domain, rows[-1].finding_ids) == ("gemini_codegen", ("F30-asked.1",))
+    other = told.model_copy(update={"variant": "baseline"})
+    rows = trace_targets(TARGETS, [other], domain="gemini_codegen", variant="optimised", goals=goals)
+    assert len(rows) == len(TARGETS)
 
 
 def test_strategies_of_the_built_in_system_stand_in_the_catalogue():

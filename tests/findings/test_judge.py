@@ -106,7 +106,7 @@ def test_finding_survives_the_file(tmp_path):
                           variant="optimised", trust=[trust.generator_late(1.0, 10)], caveats=("short",))  # fmt: skip
     (tmp_path / "30.json").write_bytes(dump_findings([made]))
     (back,) = load_findings(tmp_path)
-    assert back == made and back.caveats == ("short", "stand-in")
+    assert back == made and back.caveats == ("short", "T-1: stand-in")
     assert back.effect.unit == "s" and back.effect.low == pytest.approx(1.0) and back.effect.n == 300
     assert back.claim == "m p95 < 2 s: 1.00 s (1.00 s to 1.50 s) against < 2 s."
 
