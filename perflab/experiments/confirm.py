@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 from perflab.errors import StatisticError
 from perflab.experiments.blocks import BlockResult
-from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, NULL, P95_MARGIN, null_checks, voided
+from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, P95_MARGIN, null_checks, voided
 from perflab.experiments.screen import FlagEffect
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import compare_paired
 from perflab.stats.selection import Confirmed, confirm_family
-from perflab.system.variant import BASELINE
 
 FRESH_WORK = 500  # added to the seeds of order and work: no block of the comparison or the screening comes again
 FIGURES = (  # nothing is adopted on one figure: the tail and the memory stand beside the CPU
@@ -73,7 +72,6 @@ def confirmed_figures(chosen: tuple[FlagEffect, ...], blocks: BlockResult) -> Co
 def _figure(
     chosen: tuple[FlagEffect, ...], blocks: BlockResult, figure: str, column: str, margin: float
 ) -> list[FlagConfirmed]:
-    null = blocks.column(NULL, column) if blocks.has_null else None
     judged = confirm_family(
         {
             effect.arm: compare_paired(
@@ -81,7 +79,6 @@ def _figure(
                 blocks.column(effect.arm, column),
                 lower_is_better=True,
                 margin=margin,
-                null_arm=null if effect.base == BASELINE else None,
             )
             for effect in chosen
         }

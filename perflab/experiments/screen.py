@@ -75,10 +75,7 @@ class Screening:
     @property
     def null_checks(self) -> tuple[TrustCheck, ...]:
         """The null arm of each group's windows: several groups are several chances to fail, and corrected for it."""
-        nulls = (self.null, *self.more_nulls)
-        names = ["CPU, screening", *(f"CPU, screening, group {i}" for i in range(2, len(nulls) + 1))]
-        chance = chance_alone(nulls) if self.more_nulls else [False]
-        return tuple(null_check(c, name, chance=by) for c, name, by in zip(nulls, names, chance, strict=True))
+        return group_checks((self.null, *self.more_nulls))
 
     @property
     def failed_null(self) -> str:
@@ -88,6 +85,13 @@ class Screening:
     def chosen(self, most: int) -> tuple[FlagEffect, ...]:
         """Return the flags to confirm on fresh blocks, at most `most`, in the order of the screening."""
         return tuple(effect for effect in self.effects if effect.screened.chosen)[:most]
+
+
+def group_checks(nulls: Sequence[Comparison]) -> tuple[TrustCheck, ...]:
+    """Return the check on each group's null arm: the one rule by which its flags lose their verdicts, too."""
+    names = ["CPU, screening", *(f"CPU, screening, group {i}" for i in range(2, len(nulls) + 1))]
+    chance = chance_alone(nulls) if len(nulls) > 1 else [False] * len(nulls)
+    return tuple(null_check(c, name, chance=by) for c, name, by in zip(nulls, names, chance, strict=True))
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,16 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     groups = [
         _screen_group(study, plan, pairs[at : at + size], at // size) for at in range(0, max(len(pairs), 1), size)
     ]
-    compared = {name: c for group in groups for name, c in group.compared.items()}
+    nulls = [group.null for group in groups]
+    # What any flag's base is, the machine in the seconds of its group is one.
+    compared = {
+        name: voided(c, failed_null((check,)))
+        for group, check in zip(groups, group_checks(nulls), strict=True)
+        for name, c in group.compared.items()
+    }
     # Every flag that passes and gains is worth its confirmation.
     found = screen_family(compared, lower_is_better=True, most=len(pairs)) if compared else ()
     equal = {name: counts for group in groups for name, counts in group.equal.items()}
-    nulls = [group.null for group in groups]
     effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
     trials = tuple(name for group in groups for name in group.trials)
     idle = tuple(said for group in groups for said in group.without_work)
@@ -188,11 +197,8 @@ def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], num
     spans = [_spans(trial, settle, plan.windows, plan.window_s) for trial in trials]
     cost, idle = _costs(study, trials, spans, pairs)
     null = compare_paired(cost[BASELINE], cost[NULL], lower_is_better=True, margin=plan.margin)
-    failed = failed_null((null_check(null, "CPU"),))  # what any flag's base is, the machine in these seconds is one
     compared = {
-        p.changed.arm: voided(
-            compare_paired(cost[p.base.arm], cost[p.changed.arm], lower_is_better=True, margin=plan.margin), failed
-        )
+        p.changed.arm: compare_paired(cost[p.base.arm], cost[p.changed.arm], lower_is_better=True, margin=plan.margin)
         for p in pairs
         if p.base.arm in cost and p.changed.arm in cost
     }

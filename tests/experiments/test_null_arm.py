@@ -11,6 +11,7 @@ import pytest
 from perflab.benches.stats.injected import GATE, MACHINE, SETS, Planted, make_case, printed
 from perflab.benches.stats.null_arm import plans
 from perflab.experiments.conclude.prototype import conclude, conclude_matrix, conclude_targets, null_checks
+from perflab.experiments.confirm import confirmed_figures
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import FIGURES, MACHINE_CHECK, NULL, failed_null, machine_null, null_check
@@ -168,3 +169,30 @@ def test_what_chance_explains_is_said_and_passes():
     sets = [null_checks_of(_set_of_blocks(rng, 8)) for _ in range(120)]
     told = [check for checks in sets for check in checks if "chance" in check.observed]
     assert told and all(check.passed for check in told)
+
+
+CHANCE = (1.09, 1.07, 1.06, 1.08, 1.05, 1.04, 1.061, 0.99)  # alone p = 0.016, of five figures 0.08
+
+
+@pytest.mark.parametrize("column", COLUMNS[:2])
+def test_what_the_page_calls_chance_takes_no_verdict(study, column):
+    """One rule for checks and verdicts: a null arm that passes as chance leaves its own figure's verdict, too."""
+    judged = study.system.judge
+    sound = case(study).blocks
+    eight = replace(sound, figures=tuple(f for f in sound.figures if f.block < len(CHANCE)))
+    base = {f.block: getattr(f, column) for f in eight.figures if f.arm == "baseline"}
+    made = replace(eight, figures=tuple(
+        replace(f, **{column: base[f.block] * CHANCE[f.block]}) if f.arm == NULL else f for f in eight.figures
+    ))  # fmt: skip
+    alone = compare_paired(
+        made.column("baseline", column), made.column(NULL, column), lower_is_better=True, margin=0.05
+    )
+    assert alone.false_alarm
+    assert made.failed_null == "" and all(check.passed for check in made.null_checks)
+    assert made.compare(judged, column, 0.05).verdict == "better"
+    flags = case(study).confirmation.figures
+    chosen = tuple({f.effect.arm: f.effect for f in flags}.values())
+    arms = {judged: chosen[0].arm}
+    fresh = replace(made, figures=tuple(replace(f, arm=arms.get(f.arm, f.arm)) for f in made.figures))
+    said = confirmed_figures(chosen[:1], fresh)
+    assert {f.confirmed.comparison.verdict for f in said.figures} == {"better"}

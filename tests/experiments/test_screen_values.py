@@ -26,13 +26,15 @@ DEAR = {  # alone it costs; of the ways to compute it the batched one saves
     "voice_activity=energy+pipeline=per_frame_numba": 1.5,
     "voice_activity=energy+pipeline=batched": 0.9,
 }
+# Twelve windows of a null arm: p = 0.034 alone, which of many groups one shows by chance.
+CHANCE = np.array([1.09, 1.07, 1.06, 1.08, 1.05, 1.04, 1.061, 1.055, 1.045, 1.035, 0.97, 0.925])
 
 
 @pytest.fixture
 def side_by_side(study, monkeypatch):
     """Return screen_flags over planted windows: what each group started, and by how much its null arm is off."""
     groups: list[dict[str, str]] = []
-    state = SimpleNamespace(failing=-1, idle=(), length=0.0)
+    state = SimpleNamespace(failing=-1, chance=-1, idle=(), length=0.0)
 
     def trial(study, spec, again, meeting):
         if spec.arm == "baseline":
@@ -45,6 +47,8 @@ def side_by_side(study, monkeypatch):
         if trial.spec.arm in state.idle:
             raise StatisticError(f"No unit of {trial.spec.arm} was done in 3 of 12 windows")
         rng = np.random.default_rng([trial.group, sum(map(ord, trial.spec.arm))])
+        if trial.group == state.chance and trial.spec.arm in ("baseline", NULL):
+            return 12 * CHANCE if trial.spec.arm == NULL else np.full(PLAN.windows, 12.0)
         off = 1.2 if trial.spec.arm == NULL and trial.group == state.failing else DEAR.get(trial.spec.arm, 1.0)
         return 12 * off * np.exp(rng.normal(0, 0.004, PLAN.windows))
 
@@ -135,6 +139,14 @@ def test_the_null_arm_of_any_group_speaks_against_the_screening(side_by_side):
     assert "group 3" in found.failed_null and found.chosen(99)  # the other groups' own nulls hold
     names = [check.name for check in found.null_checks]
     assert len(set(names)) == len(names) == len(side_by_side.groups)
+
+
+def test_what_chance_shows_among_the_groups_takes_no_flags_verdict(side_by_side):
+    """A null arm that is told apart alone, but not among so many groups: check and flags follow one rule."""
+    side_by_side.state.chance = 2
+    found = side_by_side.run()
+    assert "chance" in found.null_checks[2].observed and not found.failed_null
+    assert "untrusted" not in {e.comparison.verdict for e in found.effects}
 
 
 def test_a_value_is_confirmed_against_what_it_needs_and_numbered_by_its_value(study, side_by_side):

@@ -144,6 +144,17 @@ def test_a_wide_margin_of_the_user_does_not_loosen_the_null_arm():
     assert conclude(shifted("p50_ms", 1.08), (), JUDGED, 0.25).outcome == "refused"
 
 
+def test_what_chance_explains_of_the_null_arms_five_figures_refuses_no_gate():
+    """Alone the median's null arm is told apart (p = 0.02); of four figures that were looked at it is chance."""
+    steps = (1.09, 1.07, 1.06, 1.08, 1.05, 1.04, 1.061, 1.03, 0.975, 0.95)
+    result = blocks(cpu_ms_per_unit=1.5)
+    first = {f.block: f.p50_ms for f in result.figures if f.arm == "baseline"}
+    rows = tuple(replace(f, p50_ms=first[f.block] * steps[f.block]) if f.arm == NULL else f for f in result.figures)
+    found = conclude(BlockResult(rows, (), result.equivalence), (), JUDGED, None)
+    assert (found.outcome, found.refusal) == ("regression", "")
+    assert [f.column for f in found.figures if f.confirmed] == ["cpu_ms_per_unit"]
+
+
 def test_a_constant_step_of_the_null_arm_voids_every_figure_too():
     result = blocks(cpu_ms_per_unit=1.5)
     first = {f.block: f.memory_mb for f in result.figures if f.arm == "baseline"}

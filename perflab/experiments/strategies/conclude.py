@@ -8,7 +8,7 @@ from typing import Any
 
 from perflab.errors import StatisticError
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, percent_change, vetoed
-from perflab.experiments.null_arm import NULL, machine_null, voided
+from perflab.experiments.null_arm import machine_null, voided
 from perflab.experiments.strategies.arm import TAIL_REQUESTS
 from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.experiment import BASE, FigureSpec
@@ -109,13 +109,12 @@ def _family(compared: Mapping[str, Comparison], fresh: bool) -> tuple[Screened |
 
 
 def _compare(result: ExperimentResult, arm: str, figure: FigureSpec) -> Comparison:
-    base, own, null = (result.column(name, figure.column) for name in (BASE, arm, NULL))
+    base, own = (result.column(name, figure.column) for name in (BASE, arm))
+    lower = figure.lower_is_better
     if figure.in_units:
-        found = compare_differences(
-            base, own, lower_is_better=figure.lower_is_better, margin=figure.margin, unit=figure.unit, null_arm=null
-        )
+        found = compare_differences(base, own, lower_is_better=lower, margin=figure.margin, unit=figure.unit)
     else:
-        found = compare_paired(base, own, lower_is_better=figure.lower_is_better, margin=figure.margin, null_arm=null)
+        found = compare_paired(base, own, lower_is_better=lower, margin=figure.margin)
     return voided(found, result.failed_null)
 
 

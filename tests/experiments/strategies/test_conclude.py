@@ -87,6 +87,18 @@ def test_a_biased_null_arm_takes_every_verdict(study: Any) -> None:
     assert {f.verdict for f in found.values()} == {"untrusted"}
 
 
+def test_what_chance_explains_of_the_null_arm_takes_no_verdict(study: Any) -> None:
+    """Of five figures one null arm is told apart alone (p = 0.016); its check calls it chance: one rule for both."""
+    sound = result(0.7, sizes=replace(FULL, blocks=8))
+    steps = (1.09, 1.07, 1.06, 1.08, 1.05, 1.04, 1.061, 0.99)
+    base = {row["block"]: row["bytes"] for row in sound.rows if row["arm"] == BASE}
+    rows = tuple({**row, "bytes": base[row["block"]] * steps[row["block"]]} if row["arm"] == NULL else row
+                 for row in sound.rows)  # fmt: skip
+    found = by_figure(study, replace(sound, rows=rows))
+    assert any("chance" in check.observed for f in found.values() for check in f.trust)
+    assert found["bytes"].verdict == found["cpu-ms-per-request"].verdict == "better"
+
+
 def test_answers_that_differ_take_the_verdict_of_an_exact_flag(study: Any) -> None:
     found = by_figure(study, result(0.7, answers="other"))
     assert {f.verdict for f in found.values()} == {"untrusted"}
