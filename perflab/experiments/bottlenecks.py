@@ -219,7 +219,7 @@ def _row(item: Bottleneck) -> dict[str, Any]:
         "KB per unit": None if item.bytes_per_unit is None else round(item.bytes_per_unit / 1e3, 1),
         "leaks (KB per s)": None if item.leak_bytes_per_s is None else round(item.leak_bytes_per_s / 1e3, 1),
         "blocking (%)": None if item.blocking_share is None else round(100 * item.blocking_share, 1),
-        "slow turn (%, estimate)": None if item.share_of_p95_turn is None else round(100 * item.share_of_p95_turn, 2),
+        "slow unit (%, estimate)": None if item.share_of_p95_turn is None else round(100 * item.share_of_p95_turn, 2),
         "at most": f"x {item.amdahl_bound:.2f}",
         "strategies": ", ".join(item.strategies),
         "flags": ", ".join(item.flags),
@@ -315,13 +315,25 @@ def overheads(study: Study, passes: Sequence[ProfilePass]) -> Overheads | None:
 
 
 def stage_sentence(study: Study, stages: Sequence[dict[str, Any]]) -> str:
-    """Say how much of a unit's median time is the system's own."""
+    """Say how much of a unit's median time is the system's own.
+
+    Both sums are of medians of the stages that follow each other, in ms. A stage inside another one is in that one's
+    time already, and only some units may have it: it is told apart, with its own number of units, and in neither sum.
+    Sums of medians are not medians of sums: they tell the order of size.
+    """
     outer = [s for s in stages if not s["inside"]]
     if not outer:
         return f"{study.system.name} gives no marks: where a unit spends its time is not known from outside."
-    total, own = sum(s["p50"] for s in outer), sum(s["p50"] for s in stages if s["owner"] == "system")
-    largest = max(outer, key=lambda s: s["p50"])
+    total, own = sum(s["p50"] for s in outer), sum(s["p50"] for s in outer if s["owner"] == "system")
+    largest, n = max(outer, key=lambda s: s["p50"]), max(s["n"] for s in outer)
+    also = "".join(
+        f"; {s['n']} of {n} {study.system.unit}s also had {s['stage']} inside {s['inside']}, {s['p50']:.0f} ms"
+        + (", others' time included" if s["owner"] == "shared" else "")
+        for s in stages
+        if s["inside"] and s["owner"] != "other"
+    )
     return (
-        f"Of the {total:.0f} ms from the end of speech or request to the answer (medians of {outer[0]['n']} units), "
-        f"{own:.1f} ms are the system's own; the largest stage is {largest['stage']} with {largest['p50']:.0f} ms."
+        f"Of the {total:.0f} ms from the moment a {study.system.unit} was due to its answer (sum of the stages' "
+        f"medians, {n} {study.system.unit}s), {own:.1f} ms are the system's own; the largest stage is "
+        f"{largest['stage']} with {largest['p50']:.0f} ms{also}."
     )

@@ -20,8 +20,8 @@ FEWEST = 3
 class SlowTurns:
     """Means over the units at or beyond the 95th percentile, in ms.
 
-    `total_ms` from start to answer; `own_ms` in the system's own stages outside of others; `inside_ms` in its own
-    stages inside a foreign one (a tool call during think time), most of which waits for others.
+    `total_ms` from start to answer; `own_ms` in the system's own stages outside of others; `inside_ms` in stages that
+    it shares with others and in its own inside another one (a tool call during think time), mostly waiting for others.
     """
 
     n: int
@@ -68,5 +68,5 @@ def slow_turns(study: Study, rows: pd.DataFrame) -> SlowTurns | None:
     slow = np.argsort(total)[-max(FEWEST, round(len(total) * (1 - SLOW))) :]
     chosen = times.loc[outer.index].iloc[slow].fillna(0.0)
     own = chosen[[s.name for s in stages if s.owner == "system" and not s.inside]].sum(axis=1)
-    inside = chosen[[s.name for s in stages if s.owner == "system" and s.inside]].sum(axis=1)
+    inside = chosen[[s.name for s in stages if s.owner == "shared" or (s.owner == "system" and s.inside)]].sum(axis=1)
     return SlowTurns(len(total), len(slow), float(total[slow].mean()), float(own.mean()), float(inside.mean()))

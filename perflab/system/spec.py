@@ -153,13 +153,17 @@ class Load(_Table):
 
 
 class Stage(_Table):
-    """The time between two marks of a unit, in milliseconds."""
+    """The time between two marks of a unit, in milliseconds.
+
+    `owner`: whose time it is; "shared" where the system holds the unit but mostly waits for others, as in a call to a
+    back end, so that it is in no sum of the system's own time.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     name: str
     from_: str = Field(alias="from")
     to: str
-    owner: Literal["system", "other"] = "other"
+    owner: Literal["system", "shared", "other"] = "other"
     inside: str = ""
 
 

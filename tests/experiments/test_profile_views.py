@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from perflab.experiments.bottlenecks import of_command
+from perflab.experiments.bottlenecks import of_command, stage_sentence
 from perflab.experiments.profile_views import gate_rows, line_rows, source_line, waiting_rows
 from perflab.experiments.slow_turns import slow_turns
 from perflab.instrument.ranking import rank
@@ -76,15 +76,39 @@ def test_a_command_has_no_columns_of_units(root: Path):
     assert found.waiting_sentence().startswith("No wall-clock view") and found.line_rows() == []
 
 
+def seen(name: str, p50: float, owner: str = "other", inside: str = "", n: int = 41) -> dict[str, object]:
+    return {"stage": name, "owner": owner, "inside": inside, "n": n, "p50": p50, "p95": 2 * p50}
+
+
+@pytest.mark.parametrize("owner", ["system", "shared"])
+def test_the_systems_own_time_holds_no_stage_inside_another_one(owner: str):
+    study = SimpleNamespace(system=SimpleNamespace(name="shop", unit="turn"))
+    stages = [
+        seen("up", 1.0, "system"), seen("think", 979.0), seen("tool", 161.0, owner, "think", 11),
+        seen("down", 230.0, "system"),
+    ]  # fmt: skip
+    said = stage_sentence(study, stages)
+    assert said.startswith("Of the 1210 ms") and "41 turns), 231.0 ms are the system's own" in said
+    assert "11 of 41 turns also had tool inside think, 161 ms" in said
+    assert ("others' time included" in said) is (owner == "shared")
+    assert "speech" not in said and "also had" not in stage_sentence(study, stages[:2])
+
+
+def test_the_tool_call_of_the_shipped_system_is_no_time_of_its_own(study):
+    [call] = [s for s in study.system.spans.stage if s.from_ == "tool_start"]
+    assert (call.owner, bool(call.inside)) == ("shared", True)
+
+
 def stage(name: str, begin: str, end: str, owner: str = "", inside: str = "") -> SimpleNamespace:
     return SimpleNamespace(name=name, from_=begin, to=end, owner=owner, inside=inside)
 
 
-def test_slow_turns_bound_what_code_can_cost():
+@pytest.mark.parametrize("owner", ["system", "shared"])
+def test_slow_turns_bound_what_code_can_cost(owner: str):
     stages = [
         stage("in", "start", "m1", "system"),
         stage("think", "m1", "m2"),
-        stage("tool", "m1", "m3", "system", "think"),
+        stage("tool", "m1", "m3", owner, "think"),
         stage("out", "m2", "end", "system"),
     ]
     study = SimpleNamespace(system=SimpleNamespace(spans=SimpleNamespace(stage=stages), unit="turn"))

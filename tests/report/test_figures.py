@@ -61,7 +61,17 @@ FAMILIES: dict[str, tuple[Callable[[], Figure], tuple[str, ...]]] = {
             ],
             "t",
         ),
-        ("up", "tool", "the system: p50"),
+        (
+            "up",
+            "tool",
+            "the system: p50",
+            "the world around it",
+            "time since the unit was due (ms); numbers are p50 | p95",
+        ),
+    ),
+    "shared stages": (
+        lambda: stage_waterfall([{"stage": "call", "owner": "shared", "p50": 1, "p95": 2, "inside": ""}], "t"),
+        ("call", "the world around it, or both"),
     ),
     "forest": (
         lambda: forest(FLAGS, "t", 0.05),

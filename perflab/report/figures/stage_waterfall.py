@@ -10,8 +10,9 @@ def stage_waterfall(stages: Table, title: str, unit: str = "ms", measured: str =
     """Draw the stages below each other, each beginning where the median of the one before ended.
 
     `stages` has columns stage, owner, p50, p95 (in `unit`), in the order of time, and optionally inside (the stage
-    that contains this one, so that it is not counted twice). Stages whose owner is `measured` are highlighted. The
-    medians of stages do not add up to the median of the whole; the offsets only show the order.
+    that contains this one, so that it is not counted twice). Stages whose owner is `measured` are highlighted; the
+    others are the world's, or both's ("shared"). The medians of stages do not add up to the median of the whole; the
+    offsets only show the order.
     """
     frame = table(stages, "stage", "owner", "p50", "p95").reset_index(drop=True)
     inside = frame["inside"].fillna("") if "inside" in frame.columns else frame["stage"].map(lambda _: "")
@@ -49,20 +50,22 @@ def stage_waterfall(stages: Table, title: str, unit: str = "ms", measured: str =
             range(len(frame)), [("    " if w else "") + s for s, w in zip(frame["stage"], inside, strict=True)]
         )
         axes.invert_yaxis()
-        axes.set_xlabel(f"time since the end of speech or request ({unit}); numbers are p50 | p95")
+        axes.set_xlabel(f"time since the unit was due ({unit}); numbers are p50 | p95")
         axes.margins(x=0.14)
         axes.set_xlim(left=0)
-        legend_above(axes, _legend(measured))
+        legend_above(axes, _legend(measured, "shared" in set(frame["owner"])))
     said = listing(f"{r.stage} {number(r.p50)} and {number(r.p95)} {unit}" for r in frame.itertuples())
     return finish(drawn, title, f"Stages of one unit of work, p50 and p95: {said}.")
 
 
-def _legend(measured: str) -> list[object]:
+def _legend(measured: str, shared: bool) -> list[object]:
     """Return what the colours and hatches mean."""
     from matplotlib.patches import Patch
 
     return [
         Patch(color=BLUE, label=f"the {measured}: p50"),
         Patch(color=BLUE, alpha=0.35, label="up to p95"),
-        Patch(facecolor=MUTED, hatch="///", edgecolor=SHADE, label="the world around it"),
+        Patch(
+            facecolor=MUTED, hatch="///", edgecolor=SHADE, label=f"the world around it{', or both' if shared else ''}"
+        ),
     ]
