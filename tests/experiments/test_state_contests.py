@@ -91,7 +91,7 @@ def test_a_planted_gain_is_found_and_what_is_the_same_is_not(study: Study) -> No
     assert by["alike", "CPU per request"].verdict in ("equivalent", "trivial", "inconclusive")
     fast = [f for (way, _), f in by.items() if way == "fast"]
     assert {f.effect.metric for f in fast} == {"CPU per request", "response median", "response p95"}  # no memory
-    assert decide(fast) == "adopt if the other figures hold"
+    assert decide(fast).startswith("adopt if memory")  # the one that no contest shows; a noisy p95 may be open too
     assert "fast -" in contest_sentence(judged, result)
     assert [row["way"] for row in gain_rows(judged, [result])] == ["slow", "fast", "alike"]
     assert len(median_rows(judged)) == 2
@@ -188,7 +188,7 @@ def test_a_decision_names_the_question_under_which_a_way_pays(study: Study) -> N
     )
     judged = judge_arms([run_contest(contest, 14, 7) for contest in (seldom, often)])
     said = decide(contest_findings(study, [seldom, often], judged))
-    assert said == "adopt if looked-at and the other figures hold; not if changed"
+    assert said.startswith("adopt if looked-at and memory") and said.endswith("; not if changed")
 
 
 def test_a_way_that_answers_otherwise_has_no_verdict(study: Study) -> None:

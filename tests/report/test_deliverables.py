@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,7 @@ def test_a_finding_that_says_nothing_is_no_evidence_on_a_risk() -> None:
 def test_what_watching_costs_and_equal_answers_are_found_by_what_findings_carry() -> None:
     cost = said("10_baseline_profile", "reported", details={"overheads": [{"instrument": "py-spy", "ratio": 1.1}]})
     plan = {s.title: s for s in monitoring_plan(material(cost)).sections}
-    assert "py-spy" in str(plan["What watching costs"].blocks)
+    assert "py-spy" in str(plan["What profiling costs"].blocks)
     same = TrustCheck(name="equal answers", passed=True, observed="8 of 8 equal the baseline's", limit="all")
     pair = said("30_prototype", "better", **GAIN, variant="optimised", trust=(same,))
     report = {s.title: s for s in prototype_report(material(pair)).sections}
@@ -196,7 +197,7 @@ def test_a_section_that_is_judged_and_empty_is_not_missing() -> None:
     pair = said("30_prototype", "better", **GAIN, variant="optimised", strategy="ST-CACHE-12")
     assert "Negative results" not in strategy_guide(material(pair)).missing
     assert "Negative results" in strategy_guide(material()).missing
-    assert "Routing, escalation and runbooks" not in monitoring_plan(material()).missing
+    assert "Who is called, and what is done" in monitoring_plan(material()).missing
 
 
 def test_the_way_to_the_same_results_has_no_path_of_this_machine_and_all_that_changes_them() -> None:
@@ -232,3 +233,28 @@ def test_a_table_with_a_column_of_states_needs_no_state_in_every_row() -> None:
     macros = environment().get_template("macros.html.j2").module
     made = str(macros.rows_table([{"a": 1, "state": None}, {"a": 2}, {"a": 3, "state": "met (simulated)"}]))  # type: ignore[attr-defined]
     assert made.count("badge quiet") == 2 and made.count("badge good") == 1
+
+
+def test_the_summary_decides_once_and_leaves_the_whole_variant_to_its_targets() -> None:
+    gain = said("30_prototype", "better", **GAIN, variant="optimised")
+    flag = said("30_prototype", "better", **GAIN, variant="baseline+cache=l1", strategy="ST-CACHE-02", id="F30-2")
+    missed = said("30_prototype", "misses", kind="target", target_id="T", variant="optimised", id="F30-3")
+    sections = {s.title: s for s in executive_summary(material(gain, flag, missed)).sections}
+    rows = [row["what"] for block in sections["Decisions"].blocks for row in block.rows]  # type: ignore[union-attr]
+    assert rows == ["ST-CACHE-02"]
+    guide = {s.title: s for s in strategy_guide(material(gain, flag, missed)).sections}["Decision table"]
+    told = {row["strategy"]: row["decision"] for block in guide.blocks for row in block.rows}  # type: ignore[union-attr]
+    assert told["optimised (the whole variant)"].endswith("; but it misses 1 target: see the verdict")
+    assert "verdict" not in told["ST-CACHE-02"]
+
+
+def test_caveats_name_their_findings_and_those_behind_the_answer_come_first() -> None:
+    quick = "quick effort: shortened runs"
+    decides = said("30_prototype", "meets", kind="target", target_id="T", variant="optimised",
+                   caveats=("T: denominator = cores given", quick, "its world is a stand-in"))  # fmt: skip
+    others = [said("11_baseline_load", "reported", id=f"F11-{n}", caveats=(quick, "by reading")) for n in range(5)]
+    made = replace(material(decides, *others), limits=frozenset({"T: denominator = cores given"}))
+    first, rest = {s.title: s for s in executive_summary(made).sections}["How sure this is"].blocks
+    assert first == Bullets((f"F30-1: {quick}", "F30-1: its world is a stand-in"))
+    assert "F11-0, F11-1, F11-2 and 2 more: by reading" in rest.items and rest.folded  # type: ignore[union-attr]
+    assert "denominator" in str(prototype_report(made).sections)

@@ -153,8 +153,8 @@ def test_a_difference_reads_as_a_change_with_the_bounds_that_are_known(
     ("verdicts", "decision"),
     [
         ({"cpu": "better", "memory": "equivalent", "p99": "better"}, "adopt"),
-        ({"cpu": "better"}, "adopt if the other figures hold"),
-        ({"cpu": "better", "memory": "inconclusive", "p99": "better"}, "adopt if the other figures hold"),
+        ({"cpu": "better"}, "adopt if the tail and memory hold"),
+        ({"cpu": "better", "memory": "inconclusive", "p99": "better"}, "adopt if memory holds"),
         ({"cpu": "better", "memory": "worse", "p99": "better"}, "adopt if the price is acceptable"),
         ({"cpu": "worse"}, "reject"),
         ({"cpu": "equivalent", "p99": "trivial"}, "reject: no gain"),

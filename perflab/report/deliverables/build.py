@@ -13,7 +13,14 @@ from perflab.report.deliverables.monitoring_plan import monitoring_plan
 from perflab.report.deliverables.prototype_report import prototype_report
 from perflab.report.deliverables.scalability_specification import scalability_specification
 from perflab.report.deliverables.strategy_guide import strategy_guide
-from perflab.report.described import Rows, declared_laboratories, strategies_described, strategy_names, target_rows
+from perflab.report.described import (
+    Rows,
+    declared_laboratories,
+    strategies_described,
+    strategy_names,
+    target_limits,
+    target_rows,
+)
 from perflab.report.pages import FigureShelf, render
 from perflab.report.run_files import readable_findings
 from perflab.report.verdict import overall
@@ -33,7 +40,7 @@ def build_deliverables(run: Run, rows: Rows | None = None) -> list[Path]:
     known = strategies_described(run.manifest)
     material = Material(run.manifest, tuple(findings), verdict, tuple(traced), strategy_names(run.manifest),
                         known.catalogue, known.cards, known.fault, known.flags, known.code,
-                        declared_laboratories(run.manifest))  # fmt: skip
+                        declared_laboratories(run.manifest), target_limits(run.manifest))  # fmt: skip
     paths = []
     for assemble in ALL:
         paths += _write(run, assemble(material))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from perflab.report.deliverables.criteria import criteria_rows, risk_rows
-from perflab.report.deliverables.document import Bullets, Document, Rows, Section, Text, section
+from perflab.report.deliverables.document import Block, Bullets, Document, Rows, Section, Text, section
 from perflab.report.deliverables.guide.table import evidence_of, in_order
-from perflab.report.deliverables.material import Material, caveats, target_table
+from perflab.report.deliverables.material import Material, caveats, folded_caveats, target_table
 from perflab.report.deliverables.strategy_guide import decide, measured_strategies
 from perflab.report.run_page import next_steps
 from perflab.report.verdict import by_target, judged_targets
@@ -22,6 +22,7 @@ def executive_summary(material: Material) -> Document:
             "evidence": evidence_of(own),
         }
         for key, own in in_order(measured_strategies(material)).items()
+        if key != verdict.judged  # what its targets decide stands above: its gains alone would tell another story
     ]
     own = [row for row in material.targets if row.get("domain") == material.manifest.domain]
     waiting = [row for row in own if row["verdict"] in ("not-yet-judged", "not-measurable-here")]
@@ -49,6 +50,18 @@ def executive_summary(material: Material) -> Document:
             "Targets of this domain that are not yet judged, and why",
             (Rows(open_rows),) if open_rows else (Text(f"None: {told}."),),
         ),
-        section("How sure this is", caveats(material.findings), "No caveat has been recorded.", judged=True),
+        section("How sure this is", _how_sure(material), "No caveat has been recorded.", judged=True),
     )
     return Document("executive-summary", "Executive summary", "Stakeholders", sections)
+
+
+def _how_sure(material: Material) -> list[Block]:
+    """Return the caveats of what the answer rests on; those of all other findings behind a click.
+
+    What the target file notes of a target stands in the prototype report: it is of the target, not of this run.
+    """
+    decided = by_target(judged_targets(material.findings, material.verdict.judged)).values()
+    carrying = [f for f in material.findings if f.headline or f in decided]
+    rest = [f for f in material.findings if f not in carrying]
+    told = "Caveats and failed checks of the other findings"
+    return [*caveats(carrying, material.limits), *folded_caveats(rest, told, material.limits)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perflab.findings.catalogue import Strategy, StrategyCard
@@ -31,6 +31,7 @@ class Material:
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to "flag=value" of the system
     code: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to the files of those values
     laboratories: tuple[str, ...] = ()  # notebooks on parts by themselves that the system names
+    limits: frozenset[str] = frozenset()  # what the target file notes of its targets, as findings quote it
 
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:
         """Return the findings of some notebooks, the weightiest first."""
@@ -120,23 +121,34 @@ def pictures(findings: Iterable[Finding], most: int = 4) -> list[Block]:
     return [Picture(evidence) for evidence in list(found.values())[:most]]
 
 
-def caveats(findings: Iterable[Finding]) -> list[Block]:
-    """Return every distinct caveat and failed check."""
-    findings = list(findings)
-    lines = dict.fromkeys(c for f in findings for c in f.caveats)
-    failed = dict.fromkeys(
-        f"Check failed: {t.name}, observed {t.observed}, limit {t.limit}. {t.next_step}".strip()
-        for f in findings
-        for t in f.trust
-        if not t.passed
-    )
-    return [Bullets((*failed, *lines))] if lines or failed else []
+def caveats(findings: Iterable[Finding], without: Collection[str] = ()) -> list[Block]:
+    """Return every distinct failed check and caveat with the findings that it is of; `without`: texts to leave out."""
+    lines: dict[str, list[str]] = {}
+    failed: dict[str, list[str]] = {}
+    for f in findings:
+        for t in f.trust:
+            if not t.passed:
+                text = f"Check failed: {t.name}, observed {t.observed}, limit {t.limit}. {t.next_step}".strip()
+                failed.setdefault(text, []).append(f.id)
+        for text in f.caveats:
+            if text not in without:
+                lines.setdefault(text, []).append(f.id)
+    told = tuple(f"{few(ids)}: {text}" for text, ids in (*failed.items(), *lines.items()))
+    return [Bullets(told)] if told else []
 
 
-def folded_caveats(findings: Iterable[Finding]) -> list[Block]:
-    """Return `caveats` behind a click, where they stand below the findings of one strategy among many."""
-    return [Bullets(b.items, folded=f"Caveats and failed checks ({len(b.items)})")
-            for b in caveats(findings) if isinstance(b, Bullets)]  # fmt: skip
+def few(ids: Sequence[str], most: int = 3) -> str:
+    """Return the first of some names: "F10-1, F11-2, F30-1 and 4 more"."""
+    distinct = list(dict.fromkeys(ids))
+    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
+    return ", ".join(distinct[:most]) + more
+
+
+def folded_caveats(findings: Iterable[Finding], title: str = "Caveats and failed checks",
+                   without: Collection[str] = ()) -> list[Block]:  # fmt: skip
+    """Return `caveats` behind a click, where they stand below what decides."""
+    return [Bullets(b.items, folded=f"{title} ({len(b.items)})")
+            for b in caveats(findings, without) if isinstance(b, Bullets)]  # fmt: skip
 
 
 def target_table(material: Material, findings: Sequence[Finding], caption: str) -> list[Block]:

@@ -8,8 +8,7 @@ from perflab.findings.catalogue import Strategy, StrategyCard
 from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Block, Bullets, Heading, Pairs, Row, Rows, Text
 from perflab.report.deliverables.guide.cases import Case, Role, cases_of, role
-from perflab.report.deliverables.guide.decision import decide
-from perflab.report.deliverables.guide.table import anchor_of, measured_price, stated_price, title_of
+from perflab.report.deliverables.guide.table import anchor_of, decision_of, measured_price, stated_price, title_of
 from perflab.report.deliverables.material import Material, details, folded_caveats
 from perflab.report.wording import effect_text, look
 
@@ -24,7 +23,7 @@ def strategy_card(material: Material, key: str, own: Sequence[Finding]) -> list[
     rows = tuple(_row(case) for case in cases if not case.screened)
     return [
         Heading(title_of(material, key), anchor_of(key)),
-        Text(f"Decision: {decide(own)}."),
+        Text(f"Decision: {decision_of(material, key, own)}."),
         *([Rows(_filled(rows), "Measured effect by condition, with its interval", stacked=True)] if rows else []),
         *_texts(material, key, own),
         *([Bullets(tuple(f"{f.id}: {f.claim}" for f in (*screened, *observed)))] if screened or observed else []),

@@ -33,20 +33,34 @@ class Case:
         return all(f.stage == "screened" for f in self.findings)
 
     @property
+    def deciding(self) -> list[Finding]:
+        """Its figures but those that only explain how a strategy works."""
+        return [f for f in self.findings if not f.details.get("means")]
+
+    @property
+    def not_shown(self) -> list[Role]:
+        """What of CPU, tail and memory no figure of it shows."""
+        shown = {role(f) for f in self.deciding if f.effect}
+        return [own for own in ROLES if own not in shown]
+
+    @property
+    def undecided(self) -> list[Finding]:
+        """Its figures that are still open."""
+        return [f for f in self.deciding if f.verdict in OPEN]
+
+    @property
     def outcome(self) -> Outcome:
         """What its figures say together; those that only explain how a strategy works decide nothing.
 
         A gain is one only where CPU, tail and memory are all shown and no figure is open; what is worse is a loss only
         where none of these three, and no median of a latency, may still turn out a gain that pays for it.
         """
-        deciding = [f for f in self.findings if not f.details.get("means")]
+        deciding = self.deciding
         verdicts = {f.verdict for f in deciding}
-        shown = {role(f) for f in deciding if f.effect}
-        undecided = any(f.verdict in OPEN for f in deciding)
         if "better" in verdicts and "worse" in verdicts:
             return "gain at a price"
         if "better" in verdicts:
-            return "gain" if shown.issuperset(ROLES) and not undecided else "gain, not all shown"
+            return "gain, not all shown" if self.not_shown or self.undecided else "gain"
         if "worse" in verdicts:
             return "open" if any(_may_gain(f) for f in deciding) else "loss"
         return "no gain" if verdicts and verdicts <= {"equivalent", "trivial"} else "open"

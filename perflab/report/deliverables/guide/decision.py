@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from perflab.findings.finding import Finding
-from perflab.report.deliverables.guide.cases import GAINS, LOSSES, Case, cases_of, labels
+from perflab.report.deliverables.guide.cases import GAINS, LOSSES, ROLES, Case, Role, cases_of, labels
 
 HOW_TO_READ = (
     "adopt: a gain in every condition measured or screened, with CPU, tail latency and memory all shown, nothing hurt "
@@ -19,6 +19,7 @@ HOW_TO_READ = (
     "needs more data: the interval allows either. What was only screened is never adopted and never rejected: "
     "confirm it first; do not confirm what the screening shows as a loss somewhere and a gain nowhere."
 )
+NOT_SHOWN: dict[Role, str] = {"CPU": "CPU", "tail": "the tail", "memory": "memory"}
 ASKS = re.compile(r"What does .+ do to (?P<figure>.+)\?$")
 
 
@@ -61,7 +62,7 @@ def _of_gains(published: Sequence[Case], screened: Sequence[Case]) -> str:
     if priced:
         where = f" ({labels(priced, gains)})" if len(priced) < len(gains) else ""
         return f"adopt if the price is acceptable{where}"
-    return "adopt if the other figures hold"
+    return f"adopt if {_lacking(gains)}"
 
 
 def _without_gain(published: Sequence[Case], promising: Sequence[Case]) -> str:
@@ -82,7 +83,17 @@ def _at_a_price(gains: Sequence[Case]) -> str:
     outcomes = {case.outcome for case in gains}
     if "gain at a price" in outcomes:
         return " and the price is acceptable"
-    return " and the other figures hold" if "gain, not all shown" in outcomes else ""
+    return f" and {_lacking(gains)}" if "gain, not all shown" in outcomes else ""
+
+
+def _lacking(gains: Sequence[Case]) -> str:
+    """Return what must still hold, as the end of a sentence: the figures not shown, then those still open, by name."""
+    partly = [case for case in gains if case.outcome == "gain, not all shown"]
+    found = [NOT_SHOWN[role] for role in ROLES if any(role in case.not_shown for case in partly)]
+    found += [_figure(f) for case in partly for f in case.undecided]
+    named = list(dict.fromkeys(found))
+    told = named if len(named) < 4 else [*named[:2], f"{len(named) - 2} more figures"]
+    return f"{' and '.join(filter(None, (', '.join(told[:-1]), told[-1])))} hold{'s' if len(told) == 1 else ''}"
 
 
 def _of_screening(cases: Sequence[Case]) -> str:
@@ -99,6 +110,8 @@ def _of_screening(cases: Sequence[Case]) -> str:
 
 
 def _figure(finding: Finding) -> str:
-    """Return what a screened finding, which carries no effect, is about; the screening of single flags is of CPU."""
+    """Return what a finding is about; a screened one carries no effect, and the screening of single flags is of CPU."""
+    if finding.effect:
+        return finding.effect.metric.replace("_", " ")
     asked = ASKS.match(finding.question)
     return str(finding.details.get("figure") or (asked["figure"] if asked else "CPU"))

@@ -9,7 +9,7 @@ from perflab.report.deliverables.document import Block, Row, Rows
 from perflab.report.deliverables.guide.cases import GAINS, Case, cases_of
 from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.material import Material
-from perflab.report.wording import SCREENED, effect_text, look
+from perflab.report.wording import SCREENED, effect_text, look, plural
 
 ORDER = ("adopt", "confirm first", "needs more data", "not if", "do not confirm", "reject")
 
@@ -33,11 +33,17 @@ def decision_row(material: Material, key: str, own: Sequence[Finding]) -> Row:
     cases = cases_of(f for f in own if f.kind == "comparison")
     return {
         "strategy": title_of(material, key),
-        "decision": decide(own),
+        "decision": decision_of(material, key, own),
         "gain": _gain(cases),
         "price": price_of(material, key, own),
         "evidence": evidence_of(own),
     }
+
+
+def decision_of(material: Material, key: str, own: Sequence[Finding]) -> str:
+    """Return the decision on a strategy; of the judged variant as a whole also that targets decide against it."""
+    missed = material.verdict.counts.get("misses", 0) if key == material.verdict.judged else 0
+    return decide(own) + (f"; but it misses {plural(missed, 'target')}: see the verdict" if missed else "")
 
 
 def title_of(material: Material, key: str) -> str:
