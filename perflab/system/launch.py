@@ -18,6 +18,7 @@ from perflab.system.cores import Cores, default_cores
 from perflab.system.ports import choose_ports
 from perflab.system.probe import readiness
 from perflab.system.process import ManagedProcess, start_process, wait_for
+from perflab.system.served import require_served
 from perflab.system.servers.kinds import Settings
 from perflab.system.servers.own import require_reachable
 from perflab.system.servers.server import EmbeddedServer, start_server
@@ -130,6 +131,9 @@ def launch(
                 probe, what = readiness(process.ready, render, started.log_path)
                 wait_for(probe, started, process.ready.timeout_s, what)
         running.pin()
+        # A server of the user's own is not started here, and may be an endpoint all the same.
+        own = {name: url for name, url in running.endpoints.items() if "{server:" not in system.endpoints[name]}
+        require_served(own, list(running.processes.values()))
         yield running
     finally:
         running.stop()

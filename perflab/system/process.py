@@ -174,7 +174,10 @@ def start_process(
 
 
 def wait_for(probe: Callable[[], bool], process: ManagedProcess, timeout_s: float, what: str) -> None:
-    """Poll `probe` every 50 ms until it is true; raises SystemFailure when the process ends or time is up."""
+    """Poll `probe` every 50 ms until it is true; raises SystemFailure when the process ends or time is up.
+
+    One that has ended is not ready, whoever else answers at its port.
+    """
     deadline = time.monotonic() + timeout_s
     while not probe():
         process.check_alive()
@@ -185,3 +188,4 @@ def wait_for(probe: Callable[[], bool], process: ManagedProcess, timeout_s: floa
                 f"Its last lines ({process.log_path}): {process.log_tail()}",
             )
         time.sleep(0.05)
+    process.check_alive()
