@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from perflab.errors import StatisticError
 from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.matrix import read_matrix
+from perflab.experiments.settling import Settling
 from perflab.experiments.study import Study
 from perflab.experiments.trial import facts_path, read_trial
-from perflab.model.capacity import Capacity, CoreCost, capacity_statement
-from perflab.model.knee import Rung, knee_at_target
+from perflab.model.capacity import Capacity, CoreCost, MemoryCost, capacity_statement
+from perflab.model.knee import MOST_FAILED, Rung, knee_at_target
 from perflab.units import number_text
 
 if TYPE_CHECKING:
@@ -63,8 +64,9 @@ def response_target(study: Study) -> ResponseTarget:
 def rungs(levels: Sequence[Level]) -> list[Rung]:
     """Return the levels with a finished unit as rungs of a ladder.
 
-    A level without a p95 stays, its value NaN: too many of its units may have failed for one, and then it broke. It
-    has no CPU either: what it spent did not go into units that the line of CPU over users could rest on.
+    A level without a p95 stays, its value NaN: too many of its units may have failed for one, and then it broke; or
+    its p50 lies above the target already, and with it the p95. It has neither CPU nor memory: what it took did not go
+    into units that a line over users could rest on.
     """
     return [_rung(x) for x in levels if x.finished]
 
@@ -72,7 +74,8 @@ def rungs(levels: Sequence[Level]) -> list[Rung]:
 def _rung(level: Level) -> Rung:
     p95, failed = level.p95, level.failed / level.finished
     if p95 is None:
-        return Rung(level.users, math.nan, None, None, level.throughput_per_s, failed=failed, units=level.finished)
+        least = level.p50.low if level.p50 else None
+        return Rung(level.users, math.nan, least, None, level.throughput_per_s, failed=failed, units=level.finished)
     return Rung(
         level.users,
         p95.value,
@@ -82,6 +85,7 @@ def _rung(level: Level) -> Rung:
         level.cpu_percent / 100,
         failed,
         level.finished,
+        level.memory_mb,
     )
 
 
@@ -187,12 +191,23 @@ def levels_by_variant(study: Study) -> dict[str, list[Level]]:
 
 
 def best_levels(levels: Sequence[Level]) -> list[Level]:
-    """Return each number of users once: of several levels the later one, but none without a p95 before one with it."""
-    best: dict[int, Level] = {}
+    """Return each number of users once: of several looks the least favourable, by which "at least" stays true.
+
+    That is one of which surely too many units failed, else the one whose p95 may be the largest; one without a p95
+    only where no other has it. Weakness: of two looks at one level the chance that either breaks it wrongly is twice
+    that of one.
+    """
+    least: dict[int, Level] = {}
     for level in (x for x in levels if x.finished):
-        if level.p95 or level.users not in best or not best[level.users].p95:
-            best[level.users] = level
-    return [best[users] for users in sorted(best)]
+        if level.users not in least or _against(level) > _against(least[level.users]):
+            least[level.users] = level
+    return [least[users] for users in sorted(least)]
+
+
+def _against(level: Level) -> tuple[bool, bool, float]:
+    """Return how much a level speaks against a capacity, to be compared with another look at as many users."""
+    bound = level.p95.high if level.p95 else level.p50.low if level.p50 else 0.0
+    return _rung(level).surely_failed > MOST_FAILED, level.p95 is not None, math.inf if bound is None else bound
 
 
 @dataclass(frozen=True)
@@ -202,6 +217,7 @@ class Capacities:
     target: ResponseTarget
     by_variant: dict[str, Capacity]
     levels: dict[str, int]  # how many levels each variant has
+    settling: dict[str, tuple[Settling | None, ...]] = field(default_factory=dict)  # of those levels
 
     def table(self) -> pd.DataFrame:
         """Return the capacities as a short table."""
@@ -218,6 +234,7 @@ class Capacities:
                 "limited by": c.limited_by,
                 "measured up to": c.measured_up_to,
                 "CPU per user (% of a core)": _percent_text(c.cost),
+                "memory per user (MB)": _memory_text(c.memory),
             }
             for name, c in self.by_variant.items()
         }
@@ -238,6 +255,13 @@ def _percent_text(cost: CoreCost | None) -> str | None:
     return "{} ({} to {})".format(*(number_text(100 * x) for x in (cost.cores_per_user, cost.low, cost.high)))
 
 
+def _memory_text(cost: MemoryCost | None) -> str | None:
+    """Show the peak memory that a user adds with its 95 % interval, in 10^6 bytes."""
+    if cost is None:
+        return None
+    return "{} ({} to {})".format(*(number_text(x) for x in (cost.mb_per_user, cost.low, cost.high)))
+
+
 def capacity(study: Study, held: dict[str, list[Level]], target: ResponseTarget) -> Capacities:
     """State what one core carries within the target, for each variant that has levels."""
     cores = float(len(study.cores.system))
@@ -245,4 +269,5 @@ def capacity(study: Study, held: dict[str, list[Level]], target: ResponseTarget)
         target,
         {name: capacity_statement(rungs(levels), target.limit_ms, cores=cores) for name, levels in held.items()},
         {name: len(levels) for name, levels in held.items()},
+        {name: tuple(level.settling for level in levels) for name, levels in held.items()},
     )

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from perflab.errors import StatisticError
-from perflab.model.knee import Rung, knee_at_target
+from perflab.model.knee import MOST_FAILED, Rung, knee_at_target
 
 LimitedBy = Literal["target", "generator", "ladder", "nothing held"]
 SATURATED = 0.85  # of the cores: above it users wait for CPU, and one more user adds little to it
@@ -22,6 +22,16 @@ class CoreCost:
 
     base_cores: float
     cores_per_user: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class MemoryCost:
+    """Peak memory per user by a straight line through the levels, 10^6 bytes, with the interval of its slope."""
+
+    base_mb: float
+    mb_per_user: float
     low: float
     high: float
 
@@ -42,6 +52,7 @@ class Capacity:
     cost: CoreCost | None
     explanation: str
     may_not_claim: tuple[str, ...]
+    memory: MemoryCost | None = None
 
 
 def capacity_statement(
@@ -50,7 +61,7 @@ def capacity_statement(
     *,
     cores: float,
     generator_limit: float | None = None,
-    most_failed: float = 0.01,
+    most_failed: float = MOST_FAILED,
 ) -> Capacity:
     """State how many users one core serves within the target, from a ladder on `cores` cores.
 
@@ -68,10 +79,11 @@ def capacity_statement(
     low = None if knee.users is None else knee.users / cores
     broke = knee.above is not None and limited in ("target", "nothing held") and not reached
     high = knee.above / cores if knee.above is not None and broke else None
-    cost = core_cost([r for r in rungs if not _surely_breaks(r, limit, most_failed)], cores)
+    carried = [r for r in rungs if not _surely_breaks(r, limit, most_failed)]
+    cost = core_cost(carried, cores)
     return Capacity(
         low, low, high, limited, top, cost, _sentence(low, high, limited, knee.explanation),
-        _may_not_claim(top, limited, cost, cores, broke=broke),
+        _may_not_claim(top, limited, cost, cores, broke=broke), memory_cost(carried),
     )  # fmt: skip
 
 
@@ -82,19 +94,35 @@ def core_cost(rungs: Sequence[Rung], cores: float) -> CoreCost | None:
     spending CPU, so that the line would bend down and a user look cheap.
     """
     usable = [r for r in rungs if math.isfinite(r.cpu_cores) and r.cpu_cores <= SATURATED * cores]
-    if len({rung.users for rung in usable}) < 3:
+    found = _line([(rung.users, rung.cpu_cores) for rung in usable])
+    return CoreCost(*found) if found else None
+
+
+def memory_cost(rungs: Sequence[Rung]) -> MemoryCost | None:
+    """Return the straight line of peak memory over users with a 95 % interval; None with fewer than 3 levels.
+
+    Weakness: levels climb on one process, so what it never gives back, or leaks as time goes by, is in the slope.
+    Levels without a reading (NaN or 0) are left out.
+    """
+    found = _line([(rung.users, rung.memory_mb) for rung in rungs if rung.memory_mb > 0])
+    return MemoryCost(*found) if found else None
+
+
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float, float, float] | None:
+    """Return intercept, slope and its 95 % bounds by least squares; None with fewer than 3 places on the first axis."""
+    if len({users for users, _ in points}) < 3:
         return None
     from scipy.special import stdtrit
 
-    users, used = np.array([r.users for r in usable], float), np.array([r.cpu_cores for r in usable])
+    users, used = np.array([u for u, _ in points], float), np.array([v for _, v in points], float)
     apart = users - users.mean()
     spread = float(apart @ apart)
     slope = float(apart @ used) / spread
     intercept = float(used.mean() - slope * users.mean())
     left = used - intercept - slope * users
-    error = math.sqrt(float(left @ left) / (len(usable) - 2) / spread)
-    width = float(stdtrit(len(usable) - 2, 0.975)) * error
-    return CoreCost(intercept, slope, slope - width, slope + width)
+    error = math.sqrt(float(left @ left) / (len(points) - 2) / spread)
+    width = float(stdtrit(len(points) - 2, 0.975)) * error
+    return intercept, slope, slope - width, slope + width
 
 
 def _surely_breaks(rung: Rung, limit: float, most_failed: float) -> bool:
@@ -136,6 +164,7 @@ def _may_not_claim(
         claims.insert(0, "where the knee lies: no level surely held the target")
     if cost is None:
         claims.append("what a user costs in CPU: fewer than three levels below saturation have it")
+    claims.append("what a user takes of memory for good: levels climb on one process, and what it keeps is in the line")
     if cores != 1:
         claims.append(f"that one core alone would do: {cores:g} cores were given and shared out evenly on paper")
     return tuple(claims)

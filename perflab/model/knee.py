@@ -11,13 +11,16 @@ import numpy as np
 from perflab.errors import StatisticError
 from perflab.units import percent_text
 
+MOST_FAILED = 0.01  # of a level's units, by default
+
 
 @dataclass(frozen=True)
 class Rung:
     """One level of a ladder: users, the judged figure (a p95, say) with its bounds, and throughput.
 
-    `low` or `high` None: the samples do not bound that side; both None with a NaN figure: there is none, be it that
-    units were few or that most failed. `failed` is the share that failed of `units`; 0 units: a share without doubt.
+    `low` or `high` None: the samples do not bound that side. A NaN figure: there is none, be it that units were few or
+    that most failed; a lower percentile may still bound it from below. `failed` is the share that failed of `units`; 0
+    units: a share without doubt. `memory_mb`: peak memory of the system in 10^6 bytes.
     """
 
     users: float
@@ -28,6 +31,7 @@ class Rung:
     cpu_cores: float = math.nan
     failed: float = 0.0
     units: int = 0
+    memory_mb: float = math.nan
 
     @property
     def surely_failed(self) -> float:
@@ -58,7 +62,7 @@ class Knee:
         return self.above is not None
 
 
-def knee_at_target(rungs: Sequence[Rung], limit: float, *, most_failed: float = 0.01) -> Knee:
+def knee_at_target(rungs: Sequence[Rung], limit: float, *, most_failed: float = MOST_FAILED) -> Knee:
     """Return the knee of a ladder at a target "value below `limit`, at most `most_failed` of the units failing".
 
     A level holds when its whole interval lies below the limit and no more than `most_failed` failed. It breaks when
