@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from perflab.experiments.study import Study
 from perflab.monitor.metric_map import MetricMap, Series
-from perflab.monitor.promtool import Outcome, check_rules, test_rules
+from perflab.monitor.promtool import Outcome, check_config, test_rules
 from perflab.monitor.rules import RuleSet, alert_rules
+from perflab.monitor.scrape import scrape_yaml
+from perflab.runs import write_atomic
 from perflab.system.spec import Monitor, SeriesName
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 class Checked:
     """What promtool said of the rules, and where they lie."""
 
-    syntax: Outcome
+    syntax: Outcome  # of the configuration and of the rule files that it names
     tests: Outcome
     files: tuple[Path, ...]
     cases: int
@@ -30,7 +32,7 @@ class Checked:
         """Say both in one sentence."""
         if self.syntax.status == "skipped":
             return f"The rules are written but unchecked: {self.syntax.detail}"
-        return f"promtool check rules: {self.syntax.status}; {self.cases} unit tests: {self.tests.status}."
+        return f"promtool check config: {self.syntax.status}; {self.cases} unit tests: {self.tests.status}."
 
 
 def rules(study: Study) -> RuleSet | None:
@@ -46,6 +48,7 @@ def rules(study: Study) -> RuleSet | None:
         domain=study.system.domain,
         cores=float(len(study.cores.system)),
         memory_bytes=study.system.memory_budget_mb * 1e6,
+        kinds={measure.metric: measure.kind for measure in study.system.measure},
     )
 
 
@@ -53,7 +56,7 @@ def metric_map(monitor: Monitor) -> MetricMap:
     """Return the series that a system's file names."""
 
     def one(series: SeriesName) -> Series:
-        return Series(series.name, series.matchers)
+        return Series(series.name, series.matchers, series.example)
 
     def many(series: tuple[SeriesName, ...]) -> tuple[Series, ...]:
         return tuple(one(each) for each in series)
@@ -65,6 +68,8 @@ def metric_map(monitor: Monitor) -> MetricMap:
         total=many(monitor.total),
         units=one(monitor.units),
         traffic=one(monitor.traffic),
+        cpu=one(monitor.cpu),
+        memory=one(monitor.memory),
         network=one(monitor.network) if monitor.network else None,
         always=many(monitor.always),
         gaps=monitor.gaps,
@@ -72,14 +77,17 @@ def metric_map(monitor: Monitor) -> MetricMap:
 
 
 def check(study: Study, found: RuleSet | None) -> Checked | None:
-    """Write the rules and their unit tests into the run and let promtool judge both, where it is found."""
+    """Write rules, their unit tests and a configuration into the run; promtool judges all, where it is found."""
     if found is None:
         return None
     folder = study.run.path / "monitoring"
     files = found.write(folder)
+    config = folder / "prometheus.yml"
+    names = [path.name for path in files]
+    write_atomic(config, scrape_yaml(found.series.job, study.system.metrics.url, names))
     tests = found.write_tests(folder / "tests", [alert for alert in found.alerts if not alert.slow])
     cases = sum(len(alert.cases) for alert in found.alerts if not alert.slow)
-    return Checked(check_rules(files), test_rules(tests), tuple(files), cases)
+    return Checked(check_config(config), test_rules(tests), (config, *files), cases)
 
 
 def alert_table(found: RuleSet | None) -> pd.DataFrame:
@@ -94,6 +102,7 @@ def alert_table(found: RuleSet | None) -> pd.DataFrame:
                 "for": a.hold or "at once",
                 "targets": " ".join(a.targets),
                 "says": a.summary,
+                "do": a.runbook,
             }
             for a in (found.alerts if found else ())
         ]

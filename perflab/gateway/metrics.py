@@ -28,6 +28,9 @@ class Metrics:
         self.sessions = Gauge("gateway_sessions", "Voice sessions that are open", registry=self.registry)
         self.turns = Counter("gateway_turns", "Turns that have ended", ["outcome"], registry=self.registry)
         self.errors = Counter("gateway_session_errors", "Sessions that ended in an error", registry=self.registry)
+        self.unanswered = Counter(
+            "gateway_turns_unanswered", "Turns whose client left before any of the reply", registry=self.registry
+        )
         self.state_reachable = Gauge("gateway_state_reachable", "0 when the last access missed", registry=self.registry)
         self.renewals = Counter("gateway_live_renewals", "Live connections that were resumed", registry=self.registry)
         self.audio_bytes = Counter("gateway_audio_bytes", "Audio bytes", ["direction"], registry=self.registry)

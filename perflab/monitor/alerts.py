@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from perflab.findings.catalogue import Target
@@ -10,7 +10,7 @@ from perflab.monitor import cases
 from perflab.monitor.burn import BURN_WINDOWS, BurnWindow, Severity, is_possible, threshold
 from perflab.monitor.cases import Case
 from perflab.monitor.metric_map import MetricMap, Series
-from perflab.monitor.objectives import Objective, camel
+from perflab.monitor.objectives import CPU, MEMORY, Objective, camel, kind_of
 
 NO_BUDGET = "the system's file declares no memory_budget_mb"
 FLOOR_PER_S = 0.05  # units per second: below three a minute a single bad one would page somebody at night
@@ -99,7 +99,7 @@ def _burn(objective: Objective, series: MetricMap, window: BurnWindow, floor: fl
         name=f"{objective.slug}Burn{window.long}", expr=expr, hold="", severity=window.severity,
         summary=f"{objective.title}: the error budget burns at {window.factor:g} times the rate it allows",
         runbook=f"{limit:.1%} of the events were bad over {window.long} and still are over {window.short}. Look at the "
-        f"stage of the turn that grew, then at the last deployment.",
+        f"stage that grew, then at the last deployment.",
         targets=objective.targets, cases=cases.burn_cases(objective, series, window, limit, floor), slow=window.is_slow,
     )  # fmt: skip
 
@@ -117,39 +117,42 @@ def _missed(objective: Objective, series: MetricMap, floor: float) -> Alert:
     )  # fmt: skip
 
 
-def resource_alerts(targets: Sequence[Target], series: MetricMap, cores: float, memory_bytes: float) -> list[Alert]:
+def resource_alerts(
+    targets: Sequence[Target], series: MetricMap, cores: float, memory_bytes: float,
+    kinds: Mapping[str, str] | None = None,
+) -> list[Alert]:  # fmt: skip
     """Return one threshold alert for each limit on CPU (of `cores`) and memory (of the declared `memory_bytes`).
 
     Both are what ONE instance is given, so each instance is judged alone: three at a quarter of a core fill no core.
     Memory of 0 bytes is not declared: there is no limit to compare with, and no alert.
     """
     job, found = series.job, []
-    for metric, name, used, given, of, hold in (
-        ("cpu_utilisation", "Cpu", f"rate({series.cpu.select(job)}[5m])", cores, f"{cores:g} cores", "10m"),
-        ("memory_utilisation", "Memory", series.memory.select(job), memory_bytes, f"{memory_bytes / 1e6:.0f} MB", "5m"),
+    for kind, name, used, given, of, hold in (
+        (CPU, "Cpu", f"rate({series.cpu.select(job)}[5m])", cores, f"{cores:g} cores", "10m"),
+        (MEMORY, "Memory", series.memory.select(job), memory_bytes, f"{memory_bytes / 1e6:.0f} MB", "5m"),
     ):
-        limits = sorted({t.canonical_value for t in targets if t.metric == metric and t.below and given > 0})
-        for limit in limits:
-            ids = tuple(t.id for t in targets if t.metric == metric and t.below and t.canonical_value == limit)
+        own = [t for t in targets if kind_of(t.metric, kinds or {}) == kind and t.below and given > 0]
+        for limit in sorted({t.canonical_value for t in own}):
+            ids = tuple(t.id for t in own if t.canonical_value == limit)
             found.append(Alert(
                 name=f"{name}Above{limit * 100:.0f}Percent", hold=hold, severity="ticket", per_instance=True,
                 expr=f"sum by (instance) ({used}) / {given:.10g} > {limit:g}", targets=ids,
                 summary=f"{name} use of one instance above {limit:.0%} of {of}",
                 cases=cases.level_cases(name, series, limit, given),
-                runbook="Compare the sessions that are open with the capacity statement; scale out before the knee.",
+                runbook="Compare the users who are there with the capacity statement; scale out before the knee.",
             ))  # fmt: skip
     return found
 
 
-def presence_alerts(series: MetricMap) -> list[Alert]:
-    """Return alerts on silence: the system gone, a series gone, people connected and no work finished."""
+def presence_alerts(series: MetricMap, needed: Sequence[Series] = ()) -> list[Alert]:
+    """Return alerts on silence: the system gone, a series gone (`needed` ones too), no work finished for its users."""
     job, found = series.job, []
     found.append(Alert(
         name="SystemDown", expr=f'(sum(up{{job="{job}"}}) or vector(0)) == 0', hold="2m", severity="page",
         summary=f"No instance of {job} answers a scrape", targets=(), cases=cases.down_cases(series),
         runbook="Look at the process and its log; without it every other alert here is silent.",
     ))  # fmt: skip
-    for part in series.always:
+    for part in {part.name: part for part in (*series.always, *needed)}.values():
         found.append(Alert(
             name=f"Absent{camel(part.name)}", expr=f"(vector(1) unless on() {part.select(job)}) == 1", hold="10m",
             severity="ticket", summary=f"{part.name} is no longer exported", targets=(),
@@ -160,7 +163,7 @@ def presence_alerts(series: MetricMap) -> list[Alert]:
     found.append(Alert(
         name="NoUnitFinished", hold="5m", severity="page", targets=(),
         expr=f"sum({series.traffic.select(job)}) > {ALONE} and {served} == 0", cases=cases.stalled_cases(series),
-        summary="Several people are connected and nothing has finished for 10 minutes",
-        runbook="Look upstream first: a service that hangs without an error stops every turn.",
+        summary="Several users are there and nothing has finished for 10 minutes",
+        runbook="Look upstream first: a service that hangs without an error stops all work.",
     ))  # fmt: skip
     return found

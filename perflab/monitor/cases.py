@@ -78,9 +78,9 @@ def blind_cases(objective: Objective, histogram: Series, job: str) -> tuple[Case
     """Return the cases of a histogram with the edge, with edges on both sides of it only, and of none at all."""
 
     def bucket(le: str) -> tuple[str, str]:
-        return histogram.select(job, "_bucket", f'le="{le}"'), "0+10x30"
+        return histogram.sample(job, "_bucket", f'le="{le}"'), "0+10x30"
 
-    count, other = (histogram.select(job, "_count"), "0+10x30"), (('up{job="other"}', "1x30"),)
+    count, other = (histogram.sample(job, "_count"), "0+10x30"), (('up{job="other"}', "1x30"),)
     around = (bucket(f"{objective.le / 2:g}"), bucket(f"{objective.le * 2:g}"), bucket("+Inf"), count)
     return (
         Case("has no edge at the limit", around, 30, True),
@@ -103,8 +103,8 @@ def level_cases(name: str, series: MetricMap, limit: float, of: float) -> tuple[
     def used(instance: str, factor: float) -> tuple[str, str]:
         label, value = f'instance="{instance}"', limit * factor * of
         if name == "Cpu":
-            return series.cpu.select(series.job, "", label), f"0+{60 * value:g}x40"
-        return series.memory.select(series.job, "", label), f"{value:.0f}x40"
+            return series.cpu.sample(series.job, "", label), f"0+{60 * value:g}x40"
+        return series.memory.sample(series.job, "", label), f"{value:.0f}x40"
 
     return (
         Case("one of two instances above the limit", (used("a", 0.3), used("b", 1.1)), 40, True, instance="b"),
@@ -125,14 +125,14 @@ def down_cases(series: MetricMap) -> tuple[Case, ...]:
 def absent_cases(part: Series, series: MetricMap) -> tuple[Case, ...]:
     """Return the cases of a series that is exported, and one that is not."""
     return (
-        Case("is exported", ((part.select(series.job), "0x30"),), 30, False),
+        Case("is exported", ((part.sample(series.job), "0x30"),), 30, False),
         Case("is not exported", (('up{job="other"}', "1x30"),), 30, True),
     )
 
 
 def stalled_cases(series: MetricMap) -> tuple[Case, ...]:
     """Return the cases of people who are served, wait for nothing, or are not there; and of one who is silent."""
-    open_, done = series.traffic.select(series.job), series.units.select(series.job)
+    open_, done = series.traffic.sample(series.job), series.units.sample(series.job)
     return (
         Case("people are served", ((open_, "5x40"), (done, "0+3x40")), 40, False),
         Case("nothing finishes", ((open_, "5x40"), (done, "9x40")), 40, True),
@@ -149,14 +149,14 @@ def _events(
     if objective.histogram is None:
         good = _ramp([(steps, events * (1 - bad)) for steps, events, bad in phases])
         failed = _ramp([(steps, events * bad) for steps, events, bad in phases])
-        return ((series.fine[0].select(series.job), good), (series.bad[0].select(series.job), failed))
+        return ((series.fine[0].sample(series.job), good), (series.bad[0].sample(series.job), failed))
     fast = _ramp([(steps, events * (1 - bad)) for steps, events, bad in phases])
     edge = f'le="{_edge_text(objective.le)}"'
     histogram = objective.histogram
     return (
-        (histogram.select(series.job, "_bucket", edge), fast),
-        (histogram.select(series.job, "_bucket", 'le="+Inf"'), everything),
-        (histogram.select(series.job, "_count"), everything),
+        (histogram.sample(series.job, "_bucket", edge), fast),
+        (histogram.sample(series.job, "_bucket", 'le="+Inf"'), everything),
+        (histogram.sample(series.job, "_count"), everything),
     )
 
 

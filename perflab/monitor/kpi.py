@@ -84,10 +84,10 @@ def _first_response(s: MetricMap, rules: RuleSet) -> KpiRow:
 
 def _completion(s: MetricMap, rules: RuleSet) -> KpiRow:
     if not s.bad:
-        return KpiRow("S4-KPI-5b", "session completion rate", "", "", "share", (), NO_ERRORS)
+        return KpiRow("S4-KPI-5b", "units finished without an error", "", "", "share", (), NO_ERRORS)
     good = f"1 - ({' + '.join(f'({_rate(p, s.job)} or vector(0))' for p in s.bad)}) / ({_rate(s.units, s.job)})"
-    return KpiRow("S4-KPI-5b", "session completion rate", s.bad[0].name, good, "share", _named(rules, "ErrorRate"),
-                  s.gaps.get("sessions_started", ""))  # fmt: skip
+    return KpiRow("S4-KPI-5b", "units finished without an error", s.bad[0].name, good, "share",
+                  _named(rules, "ErrorRate"), s.gaps.get("sessions_started", ""))  # fmt: skip
 
 
 def _quantile(histogram: Series, job: str, q: float) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
 class Series:
-    """A Prometheus series: name and label matchers, without a job."""
+    """A Prometheus series: name and label matchers, without a job.
+
+    `example`: labels that the matchers match, for tests; needed only where they hold a regular expression.
+    """
 
     name: str
     matchers: str = ""
+    example: str = ""
 
     def select(self, job: str, suffix: str = "", extra: str = "") -> str:
         """Return the selector of one job: ``name{job="x",stage="response"}``."""
         labels = ",".join(part for part in (f'job="{job}"', self.matchers, extra) if part)
         return f"{self.name}{suffix}{{{labels}}}"
+
+    def sample(self, job: str, suffix: str = "", extra: str = "") -> str:
+        """Return one series that `select` finds: a test's series has labels, and no regular expression."""
+        return replace(self, matchers=self.example or self.matchers).select(job, suffix, extra)
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,7 @@ class MetricMap:
 
     `bad` and `total` count events for the error rate; `traffic` is a gauge of those who use the system now;
     `always` exist from the first scrape on, so that their absence is a fault. `gaps`: what no series tells, and why.
+    `cpu` counts seconds, `memory` is a gauge of bytes.
     """
 
     job: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from perflab.findings.catalogue import QUANTILES, Target
@@ -10,6 +10,8 @@ from perflab.monitor.metric_map import MetricMap, Series
 
 BY_THRESHOLD = "judged by a threshold, not by a budget"
 NO_CEILING = "alerts watch upper limits, and this target is a lower one"
+KINDS = {"error_rate": "error_percent", "cpu_utilisation": "cpu_percent", "memory_utilisation": "memory_percent"}
+ERRORS, CPU, MEMORY = KINDS.values()  # what a system's measure is made of, whatever its metric is called
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,24 @@ class Objective:
     le: float = 0.0
 
 
-def objectives(targets: Sequence[Target], series: MetricMap) -> tuple[tuple[Objective, ...], dict[str, str]]:
+def kind_of(metric: str, kinds: Mapping[str, str]) -> str:
+    """Return how a metric is measured: what the system's measures say of it, else what its name stands for."""
+    return kinds.get(metric) or KINDS.get(metric, "")
+
+
+def objectives(
+    targets: Sequence[Target], series: MetricMap, kinds: Mapping[str, str] | None = None
+) -> tuple[tuple[Objective, ...], dict[str, str]]:
     """Return the objectives that `series` can count, and for every other target the reason why it gives no alert.
 
     Targets with one metric, limit and budget share an objective. A percentile target is a share: "p95 < 2 s" allows
-    5 % of the events above 2 s, "p99 < 2 s" 1 %, counted exactly where the histogram has an edge there.
+    5 % of the events above 2 s, "p99 < 2 s" 1 %, counted exactly where the histogram has an edge there. `kinds`: metric
+    to the kind of the system's own measure.
     """
     found: dict[str, Objective] = {}
     gaps: dict[str, str] = {}
     for target in targets:
-        made = _objective(target, series)
+        made = _objective(target, series, kind_of(target.metric, kinds or {}))
         if isinstance(made, str):
             gaps[target.id] = made
             continue
@@ -47,20 +57,20 @@ def camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
-def _objective(target: Target, series: MetricMap) -> Objective | str:
+def _objective(target: Target, series: MetricMap, kind: str) -> Objective | str:
     """Return the objective of a target, its slug made of everything that tells it from others; or why there is none."""
+    if not target.below:
+        return NO_CEILING
     if target.metric in series.latency:
         return _latency(target, series.latency[target.metric])
-    if target.metric == "error_rate":
+    if kind == ERRORS:
         return _errors(target, series)
-    if target.metric in ("cpu_utilisation", "memory_utilisation"):
-        return BY_THRESHOLD if target.below else NO_CEILING
+    if kind in (CPU, MEMORY):
+        return BY_THRESHOLD
     return f"no series of this system tells {target.metric}"
 
 
 def _latency(target: Target, histogram: Series) -> Objective | str:
-    if not target.below:
-        return NO_CEILING
     if not target.is_quantile:
         return f"a histogram counts what was above a limit; it has no {target.verdict_aggregate}"
     percentile = target.verdict_aggregate
@@ -70,8 +80,6 @@ def _latency(target: Target, histogram: Series) -> Objective | str:
 
 
 def _errors(target: Target, series: MetricMap) -> Objective | str:
-    if not target.below:
-        return NO_CEILING
     if not series.bad or not series.total:
         return "no series counts errors and all events: [monitor] names them as bad and total"
     if not series.fine:

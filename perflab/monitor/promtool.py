@@ -29,25 +29,28 @@ def find_promtool() -> str | None:
 
 def check_rules(files: list[Path]) -> Outcome:
     """Run `promtool check rules`: syntax of every expression, and of the files."""
-    return _run("check", files)
+    return _run(("check", "rules"), files)
+
+
+def check_config(file: Path) -> Outcome:
+    """Run `promtool check config` on a Prometheus configuration; the rule files that it names are checked with it."""
+    return _run(("check", "config"), [file])
 
 
 def test_rules(files: list[Path]) -> Outcome:
     """Run `promtool test rules` on unit test files; rule files are found beside each."""
-    return _run("test", files)
+    return _run(("test", "rules"), files)
 
 
-def _run(verb: str, files: list[Path]) -> Outcome:
+def _run(verb: tuple[str, str], files: list[Path]) -> Outcome:
     tool = find_promtool()
     if tool is None:
         return Outcome("skipped", f"promtool is not on PATH. Install it with: {INSTALL}")
     began = time.monotonic()
     try:
-        done = subprocess.run(
-            [tool, verb, "rules", *map(str, files)], capture_output=True, text=True, timeout=TIMEOUT_S
-        )
+        done = subprocess.run([tool, *verb, *map(str, files)], capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        return Outcome("failed", f"promtool {verb} rules took more than {TIMEOUT_S} s", float(TIMEOUT_S))
+        return Outcome("failed", f"promtool {' '.join(verb)} took more than {TIMEOUT_S} s", float(TIMEOUT_S))
     except OSError as error:
         return Outcome("skipped", f"promtool cannot be run ({error.strerror}). Install it with: {INSTALL}")
     words = (done.stdout + done.stderr).strip()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from perflab.findings.catalogue import Target
 from perflab.monitor.alerts import NO_BUDGET, Alert, burn_alerts, presence_alerts, resource_alerts
 from perflab.monitor.metric_map import MetricMap
-from perflab.monitor.objectives import objectives
+from perflab.monitor.objectives import MEMORY, kind_of, objectives
 from perflab.runs import write_atomic
 
 
@@ -76,20 +76,23 @@ def _interval(alert: Alert) -> str:
 
 
 def alert_rules(
-    targets: Sequence[Target], series: MetricMap, *, domain: str, cores: float, memory_bytes: float
-) -> RuleSet:
+    targets: Sequence[Target], series: MetricMap, *, domain: str, cores: float, memory_bytes: float,
+    kinds: Mapping[str, str] | None = None,
+) -> RuleSet:  # fmt: skip
     """Return the alerts for the targets of one domain on a system that exports `series`.
 
     `cores` and `memory_bytes`: what one instance is given, of which utilisation targets speak; 0 bytes = not declared.
+    `kinds`: metric to the kind of the system's measure, for a system that has names of its own for errors, CPU, memory.
     Every target of the domain either has an alert or stands in `gaps` with its reason.
     """
-    own = [target for target in targets if target.domain == domain]
-    found, gaps = objectives(own, series)
+    own, kinds = [target for target in targets if target.domain == domain], kinds or {}
+    found, gaps = objectives(own, series, kinds)
     alerts = [alert for objective in found for alert in burn_alerts(objective, series)]
     if memory_bytes <= 0:
-        gaps |= {target.id: NO_BUDGET for target in own if target.metric == "memory_utilisation" and target.below}
-    alerts += resource_alerts(own, series, cores, memory_bytes)
-    alerts += presence_alerts(series)
+        gaps |= {target.id: NO_BUDGET for target in own if kind_of(target.metric, kinds) == MEMORY and target.below}
+    levels = resource_alerts(own, series, cores, memory_bytes, kinds)
+    needed = [part for part in (series.cpu, series.memory) if any(part.select(series.job) in a.expr for a in levels)]
+    alerts += [*levels, *presence_alerts(series, needed)]
     watched = {id for alert in alerts for id in alert.targets}
     return RuleSet(series, tuple(alerts), {id: why for id, why in gaps.items() if id not in watched})
 

@@ -60,13 +60,27 @@ class Flag(_Table):
 
 
 class Condition(_Table):
-    """A setting of the world around the system; `judged` lists the values under which targets are judged."""
+    """A setting of the world around the system; `judged` lists the values under which targets are judged.
+
+    `about`: what a value stands for and where its figures come from; whoever reads a verdict under it sees that.
+    """
 
     name: str = Name
     help: str = ""
     default: str
     values: tuple[str, ...] = Field(min_length=1)
     judged: tuple[str, ...] = ()
+    about: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _about_values(self) -> Condition:
+        if unknown := sorted(set(self.about) - set(self.values)):
+            raise ValueError(f"about speaks of {', '.join(unknown)}, which must be among {list(self.values)}")
+        return self
+
+    def told(self, value: str) -> str:
+        """Return what a value stands for, in words; empty where the file does not say."""
+        return f"{self.help}: {self.about[value]}" if self.help and value in self.about else self.about.get(value, "")
 
 
 class Ready(_Table):
@@ -189,7 +203,7 @@ class Spans(_Table):
 
 
 class Scenario(_Table):
-    """A load shape over time."""
+    """A load shape over time; `asks`: the goal without a number that it shows, which is reported and not judged."""
 
     name: str = Name
     title: str
@@ -197,13 +211,22 @@ class Scenario(_Table):
     duration_s: float = Field(gt=0)
     quick_s: float = Field(gt=0)
     shape: Literal["steady", "spike"] = "steady"
+    asks: str = ""
 
 
 class Measure(_Table):
     """How a metric of the target file is computed from this system's rows."""
 
     metric: str
-    kind: Literal["latency", "rate_per_min", "error_percent", "cpu_percent", "memory_percent", "sustained_users"]
+    kind: Literal[
+        "latency",
+        "rate_per_min",
+        "megabytes_per_min",
+        "error_percent",
+        "cpu_percent",
+        "memory_percent",
+        "sustained_users",
+    ]
     rows: Literal["turn", "request", "arrival", ""] = ""
     tag: str = ""
     name: str = ""
@@ -217,17 +240,26 @@ class Metrics(_Table):
 
 
 class SeriesName(_Table):
-    """A Prometheus series: its name and label matchers."""
+    """A Prometheus series: its name and label matchers; `example` are labels that a regular expression matches."""
 
     name: str
     matchers: str = ""
+    example: str = ""
+
+    @model_validator(mode="after")
+    def _tests_need_labels(self) -> SeriesName:
+        if ("=~" in self.matchers or "!~" in self.matchers) and not self.example:
+            raise ValueError(f"matchers {self.matchers} hold a regular expression: name labels that it matches in "
+                             "example, as promtool's tests need a series of their own")  # fmt: skip
+        return self
 
 
 class Monitor(_Table):
     """Which exported series carry what the targets speak of; without it no alert rules are made.
 
     `latency` maps a target's metric to a histogram in seconds; `bad` and `total` count events for the error rate;
-    `traffic` is a gauge of those who use the system now; `always` exist from the first scrape on.
+    `traffic` is a gauge of those who use the system now; `always` exist from the first scrape on. `cpu` counts seconds
+    and `memory` is a gauge of bytes, by the names that Prometheus' own clients give them.
     """
 
     job: str
@@ -237,6 +269,8 @@ class Monitor(_Table):
     bad: tuple[SeriesName, ...] = ()
     total: tuple[SeriesName, ...] = ()
     always: tuple[SeriesName, ...] = ()
+    cpu: SeriesName = SeriesName(name="process_cpu_seconds_total")
+    memory: SeriesName = SeriesName(name="process_resident_memory_bytes")
     network: SeriesName | None = None
     gaps: dict[str, str] = {}
 

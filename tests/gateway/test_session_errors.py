@@ -202,3 +202,32 @@ def test_a_gateway_that_stops_closes_the_sessions_that_it_opened_and_no_others(t
         assert await world.status() == "closed" and other is not None and other.status == "open"
 
     run(tmp_path, deed)
+
+
+@pytest.mark.parametrize(
+    ("spoken", "answered", "broken", "counted"),
+    [(True, False, False, (1, 0)), (True, True, False, (0, 0)), (False, False, False, (0, 0)), (True, False, True, (0, 1))],
+    ids=["waits in vain", "has some of the reply", "has said nothing", "was told of an error"],
+)  # fmt: skip
+def test_a_client_that_leaves_without_any_reply_is_counted_once(
+    tmp_path: Path, spoken: bool, answered: bool, broken: bool, counted: tuple[int, int]
+) -> None:
+    """An overloaded gateway refuses nobody: without this its counters say that all is well."""
+
+    async def deed(world: World) -> None:
+        world.start()
+        await world.until(lambda: world.client.told)
+        if spoken:
+            world.say(FrameType.AUDIO, 1, SPEECH, Flag.END_OF_SPEECH)
+        if answered:
+            sink: Any = world.live.sink
+            sink.live_audio(SPEECH, 1)
+            sink.live_interrupted()
+        if broken:
+            world.session.fail("Live is lost")
+        await world.session.closed()
+        page = world.gateway.metrics.exposition().decode()
+        for name, value in zip(("turns_unanswered", "session_errors"), counted, strict=True):
+            assert f"gateway_{name}_total {value}.0" in page
+
+    run(tmp_path, deed)

@@ -15,7 +15,9 @@ from perflab.monitor.kpi import kpi_rows
 from perflab.monitor.metric_map import Series
 from perflab.monitor.objectives import NO_CEILING, objectives
 from perflab.monitor.rules import alert_rules, rules_yaml
+from perflab.monitor.scrape import scrape_yaml
 from perflab.system.load_file import load_system
+from perflab.system.spec import SeriesName
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = load_targets(ROOT / "data/catalogue/targets.toml")
@@ -101,6 +103,65 @@ def test_a_histogram_without_an_edge_at_the_limit_has_an_alert_of_its_own():
     )
 
 
+def test_errors_cpu_and_memory_are_known_by_their_measure_whatever_the_target_calls_them():
+    own = [target("E", "shop_errors", 1, "%"), target("C", "load", 70, "%"), target("M", "heap", 80, "%")]
+    kinds = {"shop_errors": "error_percent", "load": "cpu_percent", "heap": "memory_percent"}
+    given = {"domain": "d", "cores": 1.0, "memory_bytes": 1e9}
+    found = alert_rules(own, VOICE_GATEWAY, kinds=kinds, **given)
+    assert {id for alert in found.alerts for id in alert.targets} == {"E", "C", "M"} and not found.gaps
+    unnamed = alert_rules(own, VOICE_GATEWAY, **given)
+    assert unnamed.gaps == {t.id: f"no series of this system tells {t.metric}" for t in own}
+    no_budget = alert_rules(own, VOICE_GATEWAY, kinds=kinds, **given | {"memory_bytes": 0})
+    assert no_budget.gaps == {"M": NO_BUDGET}
+
+
+def test_a_lower_limit_is_no_missing_series():
+    assert RULES.gaps["S4-THR-1"] == RULES.gaps["S4-THR-2"] == NO_CEILING
+
+
+def test_series_that_a_level_is_read_from_are_missed_when_they_go():
+    named = replace(VOICE_GATEWAY, cpu=Series("app_cpu_seconds_total"), memory=Series("app_heap_bytes"), always=())
+    found = {alert.name: alert for alert in alert_rules(
+        [target("C", "cpu_utilisation", 70, "%"), target("M", "memory_utilisation", 80, "%")], named,
+        domain="d", cores=1, memory_bytes=1e9,
+    ).alerts}  # fmt: skip
+    assert "app_cpu_seconds_total" in found["CpuAbove70Percent"].expr
+    assert {"AbsentAppCpuSecondsTotal", "AbsentAppHeapBytes"} <= set(found)
+
+
+def test_a_regular_expression_needs_a_series_that_it_matches():
+    with pytest.raises(ValueError, match="name labels that it matches in example"):
+        SeriesName(name="http_requests_total", matchers='status=~"5.."')
+    named = SeriesName(name="http_requests_total", matchers='status=~"5.."', example='status="503"')
+    series = metric_map(MONITOR.model_copy(update={"bad": (named,)})).bad[0]
+    assert series.select("shop") == 'http_requests_total{job="shop",status=~"5.."}'
+    assert series.sample("shop") == 'http_requests_total{job="shop",status="503"}'
+
+
+@needs_promtool
+def test_promtool_proves_an_error_alert_made_of_a_regular_expression(tmp_path):
+    bad = Series("http_requests_total", 'status=~"5.."', 'status="503"')
+    shop = replace(
+        VOICE_GATEWAY, bad=(bad,), total=(bad, Series("http_requests_total", 'status!~"5.."', 'status="200"'))
+    )
+    alerts = [a for a in alert_rules([errors("E", 1)], shop, domain="d", cores=1, memory_bytes=0).alerts if a.targets]
+    quick = [a for a in alerts if not a.slow]
+    outcome = promtool.test_rules(RULES.write_tests(tmp_path, quick))
+    assert quick and outcome.status == "passed", outcome.detail
+
+
+@needs_promtool
+def test_promtool_accepts_the_configuration_and_sees_a_broken_rule_behind_it(tmp_path):
+    files = RULES.write(tmp_path)
+    config = tmp_path / "prometheus.yml"
+    config.write_text(scrape_yaml("voice-gateway", "https://127.0.0.1:{port:http}/metrics", [f.name for f in files]))
+    assert promtool.check_config(config).status == "passed"
+    (scraped,) = yaml.safe_load(config.read_text())["scrape_configs"]
+    assert (scraped["scheme"], scraped["metrics_path"], scraped["job_name"]) == ("https", "/metrics", "voice-gateway")
+    files[0].write_text(files[0].read_text().replace("sum(", "sum((", 1))
+    assert promtool.check_config(config).status == "failed"
+
+
 def test_a_loose_objective_leaves_out_windows_that_could_never_fire():
     (objective,), _ = objectives([target("X-1", verdict_aggregate="p90")], VOICE_GATEWAY)
     names = [alert.name for alert in burn_alerts(objective, VOICE_GATEWAY)]
@@ -120,7 +181,7 @@ def test_a_system_without_a_memory_budget_has_no_memory_alert_and_says_why():
     memory = [t.id for t in TARGETS if t.domain == "gemini_codegen" and t.metric == "memory_utilisation"]
     assert memory and {found.gaps[id] for id in memory} == {NO_BUDGET}
     left_out = set(BY_NAME) - {alert.name for alert in found.alerts}
-    assert left_out == {"MemoryAbove80Percent"}
+    assert left_out == {"MemoryAbove80Percent", "AbsentProcessResidentMemoryBytes"}
     assert not any("/ 0" in alert.expr for alert in found.alerts)  # x / 0 is +Inf, above every limit
     assert NO_BUDGET not in RULES.gaps.values()
 

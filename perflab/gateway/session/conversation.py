@@ -61,6 +61,12 @@ class Conversation:
         if self._lane is not None:
             self.hear, self._say = self._lane.hear, self._lane.say
 
+    @property
+    def owes_an_answer(self) -> bool:
+        """Whether the client has spoken and has nothing of the reply yet."""
+        turn = self._book.waiting
+        return turn is not None and not turn.delivered
+
     async def close(self) -> None:
         """Stop the tools and leave Live."""
         self._closing = True

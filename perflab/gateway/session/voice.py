@@ -34,6 +34,7 @@ class VoiceSession:
         self._conversation: Conversation | None = None
         self._number = -1
         self._over = False
+        self._failed = False  # and counted as an error
         self._marked_open = False  # by this session, in the state
         self._starting: asyncio.Task[None] | None = None
         self._admitted = gateway.admit(self)
@@ -60,6 +61,7 @@ class VoiceSession:
         if not self._over:
             log.warning("session %d: %s", self._number, message)
             self._gateway.metrics.errors.inc()
+            self._failed = True
             self._client.control({"op": "error", "message": message})
             self._end(ERROR, message)
 
@@ -75,6 +77,8 @@ class VoiceSession:
     async def closed(self) -> None:
         """The client's socket is gone: leave Live and mark the session closed."""
         self._over = True
+        if self._conversation is not None and self._conversation.owes_an_answer and not self._failed:
+            self._gateway.metrics.unanswered.inc()  # an overload that refuses nobody shows in no other counter
         if self._starting is not None:
             self._starting.cancel()
         try:

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from perflab.findings.finding import Finding
 from perflab.report.deliverables.checklist import checklist
-from perflab.report.deliverables.document import Document, Rows, section
+from perflab.report.deliverables.document import Block, Code, Document, Rows, Text, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, links, pictures
+
+REACTIONS = {  # whom a severity calls is the team's to say; how soon is what the rules were made for
+    "page": "somebody now, at any hour: users are being failed",
+    "ticket": "somebody within a working day: the budget, or the room left, is running out",
+    "warning": "nobody by itself: shown beside what the next page or ticket says",
+}
+TO_USE = """# in the run's folder; write the address of each instance into prometheus.yml first
+promtool check config monitoring/prometheus.yml
+prometheus --config.file=monitoring/prometheus.yml
+# a probe from the users' side, and a change held against the last release before it ships
+perflab load --system {system} --users 1 --seconds 60
+perflab gate --help"""
 
 
 def monitoring_plan(material: Material) -> Document:
@@ -30,17 +45,36 @@ def monitoring_plan(material: Material) -> Document:
             [*claims(found), *pictures(found)],
             material.ran("41"),
         ),
-        section("Configuration files", links(found, "file"), material.ran("41")),
-        section("What watching costs", [*claims(overhead), *details(overhead, "overhead")], material.ran("10")),
+        section("Configuration files", _to_use(material, links(found, "file")), material.ran("41")),
         section(
-            "Routing, escalation and runbooks",
-            [],
-            "They depend on the operating team; no finding can supply them.",
-            judged=True,
+            "What profiling costs",
+            [*claims(overhead), *details(overhead, "overhead"), *_limits(overhead)],
+            material.ran("10"),
         ),
+        section("Who is called, and what is done", _reactions(found), material.ran("41")),
         section("Set-up checklist", checklist(material, "monitoring"), ""),
         section("Known limits", caveats(found), "No caveat has been recorded.", judged=True),
     )
     return Document(
         "monitoring-plan", "Performance monitoring plan", "Operations team and site reliability engineers", sections
     )
+
+
+def _limits(overhead: Sequence[Finding]) -> list[Block]:
+    """What the overheads may not claim stands beside them: they are of profilers, in runs of a minute."""
+    said = Text("These are the profilers' own costs. What scraping and counting cost a live system is not measured.")
+    return [said, *caveats(overhead)] if overhead else []
+
+
+def _to_use(material: Material, files: Sequence[Block]) -> list[Block]:
+    system = material.manifest.system_shown
+    return [*files, Code(TO_USE.format(system=system))] if files else []
+
+
+def _reactions(found: Sequence[Finding]) -> list[Block]:
+    """Return how soon each severity asks for somebody; what is done stands beside each alert in the table of alerts."""
+    used = {row.get("severity") for finding in found for row in finding.details.get("alerts", ())}
+    called = [{"severity": name, "asks for": soon, "reached by": "for the team to fill in"}
+              for name, soon in REACTIONS.items() if name in used]  # fmt: skip
+    told = Text("What to do when an alert fires stands in its row above and in its rule, as the annotation runbook.")
+    return [Rows(tuple(called)), told] if called else []
