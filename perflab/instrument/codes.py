@@ -161,6 +161,10 @@ _GATES = {
         "threads made in C: they were dropped, and what ran there has no share",
         "Run it on plain threads or asyncio for the profile; to capture again does not help",
     ),
+    "P319": (
+        "the instruments disagree on this place's share by more than their samples explain: they see different things",
+        "Its interval spans what each of them says; read its lines in both",
+    ),
 }
 _NOTEBOOK = {
     "N101": ("the notebook declares no such parameter", "Use the name that the message proposes"),

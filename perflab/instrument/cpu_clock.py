@@ -34,13 +34,14 @@ def tree_cpu_s(pid: int) -> float:
     """
     for _ in range(_READINGS):
         family = [pid, *proc.descendants(pid)]
-        total = process_cpu_s(pid) + _awaited(pid) + sum(_own(child) + _awaited(child) for child in family[1:])
+        total = process_cpu_s(pid) + _awaited(pid) + sum(living_cpu_s(child) + _awaited(child) for child in family[1:])
         if [pid, *proc.descendants(pid)] == family:
             break  # else one began or ended meanwhile and was counted twice, or not at all
     return total
 
 
-def _own(pid: int) -> float:
+def living_cpu_s(pid: int) -> float:
+    """Return `process_cpu_s`, or 0 for a process that has ended."""
     try:
         return process_cpu_s(pid)
     except ProcessLookupError:

@@ -14,7 +14,7 @@ from perflab.instrument.gates import Gate, voters
 from perflab.instrument.leak import Growth
 from perflab.instrument.stacks import LIBRARY, LOOP
 from perflab.instrument.table import ProfileTable
-from perflab.instrument.votes import Interval, Key, Vote, fused_intervals, fused_share, is_place, make_votes
+from perflab.instrument.votes import Interval, Key, Vote, disputed, fused_intervals, fused_share, is_place, make_votes
 
 LISTED = 0.01  # smaller shares are noise at any sample count that a quick run reaches
 CONTAMINATED = 0.30  # run-queue delay up to which even the views that do not measure the wall were seen to be right
@@ -24,9 +24,11 @@ CONTAMINATED = 0.30  # run-queue delay up to which even the views that do not me
 class Bottleneck:
     """One place: what each instrument says of it, and what removing it could bring at most.
 
-    `cpu_share`: mean of the voting instruments, weighted by samples; `low`, `high` and `rank_low`, `rank_high`: 95 %
-    sampling intervals by bootstrap (run-to-run noise is not in them). `amdahl_bound`: CPU capacity times this at
-    most, 1 / (1 - share). `blocking_share`: share of the window in which it held a thread without using CPU.
+    `cpu_share`: of the profiled process, mean of the voting instruments, weighted by samples; `low`, `high` and
+    `rank_low`, `rank_high`: 95 % sampling intervals by bootstrap (run-to-run noise is not in them); the envelope of
+    the instruments' own where they dispute the share (P319). `amdahl_bound`: CPU capacity times this at most,
+    1 / (1 - share), with `part` of the system's CPU in the profiled process 1 / (1 - part * share); see `most` for
+    a share that is disputed. `blocking_share`: share of the window in which it held a thread without using CPU.
     `library`: no own code on the stack. `libraries`: where its share goes, as shares of all CPU. `leaf_share`: share
     in which it was itself innermost (py-spy); the rest ran in what it called.
     """
@@ -53,6 +55,22 @@ class Bottleneck:
     rank_low: int = 0
     rank_high: int = 0
     leaf_share: float | None = None
+    part: float = 1.0
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the instruments differ on its share by more than their samples explain."""
+        return "P319" in self.flags
+
+    @property
+    def most(self) -> float:
+        """The share of the system's CPU that removing it could save, by the instrument that gives it most."""
+        return self.part * (max(self.shares.values()) if self.disputed else self.cpu_share)
+
+    @property
+    def most_bound(self) -> float:
+        """How many times the CPU capacity could become without it, by the same instrument."""
+        return 1 / (1 - self.most) if self.most < 1 else math.inf
 
     @property
     def name(self) -> str:
@@ -83,9 +101,9 @@ class Ranking:
 class Context:
     """What is known beside the profiles; every field may be empty.
 
-    `units`: work done while memray tracked; `cpu_us_per_unit` of the unprofiled system; `turn_busy`: share of a slow
-    turn in which the system's own stages ran, `turn_ms` its length; `strategies`: candidate ids by "file:function",
-    file, or library package.
+    `units`: work done while memray tracked; `cpu_us_per_unit` of the profiled process, unwatched; `turn_busy`: share of
+    a slow turn in which the system's own stages ran, `turn_ms` its length; `strategies`: candidate ids by
+    "file:function", file, or library package; `part`: of the system's CPU that the profiled process used.
     """
 
     units: float = 0.0
@@ -94,6 +112,7 @@ class Context:
     turn_ms: float = 0.0
     strategies: Mapping[str, tuple[str, ...]] | None = None
     growth: tuple[Growth, ...] = ()
+    part: float = 1.0
 
 
 def rank(tables: list[ProfileTable], context: Context | None = None, listed: float = LISTED) -> Ranking:
@@ -187,7 +206,7 @@ def _bottleneck(
         high,
         {vote.name: vote.shares.get(key, 0.0) for vote in heard},
         {vote.name: vote.ranked.index(key) + 1 if key in vote.ranked else 0 for vote in heard},
-        1 / (1 - share) if share < 1 else math.inf,
+        1 / (1 - context.part * share) if context.part * share < 1 else math.inf,
         key[0] == LIBRARY,
         _libraries(f"{key[0]}:{key[1]}", tables),
         _bytes(key, tables, context.units),
@@ -196,10 +215,11 @@ def _bottleneck(
         share * context.cpu_us_per_unit if context.cpu_us_per_unit else None,
         _of_slow_turn(key, share, beside),
         _strategies(key, tables, context),
-        ("P310",) if len(heard) == 1 else (),
+        ("P310",) if len(heard) == 1 else ("P319",) * disputed(votes, key),
         best,
         worst,
         _leaf(key, tables),
+        context.part,
     )
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from perflab.instrument import proc
+from perflab.instrument.cpu_clock import living_cpu_s
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,9 +21,9 @@ MAX_ROWS = 200_000  # about 30 MB; beyond it every second tick is dropped and th
 class ResourceSampler:
     """Read /proc for a set of {name: (role, pid)}, each with its descendants, `rate_hz` times a second.
 
-    `cpu_s` (user + system, awaited children too), `run_delay_s` and `nivcsw` are cumulative; a process that has ended
-    yields no more rows. Use as a context manager around the measured window, then `write`. One tick costs about
-    0.3 ms per process; memory is bounded by halving the rate.
+    `cpu_s` (user + system, to the nanosecond; awaited children too, in ticks of 10 ms), `run_delay_s` and `nivcsw` are
+    cumulative; a process that has ended yields no more rows. Use as a context manager around the measured window, then
+    `write`. One tick costs about 0.3 ms per process; memory is bounded by halving the rate.
     """
 
     def __init__(self, watched: dict[str, tuple[str, int]], rate_hz: float = 5.0) -> None:
@@ -110,9 +111,10 @@ def sample(pid: int) -> tuple[float, int, int, int, float, int] | None:
     if own is None or own.state in "ZX":
         return None
     pids = [pid, *proc.descendants(pid)]
+    ran = sum(map(living_cpu_s, pids))  # first: the row's time was read just before
     stats = [seen for seen in map(proc.stat, pids) if seen]
     return (
-        sum(seen.cpu_s + seen.children_cpu_s for seen in stats),
+        ran + sum(seen.children_cpu_s for seen in stats),
         sum(seen.rss_bytes for seen in stats),
         sum(seen.threads for seen in stats),
         sum(map(proc.open_files, pids)),

@@ -14,7 +14,7 @@ from perflab.instrument.clock import read_clock
 from perflab.instrument.cpu_clock import process_cpu_s, tree_cpu_s
 from perflab.instrument.machine import capabilities
 from perflab.instrument.noise import NoiseWindow, run_canary
-from perflab.instrument.resources import ResourceSampler
+from perflab.instrument.resources import ResourceSampler, sample
 
 BURN = "import subprocess, sys, time\nt = time.process_time()\nwhile time.process_time() - t < {s}: pass\n"
 
@@ -100,6 +100,15 @@ def test_a_process_that_ended_yields_no_rows_and_no_error():
     with ResourceSampler({"gone": ("system", child.pid)}, rate_hz=50) as sampler:
         time.sleep(0.05)
     assert sampler.rows == [] and proc.stat(child.pid) is None and proc.cpu_seconds(child.pid) == 0.0
+
+
+def test_a_reading_tells_milliseconds_of_cpu():
+    """A window of a screening holds a tenth of a second of CPU: in ticks of 10 ms it would be off by a tenth."""
+    before, began = sample(os.getpid())[0], time.process_time()
+    while time.process_time() < began + 0.0035:
+        sum(range(200))
+    spent, read = time.process_time() - began, sample(os.getpid())[0] - before
+    assert read == pytest.approx(spent, abs=0.0025)
 
 
 def test_memory_of_the_sampler_is_bounded(monkeypatch):
