@@ -53,6 +53,11 @@ def variant(system: System, name: str) -> Variant:
     return Variant(name, flags)
 
 
+def same_program(system: System, one: str, other: str) -> bool:
+    """Return whether two variants set every flag alike: nothing can be compared between them."""
+    return variant(system, one).flags == variant(system, other).flags
+
+
 def flag_pair(system: System, flag: str, value: str) -> FlagPair:
     """Return the baseline, with what the value needs, against the same with the value; raises UsageError."""
     _checked(system, flag, value)
