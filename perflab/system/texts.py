@@ -25,11 +25,26 @@ def text_faults(system: System) -> list[str]:
     given = {*system.ports, *(name for process in system.process for name in _ports_of(process))}
     faults = [fault for where, text in _started(system) for fault in _unknown(system, where, text, None)]
     faults += [fault for where, text in _asked(system) for fault in _unknown(system, where, text, given)]
+    faults += _unheard_flags(system)
     for process in system.process:
         faults += [f"process {process.name}: {fault}" for fault in _ready_faults(process)]
         if fault := _format_fault(process.flag_format):
             faults.append(f"process {process.name}: flag_format = {process.flag_format!r}: {fault}")
     return faults
+
+
+def _unheard_flags(system: System) -> list[str]:
+    """Return a fault for flags of which the system would never hear: all of its variants would be one program."""
+    if any("{flags}" in process.command for process in system.system_processes):
+        return []
+    seen = {name for server in system.server for name in server.when}  # told by the server's URL, empty or not
+    if not (unheard := [flag.name for flag in system.flag if flag.name not in seen]):
+        return []
+    return [
+        f'flag {", ".join(unheard)}: no process is handed it: put "{{flags}}" into the command of one with role = '
+        '"system"; for variables of the environment: command = ["env", "{flags}", "./server"], '
+        'flag_format = "{name}={value}"'
+    ]
 
 
 def _started(system: System) -> Iterator[tuple[str, str]]:

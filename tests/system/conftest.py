@@ -19,6 +19,7 @@ primary = "SomeUser"
 [[process]]
 name = "server"
 command = {command}
+flag_format = "{{name}}={{value}}"
 ready = {{ http = "http://127.0.0.1:{{port:http}}/", timeout_s = {timeout_s} }}
 
 [endpoints]
@@ -37,7 +38,7 @@ optimised = "fast"
 values = [{{ value = "slow" }}, {{ value = "fast", strategy = "S-1" }}, {{ value = "lossy", equivalence = "loss" }}]
 {extra}
 """
-SERVE = '["{python}", "-m", "http.server", "{port:http}", "--bind", "127.0.0.1"]'
+SERVE = '["env", "{flags}", "{python}", "-m", "http.server", "{port:http}", "--bind", "127.0.0.1"]'
 
 
 @pytest.fixture
@@ -45,6 +46,8 @@ def write_system(tmp_path: Path):
     def write(command: str = SERVE, timeout_s: float = 10, extra: str = "") -> Path:
         (tmp_path / "load.py").touch()
         path = tmp_path / "small.toml"
+        if "{flags}" not in command:
+            command = f'["env", "{{flags}}", {command.strip()[1:]}'
         path.write_text(TEMPLATE.format(command=command, timeout_s=timeout_s, extra=extra), encoding="utf-8")
         return path
 

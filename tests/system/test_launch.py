@@ -90,7 +90,7 @@ def test_dying_at_start_gives_code_and_last_lines(write_system, tmp_path):
 
 def test_a_command_that_does_not_exist(write_system, tmp_path):
     with pytest.raises(SystemFailure, match="cannot be started"), started(
-        load_system(write_system('["/no/such/program", "{port:http}"]')), tmp_path
+        load_system(write_system('["/no/such/program", "{port:http}", "{flags}"]')), tmp_path
     ):  # fmt: skip
         pass
 
@@ -107,6 +107,15 @@ def test_a_script_without_an_interpreter_and_a_folder_that_is_gone_are_named(tmp
         start(tmp_path)
     with pytest.raises(SystemFailure, match=r"No such file or directory: .*/gone"):
         start(tmp_path / "gone")
+
+
+def test_flags_come_as_variables_of_the_environment(write_system, tmp_path):
+    script = tmp_path / "told.py"
+    script.write_text("import os, http.server\nprint(os.environ['speed'], flush=True)\n")
+    command = f'["env", "{{flags}}", "{{python}}", "{script}", "{{port:http}}"]'
+    system = load_system(write_system(command))
+    with pytest.raises(SystemFailure, match="fast"), launch(system, variant(system, "optimised"), tmp_path / "trial"):
+        pass
 
 
 def test_dying_later_is_noticed(write_system, tmp_path):

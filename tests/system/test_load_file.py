@@ -64,7 +64,9 @@ READY = 'ready = { http = "http://127.0.0.1:{port:http}/"'
         ('"-m", "http.server"', '"-c", "echo }"', "process server: 'echo }': Single '}' encountered"),
         ('"-m", "http.server"', '"-c", "srv {flags}"', "{flags} in 'srv {flags}' must be an argument of its own"),
         ("command = ", 'env = { A = "{flags}" }\ncommand = ', "{flags} in '{flags}' must be an argument of its own"),
-        ("command = ", 'flag_format = "--{nam}={value}"\ncommand = ', "only {name} and {value} can stand in it"),
+        ('flag_format = "{name}', 'flag_format = "--{nam}', "only {name} and {value} can stand in it"),
+        ('"env", "{flags}", ', "", 'flag speed: no process is handed it: put "{flags}" into the command'),
+        ('name = "server"\n', 'name = "server"\nrole = "standin"\n', "flag speed: no process is handed it"),
         ("command = ", 'cwd = "nowhere"\ncommand = ', "cwd = 'nowhere': no such folder"),
         ("[[flag]]", "[ports]\nhttp = 99999\n[[flag]]", "ports.http: Input should be less than or equal to 65535"),
         (
@@ -89,6 +91,12 @@ def test_each_fault_has_its_line(write_system, old, new, expected):
     assert all("\n" not in fault for fault in faults)
 
 
+def test_a_flag_that_only_chooses_a_server_is_heard_by_its_url(write_system):
+    path = write_system(extra='[[server]]\nname = "store"\nkind = "redis"\nwhen = { speed = ["fast"] }\n')
+    path.write_text(path.read_text().replace('"env", "{flags}", ', "", 1))
+    assert check_system(path)[1] == []
+
+
 def test_all_faults_are_told_at_once(write_system):
     extra = '[target_scenario]\nT-1 = "nope"\n[[measure]]\nmetric = "m"\nkind = "latency"\n'
     faults = check_system(write_system(extra=extra))[1]
@@ -101,8 +109,8 @@ def test_texts_that_are_filled_in_have_no_fault(write_system):
     text = text.replace(
         f"[endpoints]\nhttp = {URL}", f'[endpoints]\nhttp = {URL}\nfixed = "http://127.0.0.1:{{port:own}}"'
     )
-    text = text.replace(
-        "command = [", 'env = { A = "{{}} {trial_dir}" }\ncwd = "."\nflag_format = "--{name}={value!s}"\ncommand = ['
+    text = text.replace("command = [", 'env = { A = "{{}} {trial_dir}" }\ncwd = "."\ncommand = [').replace(
+        'flag_format = "{name}={value}"', 'flag_format = "--{name}={value!s}"'
     )
     path.write_text(
         text.replace('"127.0.0.1"]', '"127.0.0.1", "{flags}"]').replace(
