@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from perflab.experiments.strategies import calls
-from perflab.experiments.strategies.calls import dedup, failures, noisy, pool_sweep
+from perflab.experiments.strategies.arrivals import Arrivals
+from perflab.experiments.strategies.calls import asking, batch, dedup, failures, noisy, pool_sweep
 from perflab.experiments.strategies.experiment import BASE, StrategyExperiment
 from perflab.experiments.strategies.run import Sizes, run_experiment
+from perflab.experiments.strategies.tails import least_of, tail
 from perflab.experiments.study import Study, create_run
+from perflab.gateway.calls.call import CallSettings
 from perflab.standins.codegen import troubles
 from perflab.standins.faults import CODEGEN_FAULTS, parse_faults
 from perflab.system.cores import default_cores
@@ -68,7 +75,108 @@ def test_crowds_and_the_quiet_one_are_in_order_of_time() -> None:
     crowds = times[whose == noisy.NOISY]
     assert (np.diff(times) >= 0).all() and crowds.size == 3 * noisy.CROWD
     assert set(crowds) == {noisy.FIRST_S, noisy.FIRST_S + 1, noisy.FIRST_S + 2}
-    assert 40 < np.sum(whose == noisy.QUIET) < 120
+    assert 15 < np.sum(whose == noisy.QUIET) < 60
+
+
+def virtual_arrivals(
+    monkeypatch: pytest.MonkeyPatch, module: Any, answered: Callable[[np.ndarray], np.ndarray]
+) -> list[np.ndarray]:
+    """Answer in 10 ms what `answered` says of the times at which requests are due; return those of every call."""
+    seen: list[np.ndarray] = []
+
+    async def arrive(times: np.ndarray, _: Callable[[int], Awaitable[bool]]) -> Arrivals:
+        seen.append(times)
+        good = np.flatnonzero(answered(times))
+        return Arrivals(np.full(good.size, 10.0), np.zeros(times.size), times.size - good.size, good)
+
+    monkeypatch.setattr(module, "arrivals_at", arrive)
+    return seen
+
+
+def blank(seconds: float) -> Any:
+    return SimpleNamespace(rng=np.random.default_rng(3), seconds=seconds, block=0)
+
+
+def test_the_quiet_session_stays_within_the_limit_and_a_block_begins_when_the_buckets_are_full() -> None:
+    assert noisy.QUIET_PER_S < CallSettings().per_s < noisy.CROWD / noisy.EVERY_S
+    assert noisy.EXPERIMENT.warm is noisy.settle
+    lets_through_at_first = 2 * CallSettings().per_s  # the bucket, and what runs out of it until the next crowd
+    crowds = np.sum(noisy.due_times(np.random.default_rng(1), noisy.SETTLE_S)[1] == noisy.NOISY)
+    assert crowds > lets_through_at_first
+
+
+@pytest.mark.parametrize(("refused", "share"), [(0, 1.0), (1, 1.0), (10, 0.9), (2, 0.5)])
+def test_what_the_quiet_session_is_refused_is_counted_and_leaves_it_no_tail(
+    monkeypatch: pytest.MonkeyPatch, refused: int, share: float
+) -> None:
+    target = blank(20.0)
+    whose = noisy.due_times(np.random.default_rng(3), 20.0)[1]
+    quiet = np.cumsum(whose == noisy.QUIET)
+
+    def answered(times: np.ndarray) -> np.ndarray:  # every n-th of the quiet one's is refused, or the noisy one's
+        if refused < 2:
+            return (whose == noisy.QUIET) | (refused == 0)
+        return (whose == noisy.NOISY) | (quiet % refused != 0)
+
+    virtual_arrivals(monkeypatch, noisy, answered)
+    figures = asyncio.run(noisy.side_by_side(target)).figures
+    assert figures["quiet_answered"] == pytest.approx(share, abs=0.01)
+    assert np.isnan(figures["victim_p95_ms"]) == (share < 0.95)
+    assert figures["noisy_answered"] == (0.0 if refused == 1 else 1.0)
+
+
+@pytest.mark.parametrize("burst", [failures.INSTANT, failures.SLOW_TO_FAIL])
+@pytest.mark.parametrize("seconds", [0.5, 0.75, 1.0, 2.0, 3.0])
+def test_a_block_fails_for_the_share_of_its_time_that_the_condition_tells(
+    seconds: float, burst: failures.Burst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    async def none(*_: Any) -> None: ...
+
+    async def counted(_: Any, work: Callable[[], Awaitable[Any]]) -> tuple[Any, dict[str, float]]:
+        return await work(), {"requests": 1.0, "calls": 1.0}
+
+    async def arrive(rng: Any, per_s: float, lasts_s: float, send: Any) -> Arrivals:
+        asked.append(lasts_s)
+        return Arrivals(np.ones(4), np.zeros(4), 0, np.arange(4))
+
+    for name, made in (("wait_for_phase", none), ("counted", counted), ("open_arrivals", arrive)):
+        monkeypatch.setattr(failures, name, made)
+    work = asyncio.run(failures.through_trouble(blank(seconds), burst))
+    times = np.arange(0, asked[0], 0.001) % burst.period_s
+    failing = np.mean((times >= burst.from_s) & (times < burst.to_s))
+    assert failing == pytest.approx((burst.to_s - burst.from_s) / burst.period_s, abs=0.002)
+    assert seconds <= asked[0] < seconds + burst.period_s
+    assert np.isnan(work.figures["p99_ms"])  # of four answers
+
+
+def test_batches_are_measured_where_calls_come_in_crowds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def counted(_: Any, work: Callable[[], Awaitable[Any]]) -> tuple[Any, dict[str, float]]:
+        return await work(), {"requests": 1.0, "calls": 1.0}
+
+    monkeypatch.setattr(asking, "counted", counted)
+    seen = virtual_arrivals(monkeypatch, asking, lambda times: times >= 0)
+    for experiment in (batch.BUSY, batch.CROWDS):
+        asyncio.run(experiment.work(blank(10.0)))
+    alone, crowds = ([np.sum((times >= at) & (times < at + 0.005)) - 1 for at in times] for times in seen)
+    assert np.mean(alone) < 1.5 < 3 < np.mean(crowds)  # further calls that come while the first one waits
+    assert len(alone) == pytest.approx(len(crowds), rel=0.25) and batch.CROWDS in calls.EXPERIMENTS
+
+
+def test_a_tail_needs_values_enough_and_all_of_those_it_stands_on() -> None:
+    assert (least_of(0.95), least_of(0.99)) == (20, 100)
+    draw = np.random.default_rng(4).random(400)
+    for q, least in ((0.95, 20), (0.99, 100)):
+        assert np.isnan(tail(draw[: least - 1], q)) and tail(draw[:least], q) == np.quantile(draw[:least], q)
+    lost = np.where(np.arange(400) < 8, np.inf, draw)  # one in fifty was never answered
+    assert tail(lost, 0.95) > np.quantile(draw[8:], 0.95) and np.isnan(tail(lost, 0.99)) and np.isnan(tail([], 0.95))
+
+
+def test_four_connections_carry_what_the_pool_sweep_sends() -> None:
+    at_once = pool_sweep.PER_S * pool_sweep.TAKES_S
+    smallest = min(int(size) for size in pool_sweep.SIZES if size != "none")
+    assert 0.8 < at_once / smallest < 0.95  # above 1 its waits would grow with the length of a block
 
 
 def test_shared_calls_reach_the_generator_less_often_and_answer_alike(gateway: Study) -> None:

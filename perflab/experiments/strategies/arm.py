@@ -16,6 +16,7 @@ import numpy as np
 from perflab.errors import SystemFailure
 from perflab.experiments.strategies.experiment import StrategyExperiment, Target
 from perflab.experiments.strategies.loop_thread import LoopThread
+from perflab.experiments.strategies.tails import tail
 from perflab.experiments.study import Study
 from perflab.instrument.cpu_clock import tree_cpu_s
 from perflab.instrument.noise import NoiseWindow
@@ -26,7 +27,6 @@ from perflab.system.launch import RunningSystem, launch
 MEMORY_EVERY_S = 0.1
 REQUEST_LIMIT_S = 30.0
 CONNECTIONS = 512
-TAIL_REQUESTS = 20  # of fewer answers in a block the largest would be called their p95
 WARM = 1_000_000  # added to a block's number for the random numbers of its warm-up
 
 
@@ -93,7 +93,7 @@ class Arm:
             "failed": work.failed,
             "cpu_ms_per_request": 1000 * spent / latency.size,
             "p50_ms": float(np.quantile(latency, 0.5)),
-            "p95_ms": float(np.quantile(latency, 0.95)) if latency.size >= TAIL_REQUESTS else float("nan"),
+            "p95_ms": tail(latency, 0.95),
             "memory_mb": max([*memory, memory_mb(self.running)]),
             "late_p99_ms": float(np.quantile(work.late_ms, 0.99)) if work.late_ms.size else float("nan"),
             "client_cpu": client,

@@ -9,10 +9,10 @@ from typing import Any
 from perflab.errors import StatisticError
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, percent_change, vetoed
 from perflab.experiments.null_arm import machine_null, voided
-from perflab.experiments.strategies.arm import TAIL_REQUESTS
 from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.experiment import BASE, FigureSpec
 from perflab.experiments.strategies.run import ExperimentResult
+from perflab.experiments.strategies.tails import TAIL_REQUESTS
 from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
@@ -93,8 +93,9 @@ def _problem(result: ExperimentResult, arm: str, figure: FigureSpec, error: Stat
     base, own = result.column(BASE, figure.column), result.column(arm, figure.column)
     if all_equal(base, own):
         return SAME
-    if figure.column == "p95_ms" and np.isnan([*base, *own]).any():
-        return f"a block has fewer than {TAIL_REQUESTS} answers: no tail"
+    if np.isnan([*base, *own]).any():
+        few = f"fewer than {TAIL_REQUESTS} answers: no tail" if figure.column == "p95_ms" else "too few answers for it"
+        return f"a block has {few}"
     return str(error).rstrip(".")
 
 

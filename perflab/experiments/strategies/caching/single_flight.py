@@ -12,6 +12,7 @@ import numpy as np
 
 from perflab.experiments.strategies.caching.counters import Counters, counters
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
+from perflab.experiments.strategies.tails import tail
 
 AT_ONCE, EVERY_S = 100, 0.25
 LOADS = FigureSpec("loads_per_100", "store reads per 100 equal requests", "reads", 5.0, in_units=True, means=True)
@@ -49,7 +50,7 @@ async def bursts(target: Target) -> Work:
         await asyncio.sleep(max(0.0, due + EVERY_S - time.perf_counter()))
     after = await counters(target)
     loads = 100 * store_reads(before, after, count * AT_ONCE) / (count * AT_ONCE)
-    figures = {LOADS.column: loads, P99.column: float(np.quantile(took, 0.99))}
+    figures = {LOADS.column: loads, P99.column: tail(took, 0.99)}
     return Work(np.array(took), np.zeros(0), failed, figures, "" if failed else told.hexdigest())
 
 

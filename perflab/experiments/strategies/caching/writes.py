@@ -11,6 +11,7 @@ from perflab.experiments.strategies.caching.counters import counters
 from perflab.experiments.strategies.caching.zipf_reads import drawn_paths
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.payloads.content import fill
+from perflab.experiments.strategies.tails import tail
 
 PER_S, WRITE_SHARE = 60.0, 0.4
 WRITE_MS = FigureSpec("write_p95_ms", "write p95", "ms", 0.10)
@@ -45,7 +46,7 @@ async def write_and_read_back(target: Target) -> Work:
     met = await open_arrivals(target.rng, PER_S, target.seconds, send)
     missed = (await counters(target)).since(before, "gateway_cache_misses")
     figures = {
-        WRITE_MS.column: float(np.quantile(write_ms, 0.95)),
+        WRITE_MS.column: tail(write_ms, 0.95),
         AFTER_WRITE.column: float(np.median(back_ms)),
         MISSES.column: missed / (met.latency_ms.size + len(write_ms)),
     }

@@ -16,6 +16,6 @@ def __getattr__(name: str) -> Any:
     from perflab.experiments.strategies.calls import batch, clients, dedup, failures, http2, noisy
 
     return (
-        clients.FEW, clients.MANY, http2.EXPERIMENT, dedup.EXPERIMENT, batch.BUSY, batch.QUIET, failures.BURST,
-        failures.SLOW, failures.FLAKY, noisy.EXPERIMENT,
+        clients.FEW, clients.MANY, http2.EXPERIMENT, dedup.EXPERIMENT, batch.BUSY, batch.QUIET, batch.CROWDS,
+        failures.BURST, failures.SLOW, failures.FLAKY, noisy.EXPERIMENT,
     )  # fmt: skip

@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from perflab.errors import SystemFailure
-from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
+from perflab.experiments.strategies.arrivals import Arrivals, arrivals_at, poisson_times
 from perflab.experiments.strategies.experiment import FigureSpec, Target, Work
 
 STORE = "baseline+store=wal_batched"  # what is measured is the call: the artefact that is kept costs little in this one
@@ -90,13 +92,18 @@ def per_request(upstream: dict[str, float], sent: int) -> dict[str, float]:
 
 async def at_open_arrivals(target: Target, per_s: float, prompts: Sequence[str]) -> Work:
     """Ask for prompt after prompt at Poisson arrivals."""
+    return await at_times(target, poisson_times(target.rng, per_s, target.seconds), prompts)
+
+
+async def at_times(target: Target, times: np.ndarray, prompts: Sequence[str]) -> Work:
+    """Ask for prompt after prompt, each when it is due: `times` in seconds from now, float64 rising."""
     asked = Asked()
 
     async def send(i: int) -> bool:
         return await ask(target, prompts[i % len(prompts)], asked, i)
 
     async def work() -> Arrivals:
-        return await open_arrivals(target.rng, per_s, target.seconds, send)
+        return await arrivals_at(times, send)
 
     met, upstream = await counted(target, work)
     sent = met.latency_ms.size + met.failed
@@ -112,6 +119,12 @@ def fresh_prompts(target: Target, count: int) -> list[str]:
 async def distinct(target: Target, per_s: float) -> Work:
     """Ask for code, every prompt new."""
     return await at_open_arrivals(target, per_s, fresh_prompts(target, int(per_s * target.seconds * 2 + 100)))
+
+
+async def in_crowds(target: Target, per_s: float, size: int) -> Work:
+    """Ask for code in crowds of `size` requests at once, which come at Poisson arrivals; every prompt new."""
+    times = np.repeat(poisson_times(target.rng, per_s, target.seconds), size)
+    return await at_times(target, times, fresh_prompts(target, times.size))
 
 
 async def warm(target: Target) -> None:

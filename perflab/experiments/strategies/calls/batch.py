@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from perflab.experiments.strategies.calls.asking import CALLS, POOLED, distinct, warm
+from perflab.experiments.strategies.calls.asking import CALLS, POOLED, distinct, in_crowds, warm
 from perflab.experiments.strategies.experiment import StrategyExperiment
 
 BUSY_PER_S, QUIET_PER_S = 160.0, 25.0
+CROWDS_PER_S, CROWD = 20.0, 8  # as many requests as when busy, eight at once
 PRICE = (
     "5 ms of waiting for the first of a batch, the slowest item's time for all, a whole batch lost with a connection"
 )
@@ -35,4 +36,11 @@ QUIET = replace(
     title="calls in batches, quiet",
     condition=f"{QUIET_PER_S:g} requests/s for code that takes 20 ms: {QUIET_PER_S * 0.005:.1g} further calls in 5 ms",
     work=partial(distinct, per_s=QUIET_PER_S),
+)
+CROWDS = replace(
+    BUSY,
+    key="batch-crowds",
+    title="calls in batches, in crowds",
+    condition=f"{CROWDS_PER_S:g} crowds/s of {CROWD} requests at once for code that takes 20 ms",
+    work=partial(in_crowds, per_s=CROWDS_PER_S, size=CROWD),
 )

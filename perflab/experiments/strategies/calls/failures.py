@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from perflab.experiments.strategies.calls.asking import (
     warm,
 )
 from perflab.experiments.strategies.experiment import FigureSpec, StrategyExperiment, Target, Work
+from perflab.experiments.strategies.tails import tail
 
 PER_S = 60.0
 
@@ -33,7 +35,6 @@ class Burst:
 
 
 INSTANT, SLOW_TO_FAIL = Burst(0.3, 0.7, 2.0), Burst(0.1, 1.1, 2.5)  # of burst503 and slow503
-SLOW_LEAST_S = 2.0  # a shorter block would end before what the burst left behind
 ANSWERED = FigureSpec("answered", "requests answered", "share", 0.01, lower_is_better=False, in_units=True)
 RECOVERY = FigureSpec("recovery_ms", "last failure after the burst", "ms", 50.0, in_units=True)
 WORST = FigureSpec("p99_ms", "response p99", "ms", 0.1)
@@ -49,11 +50,19 @@ def recovery_ms(failed_at_s: list[float], burst: Burst = INSTANT) -> float:
     return 1000 * max([*after, 0.0])
 
 
-async def through_trouble(target: Target, burst: Burst | None, least_s: float = 0.0) -> Work:
-    """Ask for code while the generator fails; every block begins at the same moment of the trouble."""
+def whole_periods(seconds: float, burst: Burst) -> float:
+    """Return how long a block of a burst must last, in s: whole periods, at least `seconds`.
+
+    A part of one would hold more of the trouble than its period does, and cut off what it leaves behind.
+    """
+    return burst.period_s * math.ceil(seconds / burst.period_s - 1e-9)
+
+
+async def through_trouble(target: Target, burst: Burst | None) -> Work:
+    """Ask for code while the generator fails; every block is of whole periods of the trouble, from their beginning."""
     import numpy as np
 
-    seconds = max(target.seconds, least_s)
+    seconds = whole_periods(target.seconds, burst) if burst else target.seconds
     prompts, asked = fresh_prompts(target, int(PER_S * seconds * 2 + 100)), Asked()
     failed_at: list[float] = []
     refusals_ms: list[float] = []
@@ -76,7 +85,7 @@ async def through_trouble(target: Target, burst: Burst | None, least_s: float = 
     sent = met.latency_ms.size + met.failed
     figures = per_request(upstream, sent) | {
         ANSWERED.column: met.latency_ms.size / sent,
-        WORST.column: float(np.quantile(met.latency_ms, 0.99)),
+        WORST.column: tail(met.latency_ms, 0.99),
     }
     if burst:
         figures[RECOVERY.column] = recovery_ms(failed_at, burst)
@@ -112,7 +121,7 @@ SLOW = StrategyExperiment(
     condition=f"{PER_S:g} requests/s for code that takes 20 ms; for 1 s of every 2.5 s every call is refused, and only "
     "after 150 ms; 4 connections to the generator, so that calls which will fail keep others waiting",
     conditions={"generator": "const-20", "trouble": "slow503", "connections": "4"},
-    work=partial(through_trouble, burst=SLOW_TO_FAIL, least_s=SLOW_LEAST_S),
+    work=partial(through_trouble, burst=SLOW_TO_FAIL),
     prepare=warm,
     first_s=0.0,
     figures=(ANSWERED, UPSTREAM, RECOVERY, REFUSAL, WORST),
