@@ -35,6 +35,7 @@ from perflab.instrument.pyspy import PySpy
 from perflab.instrument.source_tree import SourceTree
 from perflab.runs import write_atomic
 from perflab.system.launch import RunningSystem
+from perflab.system.variant import same_program
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +115,8 @@ def why(study: Study, baseline: str = "baseline", candidate: str = "optimised", 
 
 def attempt(study: Study, baseline: str, candidate: str) -> tuple[Why | None, str]:
     """Return what `why` found with its sentence, or None with the reason: a system may be none that py-spy can read."""
+    if same_program(study.system, baseline, candidate):  # under one name they would run in one folder, too
+        return None, "Nothing is compared: both variants are one program."
     try:
         found = why(study, baseline, candidate)
     except (InstrumentFailure, StatisticError) as error:

@@ -39,6 +39,16 @@ def declared_judge(manifest: Manifest) -> str:
     return str(manifest.notes.get("judge") or _description(manifest.system).get("judge") or "")
 
 
+def usual_judge(manifest: Manifest) -> str:
+    """Return the variant that is judged where nothing is declared: of a system without a flag to change the baseline.
+
+    As the seam that starts systems chooses it. A system file that is gone is taken for one with flags.
+    """
+    body = _description(manifest.system)
+    changed = (flag.get("optimised") != flag["values"][0].get("value") for flag in body.get("flag", ()))
+    return "optimised" if not body or any(changed) else "baseline"
+
+
 def declared_laboratories(manifest: Manifest) -> tuple[str, ...]:
     """Return the notebooks on parts by themselves that the system's file names, empty when it names none."""
     named = _description(manifest.system).get("laboratories", ())

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from perflab.errors import EXIT_BROKEN, EXIT_OK, EXIT_TARGET_MISSED, EXIT_UNTRUSTED
 from perflab.findings.finding import Finding
 from perflab.findings.traceability import WORST_FIRST
-from perflab.report.described import declared_judge
+from perflab.report.described import declared_judge, usual_judge
 from perflab.report.wording import QUICK, plural
 from perflab.runs import Manifest
 
@@ -47,11 +47,13 @@ class Verdict:
 
 
 def judged_variant(findings: Sequence[Finding], manifest: Manifest) -> str:
-    """Return the variant whose targets decide: as declared, else `optimised`, else the one that has targets."""
+    """Return the variant whose targets decide: as declared, else the usual one, else the one that has targets."""
     if declared := declared_judge(manifest):
         return declared
     seen = Counter(f.variant for f in findings if f.kind == "target" and f.variant)
-    return DEFAULT_JUDGE if DEFAULT_JUDGE in seen or not seen else seen.most_common(1)[0][0]
+    if not seen:
+        return usual_judge(manifest)
+    return DEFAULT_JUDGE if DEFAULT_JUDGE in seen else seen.most_common(1)[0][0]
 
 
 def judged_targets(findings: Sequence[Finding], judged: str) -> list[Finding]:

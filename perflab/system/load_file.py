@@ -13,6 +13,7 @@ from perflab.errors import SystemFileError, UsageError
 from perflab.system.needs import need_faults
 from perflab.system.spec import Measure, System
 from perflab.system.texts import placeholders, text_faults
+from perflab.system.variant import BASELINE, same_program
 
 SCHEMA = 1
 
@@ -39,6 +40,8 @@ def check_system(path: Path) -> tuple[System | None, list[str]]:
         system = System.model_validate({**body, "path": path.resolve(), "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
         return None, [_fault_line(item) for item in error.errors()]
+    if "judge" not in system.model_fields_set and same_program(system, BASELINE, system.judge):
+        system = system.model_copy(update={"judge": BASELINE})  # there is no other variant that a page could speak of
     faults = [*_file_faults(system), *_name_faults(system), *_server_faults(system), *text_faults(system)]
     return system, [*faults, *need_faults(system), *_card_faults(system)]
 
@@ -159,6 +162,9 @@ def _name_faults(system: System) -> list[str]:
         faults.append('process: none has role = "system"; there is nothing to measure')
     if system.judge not in ("baseline", "optimised"):
         faults.append(f"judge = {system.judge!r}: must be baseline or optimised")
+    elif system.judge != BASELINE and same_program(system, BASELINE, system.judge):
+        faults.append(f"judge = {system.judge!r}: no flag's optimised value differs from its first one, so that there "
+                      "is no such variant: leave judge out, or give a flag")  # fmt: skip
     return faults
 
 

@@ -80,6 +80,6 @@ def _run_it(material: Material) -> Section:
     system = material.manifest.system_shown
     lines = "\n".join(
         f".venv/bin/perflab load --system {system} --variant {name} --users 50 --seconds 20"
-        for name in ("baseline", material.verdict.judged)
+        for name in dict.fromkeys(("baseline", material.verdict.judged))
     )
     return Section("How to run either variant", (Code(lines),))
