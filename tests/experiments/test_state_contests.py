@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from perflab.experiments.education import fan_out, leaderboard, locks
-from perflab.experiments.state_database import analytics, commits, replicas, serialisers
+from perflab.experiments.state_database import analytics, commits, precompute, replicas, serialisers
 from perflab.experiments.state_database.contest import (
     FEWEST,
     Contest,
@@ -230,6 +230,25 @@ def test_every_question_can_be_asked_and_its_ways_answer_alike(ask: Any, lab: La
         equal, compared = result.equal_answers(arm)
         assert equal == compared, arm
     assert all(np.isfinite(row["cpu_ms_per_request"]) and row["p50_ms"] > 0 for row in result.rows)
+
+
+def test_totals_are_written_as_they_are_read(lab: Laboratory) -> None:
+    precompute.dashboard_read(lab)
+    contest = precompute.dashboard_write(lab)
+    pairs = {"totals": "dash_totals", "totals_view": "dash_shown", "indexed": "dash_view"}
+
+    def asked(sql: str, *values: Any) -> list[str]:
+        return sorted(str(row[0]) for row in lab.run(lab.own.fetch(sql, *values)))
+
+    columns = "SELECT substring(indexdef from 'USING .*') FROM pg_indexes WHERE tablename = $1"
+    for read, written in pairs.items():
+        assert asked(columns, read) == asked(columns, written), written
+        assert asked(f"SELECT count(*) FROM {read}") == asked(f"SELECT count(*) FROM {written}"), written
+    for way in contest.ways.values():
+        way(np.random.default_rng(1))
+    touched = f"SELECT count(*) FROM dash_totals WHERE last >= {lab.place.rows}"
+    assert asked(touched) == [str(precompute.WRITES)]  # every session in its turn, none of them hot
+    assert f"{lab.place.rows:,}" in contest.condition
 
 
 def test_the_leaderboards_agree_with_plain_python(lab: Laboratory, monkeypatch: Any) -> None:
