@@ -125,6 +125,7 @@ def run_trial(
     if facts_path(study, spec.name).exists() and not again:
         return _kept(study, spec)
     from perflab.experiments.collect_trial import collect
+    from perflab.experiments.self_report import keep
     from perflab.instrument.resources import ResourceSampler
     from perflab.load.runner import start_load
 
@@ -160,6 +161,7 @@ def run_trial(
                 should_stop=lambda: stop_early,
             )
             after, seen = _cpu_now(running), window.read()
+            keep(folder, "" if ended else running.metrics_url)
         cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}
         noise = disturbance(seen, quiet.canary, run_canary())
         return collect(study, spec, folder, result, sampler, go_ns, cpu_s, quiet.pressure or 0.0, noise)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from perflab.experiments.conclude.parts import finding
+from perflab.experiments.self_report import APART, Compared, sentence
 from perflab.experiments.study import Study
 from perflab.experiments.watch import Checked, alert_table, kpi_table
 from perflab.findings.finding import Evidence, Finding
@@ -11,8 +14,10 @@ from perflab.monitor.rules import RuleSet
 SAID = 400  # characters of promtool's own words
 
 
-def conclude(study: Study, rules: RuleSet | None, checked: Checked | None) -> list[Finding]:
-    """Return the finding on the generated alert rules, or why there are none."""
+def conclude(
+    study: Study, rules: RuleSet | None, checked: Checked | None, told: Sequence[Compared] = ()
+) -> list[Finding]:
+    """Return the finding on the generated alert rules, or why there are none, and what the counters are worth."""
     question = "Are the targets watched by tested alert rules?"
     if rules is None or checked is None:
         return [
@@ -49,8 +54,26 @@ def conclude(study: Study, rules: RuleSet | None, checked: Checked | None) -> li
             },
             caveats=_caveats(rules, checked),
             next_step=_next_step(checked),
-        )
+        ),
+        *([_self_report(study, told)] if told else []),
     ]
+
+
+def _self_report(study: Study, told: Sequence[Compared]) -> Finding:
+    """Return whether the series that alerts are made of tell what the clients saw in the load matrix."""
+    compared = [row for row in told if row.apart is not None]
+    parted = any(abs(row.apart or 0.0) > APART for row in compared)
+    step = (
+        "Export a counter of what the clients lacked, or rely on NoUnitFinished and a probe for it" if parted
+        else "" if compared else "Name [metrics] url, and series that the page has, in the system's file"
+    )  # fmt: skip
+    return finding(
+        study, "2", question="Do the system's own counters tell what its clients saw?", kind="observation",
+        verdict="reported" if compared else "not-yet-judged", level=study.level if compared else "none",
+        claim=sentence(told), details={"self_report": [row.row() for row in told]}, next_step=step,
+        caveats=("targets are judged by the clients' rows, whatever source they name; "
+                 "a response by the system's clock leaves out the way to and from the client",),
+    )  # fmt: skip
 
 
 def _caveats(rules: RuleSet, checked: Checked) -> tuple[str, ...]:
