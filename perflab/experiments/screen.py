@@ -10,6 +10,7 @@ import numpy as np
 from perflab.errors import StatisticError
 from perflab.experiments.blocks import equal_to_own
 from perflab.experiments.null_arm import NULL, chance_alone, failed_null, null_check, voided
+from perflab.experiments.screen_load import fitted, user_cores
 from perflab.experiments.side_by_side import run_side_by_side
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, facts_path, run_trial
@@ -20,7 +21,7 @@ from perflab.stats.selection import Screened, screen_family
 from perflab.system.spec import System
 from perflab.system.variant import BASELINE, FlagPair, every_value_pairs, flag_pair, single_flag_pairs
 
-UNITS_IN_WINDOW = 2.0  # the fewest to be expected in a window of an arm
+UNITS_IN_WINDOW = 1.0  # the fewest to be expected in a window of an arm
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,9 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     Weakness: one process for each arm, so the spread from process to process is not in the interval, and latency
     cannot be compared here. Good for finding what to confirm in fresh blocks, not for publishing an effect.
     """
-    plan = replace(plan, window_s=max(plan.window_s, shortest_window_s(study.system, plan.users)))
     pairs, left = _own_work(study.system) if plan.every_value else (single_flag_pairs(study.system), ())
+    plan = fitted(plan, lambda most: _most_arms(pairs, most), user_cores(study), len(study.cores.system))
+    plan = replace(plan, window_s=max(plan.window_s, shortest_window_s(study.system, plan.users)))
     size = plan.together or max(len(pairs), 1)
     groups = [
         _screen_group(study, plan, pairs[at : at + size], at // size) for at in range(0, max(len(pairs), 1), size)
@@ -137,10 +139,16 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left, idle)
 
 
-def shortest_window_s(system: System, users: int) -> float:
-    """Return the shortest window in which work of an arm is to be expected: the time of two units of its users.
+def _most_arms(pairs: Sequence[FlagPair], together: int) -> int:
+    """Return how many arms the largest group starts."""
+    size = together or max(len(pairs), 1)
+    return max((len(arms_of(pairs[at : at + size])) for at in range(0, len(pairs), size)), default=2)
 
-    Five users whose units take 5 s: 2 s. In 1 s one of 14 arms times 12 windows was without a finished unit.
+
+def shortest_window_s(system: System, users: int) -> float:
+    """Return the shortest window in which work of an arm is to be expected: the time of one unit of its users.
+
+    Three users whose units take 5 s: 1.7 s.
     """
     return UNITS_IN_WINDOW * system.load.probe_seconds / users
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from perflab.errors import StatisticError
 from perflab.experiments import screen as screening_module
+from perflab.experiments import screen_load
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.conclude.flags import conclude_flags, forest_rows
 from perflab.experiments.confirm import confirmed_figures
@@ -17,6 +19,7 @@ from perflab.experiments.effort import EFFORT
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.prototype import confirmation_sentence
 from perflab.experiments.screen import ScreenPlan, arms_of, screen_flags
+from perflab.experiments.screen_load import fitted
 from perflab.experiments.trial import facts_path
 from perflab.system.variant import every_value_pairs, flag_pair
 
@@ -75,13 +78,40 @@ def test_groups_hold_every_value_once_each_beside_its_own_base(study, side_by_si
     assert not found.failed_null and facts_path(study, "x").parent.exists()
 
 
-@pytest.mark.parametrize(("asked_s", "used_s"), [(1.0, 2.0), (6.0, 6.0)])
+@pytest.mark.parametrize(("asked_s", "used_s"), [(0.5, 1.0), (6.0, 6.0)])
 def test_windows_are_long_enough_for_the_units_of_the_system(study, side_by_side, asked_s, used_s):
-    """A unit of the gateway takes 5 s: five users end less than one in 0.5 s, and no window may be empty."""
+    """A unit of the gateway takes 5 s: five users end one in a second, and no window may be empty."""
     assert study.system.load.probe_seconds == 5.0
     side_by_side.run(replace(PLAN, window_s=asked_s))
     assert side_by_side.state.length == pytest.approx(3.0 + PLAN.windows * used_s)
-    assert screening_module.shortest_window_s(study.system, 5) == 2.0
+    assert screening_module.shortest_window_s(study.system, 5) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("user_cores", "cores", "users", "together"),
+    [(None, 1, 5, 12), (0.005, 1, 5, 12), (0.024, 1, 2, 12), (0.024, 2, 4, 12), (0.05, 1, 2, 6), (2.0, 1, 2, 1)],
+)
+def test_what_runs_side_by_side_leaves_the_systems_cores_some_air(user_cores, cores, users, together):
+    """Fourteen arms of five users asked for 1.4 cores of one: no unit of the baseline ended for ten seconds."""
+    plan = fitted(replace(PLAN, together=12), lambda most: (most or 12) + 2, user_cores, cores)
+    assert (plan.users, plan.together) == (users, together)
+    if user_cores and together > 1:
+        assert plan.users * (together + 2) * user_cores <= 0.8 * cores
+
+
+def test_the_cores_of_a_user_are_read_from_the_blocks_of_the_run(study, monkeypatch):
+    assert screen_load.user_cores(study) is None
+    rows = pd.DataFrame(
+        {"kind": "turn", "outcome": ["ok"] * 4 + ["timeout"], "intended_ns": 0, "start_ns": 1, "end_ns": 2 * 10**9 + 1}
+    )
+    trial = SimpleNamespace(units=rows, system_cpu_s=lambda: 0.2)
+    monkeypatch.setattr(
+        screen_load, "read_trial", lambda study, name: trial if name == "compare-b00-baseline" else None
+    )
+    folder = study.run.folder("samples")
+    (folder / "trial.compare-b00-baseline.json").write_text("{}")
+    (folder / "trial.compare-b00-null.json").write_text("{}")
+    assert screen_load.user_cores(study) == pytest.approx(0.2 / 4 / 2)
 
 
 def _moves_work(study, pair):
