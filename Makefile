@@ -5,11 +5,12 @@ READY  := .venv/.ready
 SYSTEM ?= data/systems/voice_gateway.toml
 EFFORT ?= quick
 SPIKE  ?=
+RUN    ?=
 # Some images forbid Python to keep compiled modules; each of the hundred processes of a spike would compile all anew.
 unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup spike test pesq lab lint lock clean
+.PHONY: help setup spike test pesq lab example lint lock clean
 
 help:                ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +42,11 @@ pesq: $(READY)       ## add PESQ, the quality metric that comes as source and ne
 	  command -v cc >/dev/null || command -v gcc >/dev/null || \
 	    { echo "PESQ comes as source and needs a C compiler (Debian, Ubuntu: apt install build-essential)" >&2; exit 2; }; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check pesq==0.0.4; fi
+
+# What is kept of a run as the example: the page, the deliverables and their figures, with no link to what is not kept.
+example: $(READY)    ## renew reports/example from a run: RUN=ID, by default the newest
+	rm -rf reports/example/deliverables reports/example/figures
+	$(BIN)/perflab report "$(RUN)" --to reports/example
 
 lint: $(READY)       ## format and lint in place
 	$(BIN)/ruff format perflab tests

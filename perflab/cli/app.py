@@ -143,11 +143,14 @@ def diff(
 
 
 @app.command(epilog="Example: perflab report   (all pages again, from what is stored)")
-def report(run: Annotated[str, typer.Argument(help="A run's id or folder; empty = the newest.")] = "") -> None:
+def report(
+    run: Annotated[str, typer.Argument(help="A run's id or folder; empty = the newest.")] = "",
+    to: Annotated[str, typer.Option(help="Copy the page, the deliverables and their figures to this folder.")] = "",
+) -> None:
     """Build a run's pages and the index again from stored findings and samples."""
     from perflab.cli.report import rebuild
 
-    raise typer.Exit(rebuild(run))
+    raise typer.Exit(rebuild(run, to))
 
 
 @app.command()

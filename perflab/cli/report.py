@@ -1,6 +1,8 @@
-"""`perflab report`: all pages again, from what is stored."""
+"""`perflab report`: all pages again, from what is stored; with --to a copy of those that are read."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import typer
 
@@ -9,10 +11,11 @@ from perflab.errors import EXIT_OK
 from perflab.experiments.study import reports_folder
 
 
-def rebuild(text: str) -> int:
-    """Build notebook pages, deliverables, run page and index of a run."""
+def rebuild(text: str, to: str = "") -> int:
+    """Build notebook pages, deliverables, run page and index of a run; `to` names a folder for a copy of the page."""
     from perflab.report.deliverables import build_deliverables
     from perflab.report.page_notebook import build_notebook_page
+    from perflab.report.portable import write_portable
     from perflab.report.run_index import build_index
     from perflab.report.run_page import build_run_page
 
@@ -23,4 +26,6 @@ def rebuild(text: str) -> int:
         build_deliverables(run)
     typer.echo(str(build_run_page(run)))
     build_index(reports_folder())
+    if to:
+        typer.echo(str(write_portable(run, Path(to))[0]))
     return EXIT_OK

@@ -13,6 +13,7 @@ from perflab.report.described import Rows, changed_since, target_rows
 from perflab.report.pages import FigureShelf, render, slug
 from perflab.report.run_files import files_in, readable_findings
 from perflab.report.verdict import Verdict, by_target, judged_targets, overall
+from perflab.report.wording import few
 from perflab.runs import Run, write_atomic
 from perflab.units import value_text
 
@@ -108,10 +109,14 @@ def tables_of(finding: Finding) -> list[tuple[str, list[Mapping[str, Any]]]]:
             if isinstance(rows, list) and rows and all(isinstance(row, Mapping) for row in rows)]  # fmt: skip
 
 
-def trust_checks(findings: Sequence[Finding]) -> list[TrustCheck]:
-    """Return every distinct trust check, the failed ones first."""
-    seen = dict.fromkeys(check for f in findings for check in f.trust)
-    return sorted(seen, key=lambda check: (check.passed, not check.veto, check.name))
+def trust_checks(findings: Sequence[Finding]) -> list[tuple[TrustCheck, str]]:
+    """Return every distinct trust check with the findings that it bears on, the failed ones first."""
+    seen: dict[TrustCheck, list[str]] = {}
+    for finding in findings:
+        for check in finding.trust:
+            seen.setdefault(check, []).append(finding.id)
+    ranked = sorted(seen, key=lambda check: (check.passed, not check.veto, check.name))
+    return [(check, few(seen[check])) for check in ranked]
 
 
 def grouped(rows: Rows, domain: str) -> list[tuple[str, list[Mapping[str, Any]]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perflab.findings.finding import Effect, Finding
@@ -45,11 +46,11 @@ def look(verdict: str, level: str = "") -> Look:
 
 
 def effect_text(finding: Finding) -> str:
-    """Return a finding's effect with its interval; those of comparisons are shown as changes, with their sign."""
+    """Return a finding's effect with its interval; those of pairs are shown as changes, with their sign."""
     effect = finding.effect
     if effect is None:
         return ""
-    compared = finding.kind == "comparison"
+    compared = finding.kind == "comparison" or (effect.unit == "ratio" and effect.n_unit == "pairs")
     text = _change(effect) if compared else interval_text(effect.value, effect.low, effect.high, effect.unit)
     return f"{text} ({SCREENED})" if finding.stage == "screened" else text
 
@@ -72,10 +73,21 @@ def n_text(finding: Finding) -> str:
     if effect is None:
         return ""
     known = effect.low is not None or effect.high is not None
-    how = f", {effect.confidence * 100:g} % interval{f' by {effect.method}' if effect.method else ''}" if known else ""
-    return f"n = {effect.n:,} {effect.n_unit}{how}"
+    how = f"by {effect.method}" if effect.method else ""
+    if known and effect.confidence >= 1:  # an extreme that was seen is no estimate
+        how = effect.method
+    elif known:
+        how = f"{min(100 * effect.confidence, 99.9):.3g} % interval {how}".strip()
+    return f"n = {effect.n:,} {effect.n_unit}{f', {how}' if known and how else ''}"
 
 
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun: "1 target", "3 targets"."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """Return the first of some names, each once: "F10-1, F11-2, F30-1 and 4 more"."""
+    distinct = list(dict.fromkeys(names))
+    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
+    return ", ".join(distinct[:most]) + more

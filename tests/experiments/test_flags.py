@@ -109,7 +109,10 @@ def test_a_flag_that_changes_answers_is_untrusted(study):
     effects = tuple(replace(e, equal_answers=(39, 40)) for e in made.screening.effects)
     found = conclude(study, made.blocks, replace(made.screening, effects=effects), [], [], {}, None)
     exact = {f.name for f in study.system.flag if f.value_of(f.optimised).equivalence == "exact"}
+    mine = [f for f in found if f.details.get("flag") in exact and f.stage == "screened"]
     assert {f.verdict for f in found if f.details.get("flag") in exact} == {"untrusted"}
+    said = "is refused, as equal answers failed (39 of 40 equal the baseline's)"
+    assert mine and all(said in f.claim and "direction" not in f.claim for f in mine)
 
 
 def test_the_forest_has_no_verdict_on_a_confirmed_flag_that_changes_answers(study):
@@ -221,3 +224,23 @@ def test_a_confirmed_figure_says_that_holm_is_for_itself(study):
     _, flags = concluded(study, confirmed=True)
     told = [f.claim for f in flags if f.stage == "confirmed"]
     assert told and all("for this figure by itself" in claim for claim in told)
+
+
+def test_no_single_figure_decides_on_a_strategy(study):
+    """The table of 90_verdict beside the strategy guide: equal memory is no statement on CPU, a means decides nothing."""
+    _, flags = concluded(study, confirmed=True)
+    cpu = next(f for f in flags if f.stage == "confirmed" and f.effect.metric.startswith("CPU"))
+
+    def of(metric, verdict, **details):
+        effect = cpu.effect.model_copy(update={"metric": metric})
+        return cpu.model_copy(update={"verdict": verdict, "effect": effect, "details": {**cpu.details, **details}})
+
+    assert decision(of("peak memory", "equivalent")) == "no effect on peak memory"
+    assert decision(of("response p95", "worse")) == "a loss in response p95: see the strategy guide"
+    assert decision(of("CPU per turn", "better")).startswith("a gain in CPU per turn")
+    assert decision(of("reads of the store", "better", means=True)) == "a means: decides nothing"
+    assert decision(of("response p95", "untrusted")) == "measure more"
+    screened = cpu.model_copy(update={"stage": "screened", "verdict": "reported", "effect": None})
+    tail = screened.model_copy(update={"details": {"figure": "response p95", "direction": "more"}})
+    assert decision(tail) == "points to a loss in response p95: see the strategy guide"
+    assert not [f for f in flags if decision(f).startswith(("adopt", "reject"))]

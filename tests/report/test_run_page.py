@@ -72,6 +72,8 @@ def test_every_target_is_traced_with_its_reason(page: PageFacts) -> None:
 def test_trust_checks_and_files_and_commands_are_there(page: PageFacts) -> None:
     assert any(row[:2] == ["cores", "✗failed, noted"] for row in page.rows)
     assert "1 of 2 checks on the measurement itself passed." in page.text
+    told = {row[0]: row[4] for row in page.rows if len(row) == 6 and row[1] in ("✓passed", "✗failed, noted")}
+    assert told["cores"] == "F00-1" and told["noise floor (A/A)"].startswith("F00-1, F10-1, F30-1 and ")
     assert "profiles/py-spy%20flame%20graph.svg" in page.links
     assert "perflab spike --system /no/such/folder/voice_gateway.toml --effort quick --seed 7" in page.text
 

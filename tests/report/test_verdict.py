@@ -13,7 +13,7 @@ from perflab.report.deliverables.strategy_guide import decide
 from perflab.report.described import changed_since, target_rows
 from perflab.report.run_index import _figures
 from perflab.report.verdict import by_target, judged_variant, overall
-from perflab.report.wording import effect_text, look
+from perflab.report.wording import effect_text, look, n_text
 from perflab.runs import Manifest, Step
 from tests.report.fake_run import MANIFEST, effect, findings
 
@@ -127,6 +127,27 @@ def test_looks_carry_a_word_and_a_shape_and_quick_meets_say_so() -> None:
 def test_ratios_of_comparisons_are_shown_as_changes() -> None:
     made = target("better", kind="comparison", effect=effect("cpu_per_turn", 0.2, 0.15, 0.25, "ratio"))
     assert effect_text(made) == "-80 % (-85 % to -75 %)"
+
+
+def test_identical_work_is_shown_as_a_change_and_not_as_a_hundred_per_cent_of_itself() -> None:
+    floor = Effect(metric="wall time, A against A", value=1.0002, low=0.9997, high=1.0007, unit="ratio", n=240,
+                   n_unit="pairs", confidence=0.950042, method="paired Hodges-Lehmann")  # fmt: skip
+    made = target("reported", kind="observation", effect=floor)
+    assert effect_text(made) == "+0.0 % (-0.0 % to +0.1 %)"
+    assert n_text(made) == "n = 240 pairs, 95 % interval by paired Hodges-Lehmann"
+
+
+@pytest.mark.parametrize(
+    ("confidence", "method", "text"),
+    [
+        (0.960938, "order statistics", "n = 9 turns, 96.1 % interval by order statistics"),
+        (0.9999, "", "n = 9 turns, 99.9 % interval"),  # never 100 %
+        (1.0, "largest value seen", "n = 9 turns, largest value seen"),
+    ],
+)
+def test_what_an_effect_rests_on_has_no_false_digits(confidence: float, method: str, text: str) -> None:
+    made = Effect(metric="m", value=1, low=1, high=1, unit="%", n=9, confidence=confidence, method=method)
+    assert n_text(target("meets", effect=made)) == text
 
 
 @pytest.mark.parametrize(

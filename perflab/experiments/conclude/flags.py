@@ -50,7 +50,9 @@ def _screened(
     metric = f"CPU per {study.system.unit}"
     rank = screening.effects.index(effect) + 1
     direction = "" if vetoed(checks) else DIRECTION.get(effect.comparison.verdict, "")
-    points = f"to {direction}" if direction else "in no direction that stands"
+    points = f"points to {direction}" if direction else "points in no direction that stands"
+    if refused := [check for check in checks if check.veto and not check.passed]:
+        points = f"is refused, as {refused[0].name} failed ({refused[0].observed})"
     return finding(
         study,
         ordinal(study, effect),
@@ -60,7 +62,7 @@ def _screened(
         verdict="untrusted" if vetoed(checks) else "reported",
         strategy=effect.strategy,
         variant=effect.pair.changed.name,
-        claim=f"{SCREENED.capitalize()}: of {metric} the screening of {effect.pair.label} alone points {points}, "
+        claim=f"{SCREENED.capitalize()}: of {metric} the screening of {effect.pair.label} alone {points}, "
         f"number {rank} of {len(screening.effects)} flags ({percent_change(effect.comparison)} in {screening.windows} "
         f"windows of {screening.users} users, an estimate to choose by and not to publish).",
         trust=checks,

@@ -10,7 +10,7 @@ from perflab.findings.finding import Evidence, Finding
 from perflab.report.deliverables.document import Block, Bullets, Picture, Row, Rows, Text
 from perflab.report.run_page import flat, tables_of
 from perflab.report.verdict import Verdict
-from perflab.report.wording import effect_text, n_text
+from perflab.report.wording import effect_text, few, n_text
 from perflab.runs import Manifest
 
 UNWRITTEN = ("12", "13", "25", "26", "31")  # notebooks of the plan that this version does not have
@@ -135,13 +135,6 @@ def caveats(findings: Iterable[Finding], without: Collection[str] = ()) -> list[
                 lines.setdefault(text, []).append(f.id)
     told = tuple(f"{few(ids)}: {text}" for text, ids in (*failed.items(), *lines.items()))
     return [Bullets(told)] if told else []
-
-
-def few(ids: Sequence[str], most: int = 3) -> str:
-    """Return the first of some names: "F10-1, F11-2, F30-1 and 4 more"."""
-    distinct = list(dict.fromkeys(ids))
-    more = f" and {len(distinct) - most} more" if len(distinct) > most else ""
-    return ", ".join(distinct[:most]) + more
 
 
 def folded_caveats(findings: Iterable[Finding], title: str = "Caveats and failed checks",
