@@ -12,6 +12,8 @@ from perflab.findings.traceability import TraceRow, trace_targets
 if TYPE_CHECKING:
     import pandas as pd
 
+CPU = "CPU"  # what a screening of flags compares: its findings name no figure
+
 
 def read(study: Study) -> list[Finding]:
     """Return the findings of every other notebook of the run."""
@@ -40,8 +42,9 @@ def target_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
 
 
 def strategy_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
-    """Return what each flag does, with what may be decided from it: confirmed ones first, in the screening's order.
+    """Return what each flag does, figure by figure, with what one figure says: confirmed first, in screening's order.
 
+    The decision on a strategy weighs all its figures and stands in the strategy guide.
     Ranking them by their confirmed estimates would choose a winner by the very figures that judge it.
     """
     import pandas as pd
@@ -63,17 +66,21 @@ def strategy_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
 
 
 def decision(finding: Finding) -> str:
-    """Return adopt, adopt if, reject or measure more; never "adopt" from a screening on one metric."""
+    """Return what one figure of one strategy says; never adopt or reject, which no single figure decides."""
+    if finding.details.get("means"):
+        return "a means: decides nothing"
     if finding.verdict in ("untrusted", "inconclusive"):
         return "measure more"
+    figure = str(finding.details.get("figure") or (finding.effect.metric if finding.effect else CPU))
     if finding.stage == "screened":
-        directions = {"less": "confirm first", "more": "do not confirm"}
+        costs = "do not confirm" if figure.startswith(CPU) else f"points to a loss in {figure}: see the strategy guide"
+        directions = {"less": "confirm first", "more": costs}
         return directions.get(finding.details.get("direction", ""), "measure more")
     if finding.verdict == "worse":
-        return "reject"
+        return f"a loss in {figure}: see the strategy guide"
     if finding.verdict in ("equivalent", "trivial"):
-        return "no effect on CPU: judge by another metric"
-    return "adopt if confirmed with memory and tail beside CPU"
+        return f"no effect on {figure}"
+    return f"a gain in {figure}: see the strategy guide for its other figures"
 
 
 def open_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
