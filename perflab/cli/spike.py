@@ -18,6 +18,7 @@ from perflab.experiments.effort import EFFORT, estimate_s
 from perflab.experiments.study import create_run, reports_folder
 from perflab.runs import Manifest, Run, RunStatus, Step, StepStatus, exclusive
 from perflab.system.load_file import load_system
+from perflab.system.study_faults import require_study
 from perflab.units import seconds_text
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ NOTEBOOKS = (
 )
 ONLY_FULL = ("01_how_numbers_lie",)  # teaches, decides nothing: at quick only when it is named
 LABORATORIES = NOTEBOOKS[4:9]  # need no running system: at full those that the system's file lists, or when named
+JUDGING = {"11_baseline_load", "30_prototype", "40_scalability"}  # hold levels or variants against a target
 TIMEOUT_FACTOR = 4.0  # a notebook may take this many times its budget before it is stopped
 EXIT_INTERRUPTED = 130
 
@@ -71,6 +73,8 @@ def run_spike(
                 raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
             names = _chosen(only, effort, system)
             check_plant(plant, system, names)
+            if JUDGING & set(names):
+                require_study(system)
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
         if only:

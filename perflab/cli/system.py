@@ -9,12 +9,13 @@ import typer
 
 from perflab.errors import EXIT_BROKEN, EXIT_OK
 from perflab.system.load_file import check_system, missing_servers
+from perflab.system.study_faults import measured_targets, study_faults
 
 
 def check(file: Path, as_json: bool) -> int:
     """Print one line for each fault, or what the file describes."""
     system, faults = check_system(file)
-    faults += missing_servers(system) if system else []
+    faults += [*missing_servers(system), *study_faults(system)] if system else []
     if as_json:
         typer.echo(json.dumps({"file": str(file), "faults": faults}))
         return EXIT_BROKEN if faults else EXIT_OK
@@ -24,8 +25,13 @@ def check(file: Path, as_json: bool) -> int:
         return EXIT_BROKEN
     flags = ", ".join(f"{f.name} ({' | '.join(f.names)})" for f in system.flag) or "none"
     servers = ", ".join(f"{s.name} ({'your own' if s.own_url else 'from a wheel'})" for s in system.server)
+    heard = ", ".join(p.name for p in system.system_processes if "{flags}" in p.command)
+    judged, unmeasured = measured_targets(system)
+    left = f" (no measure: {', '.join(unmeasured[:6])}{', ...' if len(unmeasured) > 6 else ''})" if unmeasured else ""
     typer.echo(
-        f"{file}: {system.title}; flags {flags}; judged: {system.judge}; scenarios "
-        f"{', '.join(s.name for s in system.scenario)}{f'; servers {servers}' if servers else ''}. No fault found."
+        f"{file}: {system.title}; flags {flags}{f', handed to {heard}' if heard and system.flag else ''}; judged: "
+        f"{system.judge}; scenarios {', '.join(s.name for s in system.scenario)}; {judged} of "
+        f"{judged + len(unmeasured)} targets of {system.domain} have a measure{left}"
+        f"{f'; servers {servers}' if servers else ''}. No fault found."
     )
     return EXIT_OK
