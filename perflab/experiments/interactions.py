@@ -156,7 +156,8 @@ def adoptable(study: Study, confirmation: Confirmation, most: int) -> tuple[tupl
         if not equal_answers(study, effect, item.equal_answers).passed:
             continue
         if effect.base != BASELINE:
-            left.append(f"{effect.flag}={effect.value} does nothing without {effect.base}, which is not in the set")
+            label = f"{effect.flag}={effect.value}"
+            left.append(f"{label} was confirmed beside {effect.base}, not beside the baseline: no arm of its own here")
         elif any(other.flag == effect.flag for other in order):
             left.append(f"{effect.arm}: another value of {effect.flag} comes before it")
         elif len(order) == most:

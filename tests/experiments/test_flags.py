@@ -227,7 +227,7 @@ def test_a_confirmed_figure_says_that_holm_is_for_itself(study):
 
 
 def test_no_single_figure_decides_on_a_strategy(study):
-    """The table of 90_verdict: equal memory says nothing of CPU, a loss in the tail rejects nothing, a means decides nothing."""
+    """Equal memory says nothing of CPU, a loss in the tail rejects nothing, a means decides nothing."""
     _, flags = concluded(study, confirmed=True)
     cpu = next(f for f in flags if f.stage == "confirmed" and f.effect.metric.startswith("CPU"))
 

@@ -138,7 +138,8 @@ def test_only_sound_confirmed_flags_that_fit_together_are_adopted(study):
     mixed = replace(confirmation, figures=tuple(extra), blocks=BlockResult(tuple(figures), (), {}))
     order, left = adoptable(study, mixed, 9)
     assert [e.arm for e in order] == ["store=wal_batched"]
-    assert "another value of store" in left[0] and "without voice_activity=energy" in left[1]
+    assert "another value of store" in left[0]
+    assert "confirmed beside voice_activity=energy, not beside the baseline" in left[1]
 
 
 def test_full_effort_measures_them_on_blocks_of_their_own_within_a_cap(study, monkeypatch):
