@@ -154,14 +154,15 @@ def shortest_window_s(system: System, users: int) -> float:
 
 
 def _own_work(system: System) -> tuple[list[FlagPair], tuple[str, ...]]:
-    """Return every value but those that move work into a server beside the system, and the latter by name.
+    """Return every value but those that move work into a server, and the latter by name.
 
-    Such a server's CPU is not the system's: the screening would see the work vanish. A laboratory weighs it.
+    A window's CPU is that of the system's processes: the screening would see the work vanish, whichever cores the
+    server runs on. A laboratory weighs it.
     """
     pairs, left = [], []
     for pair in every_value_pairs(system):
-        moved = [s.name for s in system.server if s.role == "standin"
-                 and s.needed_by(pair.changed.flags) and not s.needed_by(pair.base.flags)]  # fmt: skip
+        moved = [s.name for s in system.server
+                 if s.needed_by(pair.changed.flags) and not s.needed_by(pair.base.flags)]  # fmt: skip
         if moved:
             left.append(f"{pair.flag}={pair.value} moves work into {' and '.join(moved)}")
         else:

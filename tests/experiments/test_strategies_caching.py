@@ -7,6 +7,8 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +19,10 @@ from perflab.experiments.strategies.caching.break_even import Turning, crossing,
 from perflab.experiments.strategies.caching.counters import Counters, parsed
 from perflab.experiments.strategies.caching.study import conclude, still_open
 from perflab.experiments.strategies.caching.zipf_reads import PATHS, TTL_S, drawn_paths, loads_per_read
+from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.conclude import judge_arms
-from perflab.experiments.strategies.experiment import BASE, StrategyExperiment
+from perflab.experiments.strategies.edge import edge_cache
+from perflab.experiments.strategies.experiment import BASE, STANDARD, StrategyExperiment
 from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment
 from perflab.experiments.study import Study, create_run
 from perflab.findings.catalogue import load_strategies
@@ -167,6 +171,34 @@ def _result(experiment: StrategyExperiment, rng: np.random.Generator) -> Experim
             plain = {"requests": 50, "failed": 0, "late_p99_ms": 0.1, "run_delay": 0.0, "steal": 0.0, "answers": "a"}
             rows.append({"arm": arm, "block": block, **plain, **figures})
     return ExperimentResult(experiment, tuple(rows), Sizes(8, 1.0, fresh=True))
+
+
+@pytest.mark.parametrize(("arm", "veto"), [("cache=l1", True), ("cache=l2", False)])
+def test_a_wait_for_the_core_voids_unless_the_systems_own_server_is_on_it(
+    gateway_study: Study, arm: str, veto: bool
+) -> None:
+    seen = _result(levels.EXPERIMENT, np.random.default_rng(5))
+    waited = ExperimentResult(seen.experiment, tuple({**row, "run_delay": 0.5} for row in seen.rows), seen.sizes)
+    checks = checks_of(gateway_study, waited, arm, STANDARD[0])
+    told = next(check for check in checks if check.name == "system not waiting for a core")
+    assert not told.passed and told.veto == veto
+
+
+def test_no_arm_has_a_core_that_its_base_lacks(
+    gateway_study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {server.role for server in gateway_study.system.server} == {"system"}
+    began: dict[str, Any] = {}
+
+    def start(kind: str, name: str, log: Path, **options: Any) -> Any:
+        began.update(options)
+        return SimpleNamespace(process=None, url="http://edge")
+
+    monkeypatch.setattr(edge_cache, "start_server", start)
+    running: Any = SimpleNamespace(endpoints={"api": "http://api"}, trial_dir=tmp_path, cores=gateway_study.cores,
+                                   servers={}, processes={})  # fmt: skip
+    edge_cache.put_edge_before("edge=1s", running)
+    assert (began["role"], began["cores"]) == ("system", gateway_study.cores.system)
 
 
 def _apart(result: ExperimentResult) -> ExperimentResult:

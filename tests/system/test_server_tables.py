@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 import asyncpg
@@ -43,6 +44,14 @@ def test_it_is_started_for_the_variants_that_use_it_only(write_system, tmp_path)
     assert said_by(path, "baseline", tmp_path / "a") == ("''", {"server"})
     text, processes = said_by(path, "optimised", tmp_path / "b")
     assert text.startswith("'redis://:") and "@127.0.0.1:" in text and processes == {"server", "store"}
+
+
+@pytest.mark.parametrize("role", ["system", "standin"])
+def test_a_server_of_the_system_runs_on_the_systems_cores(write_system, tmp_path, role):
+    system = load_system(with_server(write_system, f'name = "store"\nkind = "redis"\nrole = "{role}"'))
+    with launch(system, variant(system, "baseline"), tmp_path / "trial") as running:
+        wanted = running.cores.system if role == "system" else running.cores.others
+        assert os.sched_getaffinity(running.processes["store"].pid) == set(wanted)
 
 
 def test_a_server_of_ones_own_is_used_and_left_alone(write_system, tmp_path, monkeypatch):

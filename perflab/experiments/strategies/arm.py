@@ -160,7 +160,9 @@ def cpu_now(running: RunningSystem) -> dict[int, float]:
 
 
 def _schedule(running: RunningSystem) -> dict[int, Any]:
-    return {p.pid: schedstat(p.pid) for p in running.processes.values() if p.role == "system"}
+    """Return how long the system's own processes have waited so far; a server on their cores waits for them anyway."""
+    names = {p.name for p in running.system.system_processes}
+    return {p.pid: schedstat(p.pid) for p in running.processes.values() if p.name in names}
 
 
 def memory_mb(running: RunningSystem) -> float:

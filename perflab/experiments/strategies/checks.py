@@ -32,7 +32,7 @@ def checks_of(
         *machine,
         _answers(study, result, arm),
         trust.own_core(set(study.cores.system), set(study.cores.others), veto=True),
-        trust.cpu_wait(worst(rows, "run_delay")),
+        trust.cpu_wait(worst(rows, "run_delay"), self_inflicted=_served(study, result, arm)),
         trust.undisturbed(worst(rows, "steal"), 0.0, None),
         *_client(rows, requests),
         *_failures(result, arm, figure),
@@ -71,6 +71,13 @@ def _failures(result: ExperimentResult, arm: str, figure: FigureSpec) -> list[Tr
     if figure.column not in OF_ANSWERED or own[0] * base[1] <= base[0] * own[1]:
         return []
     return [trust.failing_alike(base, own)]
+
+
+def _served(study: Study, result: ExperimentResult, arm: str) -> bool:
+    """Say whether a server runs on the system's cores, so that it waits for its own server there."""
+    variants = [study.variant(result.experiment.variant_of(name)) for name in (BASE, arm)]
+    used = any(s.role == "system" and s.needed_by(v.flags) for s in study.system.server for v in variants)
+    return used or result.experiment.beside is not None
 
 
 def _servers(study: Study, result: ExperimentResult, arm: str, figure: FigureSpec) -> list[TrustCheck]:

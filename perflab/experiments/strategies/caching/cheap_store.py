@@ -11,7 +11,7 @@ EXPERIMENT = replace(
     levels.EXPERIMENT,
     key="cache-cheap-store",
     title="cache before SQLite, one open connection",
-    condition=f"{MIX}; a miss is a query on an open connection (store=wal_batched), "
+    condition=f"{MIX}; a miss is a query on an open connection (store=wal_batched), Redis on the gateway's core, "
     "a block begins with the cache that a second of the same load has filled",
     base="baseline+store=wal_batched",
     turns="a store behind a network: then a miss costs more than the level again",

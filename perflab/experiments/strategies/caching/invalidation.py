@@ -54,7 +54,7 @@ EXPERIMENT = StrategyExperiment(
     arms=("invalidation=ttl", "invalidation=event"),
     condition=f"{PER_S:g} reads/s by Zipf's law; a write every {1000 * WRITE_EVERY_S:g} ms and a look for it every "
     f"{1000 * LOOK_EVERY_S:g} ms, and looks for {AFTER_S:g} s more: as many in every arm, all in the CPU per read; "
-    "both levels, against versions",
+    "both levels, against versions, Redis on the gateway's core",
     work=read_beside_a_writer,
     prepare=fill,
     base="baseline+cache=l1_l2",

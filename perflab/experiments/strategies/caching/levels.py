@@ -12,7 +12,7 @@ EXPERIMENT = StrategyExperiment(
     strategies={"cache=l2": "ST-CACHE-13", "cache=l1_l2": "ST-CACHE-06"},
     title="cache before SQLite, a connection per read",
     arms=("cache=l1", "cache=l2", "cache=l1_l2"),
-    condition=f"{MIX}; every miss opens the file anew, "
+    condition=f"{MIX}; every miss opens the file anew, Redis on the gateway's core, "
     "a block begins with the cache that a second of the same load has filled",
     work=read_and_write,
     prepare=fill,

@@ -40,7 +40,8 @@ EXPERIMENT = StrategyExperiment(
     strategy="ST-API-01",
     title="rows asked for at one time",
     arms=("loader=batched",),
-    condition=f"{AT_ONCE} reads of 10 rows at once, ten times a second, session state in PostgreSQL without a cache",
+    condition=f"{AT_ONCE} reads of 10 rows at once, ten times a second, session state in PostgreSQL on the "
+    "gateway's core, no cache",
     work=gathered,
     prepare=some_sessions,
     base="baseline+store=postgres",

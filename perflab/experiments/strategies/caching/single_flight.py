@@ -79,7 +79,8 @@ EXPERIMENT = StrategyExperiment(
     strategy="ST-API-03",
     title="equal reads that meet",
     arms=("single_flight=on",),
-    condition=f"{AT_ONCE} equal reads at once, four times a second, session state in PostgreSQL without a cache",
+    condition=f"{AT_ONCE} equal reads at once, four times a second, session state in PostgreSQL on the "
+    "gateway's core, no cache",
     work=bursts,
     prepare=some_sessions,
     base="baseline+store=postgres",

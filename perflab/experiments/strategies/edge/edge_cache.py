@@ -30,11 +30,12 @@ def missing() -> str:
 
 
 def put_edge_before(arm: str, running: RunningSystem) -> dict[str, str]:
-    """Start nginx before the API for the arms that have one; it runs where the world around the system runs."""
+    """Start nginx before the API for the arms that have one, on the system's cores: an arm gets no core more."""
     if arm in (BASE, NULL):
         return {}
     settings = {"origin": running.endpoints["api"], **SETTINGS[arm]}
-    edge = start_server("nginx", "edge", running.trial_dir / "edge.log", settings=settings, cores=running.cores.others)
+    log = running.trial_dir / "edge.log"
+    edge = start_server("nginx", "edge", log, settings=settings, role="system", cores=running.cores.system)
     running.servers["edge"], running.processes["edge"] = edge, edge.process
     return {"api": edge.url, "origin": running.endpoints["api"]}
 
@@ -94,7 +95,7 @@ EXPERIMENT = StrategyExperiment(
     tuple(SETTINGS),
     f"{READS_PER_S:g} reads/s of {ARTEFACTS} pieces of code by Zipf's law; a write to a session's list every "
     f"{1000 * WRITE_EVERY_S:g} ms and a look for it every {1000 * LOOK_EVERY_S:g} ms, and looks for {AFTER_S:g} s "
-    "more: as many in every arm, all in the CPU per read",
+    "more: as many in every arm, all in the CPU per read; nginx on the gateway's core",
     read_beside_writes,
     make_artefacts,
     figures=(

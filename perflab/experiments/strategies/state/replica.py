@@ -16,7 +16,7 @@ EXPERIMENT = StrategyExperiment(
     arms=("store=postgres_split",),
     base="baseline+store=postgres",
     condition=f"{PER_S:g} requests/s on the API, four reads to a write, {SESSIONS} sessions of {TURNS} turns; primary "
-    "and replica share this machine's cores",
+    "and replica share the gateway's core",
     work=use,
     prepare=partial(fill, turns=TURNS),
     price="a second server, its memory and its replay of every write; reads of others' writes as old as the lag",

@@ -21,7 +21,7 @@ EXPERIMENT = StrategyExperiment(
         "store=redis": "ST-CACHE-14",
     },
     condition=f"{PER_S:g} requests/s on the API, four reads to a write, {SESSIONS} sessions of {TURNS} turns; every "
-    "store but write_behind syncs before it acknowledges",
+    "store but write_behind syncs before it acknowledges; a store's server on the gateway's core",
     work=use,
     prepare=partial(fill, turns=TURNS),
     price="a server's CPU and memory are counted; write_behind loses the last moment in a crash, and "
