@@ -162,13 +162,34 @@ def nothing_lost(lost: float, total: int, what: str = "rows", *, limit: float = 
     )  # fmt: skip
 
 
-def clocks_agree(name: str, median_ms: float, limit_ms: float, n: int) -> TrustCheck:
-    """The system's own marks agree with the clocks of client and stand-ins."""
+def clocks_agree(name: str, median_ms: float, limit_ms: float, n: int, *, veto: bool = True) -> TrustCheck:
+    """The system's own marks agree with the clocks of client and stand-ins; `median_ms`: own less outside.
+
+    They also part where a system is behind: what waits in a socket before it reads has none of its marks yet. So
+    stages that are believed for what they are, and no judgement, take it without `veto`.
+    """
     passed = n > 0 and abs(median_ms) <= limit_ms
+    less = "a mark is too early or too late, or work waits before the system's first mark or after its last"
     return TrustCheck(
-        name=f"{name} reconciled with outside clocks", passed=passed, limit=f"within {limit_ms:g} ms",
+        name=f"{name} reconciled with outside clocks", passed=passed, veto=veto, limit=f"within {limit_ms:g} ms",
         observed=f"median apart {number_text(median_ms, 2)} ms over {n:,} units" if n else "no unit has all its marks",
-        next_step="" if passed else "Look at the stages: a mark is set too early or too late",
+        next_step="" if passed else
+        f"Look at the stages: {less if median_ms < 0 else 'a mark is set too early or too late'}",
+    )  # fmt: skip
+
+
+def world_on_time(name: str, p99_ms: float, limit_ms: float, n: int, *, veto: bool = True) -> TrustCheck:
+    """The world around the system answered when it meant to; what it adds of itself is not the system's time.
+
+    At most 1 % of the units are later than `limit_ms`, so a quantile q of the responses lies at most `limit_ms` above
+    the quantile q + 1 % that a world on time would have shown. Without a unit that tells it is a warning, no veto.
+    """
+    passed = n > 0 and p99_ms <= limit_ms
+    return TrustCheck(
+        name=f"world around the system on time ({name})", passed=passed, veto=veto and n > 0,
+        observed=f"p99 {number_text(p99_ms)} ms late over {n:,} units" if n else "no unit has all its marks",
+        limit=f"p99 at most {limit_ms:g} ms",
+        next_step="" if passed else "Give the stand-ins a core of their own, or use fewer users",
     )  # fmt: skip
 
 

@@ -48,6 +48,14 @@ class SumLike(Protocol):
         """Marks that are taken away; as many as `plus`."""
 
     @property
+    def durations(self) -> Sequence[str]:
+        """Marks that hold a time span in ns and no moment; they are taken away."""
+
+    @property
+    def role(self) -> str:
+        """What it is of a unit: "added" by the system, lateness of the "world" around it, or ""."""
+
+    @property
     def minus_ms(self) -> float:
         """A constant taken away, in milliseconds."""
 
@@ -57,7 +65,7 @@ class SumLike(Protocol):
 
     @property
     def check_ms(self) -> float:
-        """How far the two may lie apart, in milliseconds."""
+        """How far the two may lie apart, or how late at p99 the world may be, in milliseconds."""
 
 
 class SpansLike(Protocol):
@@ -87,6 +95,22 @@ class Reconciliation:
     def holds(self) -> bool:
         """Whether the two agree within the limit."""
         return self.n > 0 and abs(self.median_ms) <= self.limit_ms
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How much later than it meant to a process of the world answered, over `n` units; NaN where n is 0.
+
+    `ks`: largest distance between the distributions of the times it meant to take and of those that it took. Both are
+    of the same units, so that it is what lateness does to the distribution, without chance of its own. NaN where it
+    meant to take one time twice: the steps of such a distribution are higher than what lateness does to it.
+    """
+
+    name: str
+    p99_ms: float
+    ks: float
+    limit_ms: float
+    n: int
 
 
 def stage_times(units: pd.DataFrame, spans: SpansLike) -> pd.DataFrame:
@@ -122,12 +146,38 @@ def reconcile(units: pd.DataFrame, spans: SpansLike) -> list[Reconciliation]:
     return found
 
 
+def lateness(units: pd.DataFrame, spans: SpansLike) -> list[Lateness]:
+    """Return how late the world was by each sum of role "world"; none for one of optional marks that no unit has.
+
+    What a process hears late it does not know of: only its own answers are seen.
+    """
+    found = []
+    for entry in (entry for entry in spans.sum if entry.role == "world"):
+        late = sum_ms(units, entry)
+        known = np.isfinite(late)
+        if not known.any() and all(_is_optional(name, entry) for name in (*entry.plus, *entry.minus)):
+            continue
+        meant = np.sum([_marks(units, name) for name in entry.durations], axis=0)[known] * 1e-6
+        p99 = float(np.quantile(late[known], 0.99)) if known.any() else np.nan
+        apart = _ks(meant, meant + late[known])
+        found.append(Lateness(entry.name, p99, apart, entry.check_ms, int(known.sum())))
+    return found
+
+
+def _ks(meant: np.ndarray, taken: np.ndarray) -> float:
+    if not meant.size or np.unique(meant).size < meant.size:
+        return np.nan
+    steps = np.concatenate((meant, taken))
+    below = [np.searchsorted(np.sort(values), steps, side="right") for values in (meant, taken)]
+    return float(np.abs(below[0] - below[1]).max() / meant.size)
+
+
 def sum_ms(units: pd.DataFrame, entry: SumLike) -> np.ndarray:
-    """Return one sum of each unit in ms: marks `plus`, less marks `minus`, less `minus_ms`.
+    """Return one sum of each unit in ms: marks `plus`, less marks `minus`, less `durations`, less `minus_ms`.
 
     NaN where a mark did not happen, save that the optional marks of a sum (`tool_...`, and those that the entry names
     in `optional`) contribute zero where none of them happened: that turn called no tool. One without the others is a
-    lost row, and NaN.
+    lost row, and NaN. So is a sum of optional marks alone, none of which happened: there is nothing to tell.
     """
     if len(entry.plus) != len(entry.minus):
         raise UsageError(f"Sum {entry.name!r} adds {len(entry.plus)} marks and takes away {len(entry.minus)}",
@@ -135,11 +185,15 @@ def sum_ms(units: pd.DataFrame, entry: SumLike) -> np.ndarray:
     total, missing = np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=bool)
     optional = {name for name in (*entry.plus, *entry.minus) if _is_optional(name, entry)}
     none_happened = np.all([_marks(units, name) == 0 for name in optional], axis=0) if optional else missing
+    if optional.issuperset((*entry.plus, *entry.minus)):
+        missing = none_happened
     for names, sign in ((entry.plus, 1), (entry.minus, -1)):
         for name in names:
             values = _marks(units, name)
             total += sign * values
             missing = missing | ((values == 0) & ~(none_happened if name in optional else False))
+    for name in entry.durations:
+        total -= _marks(units, name)  # a duration of 0 is one: nothing was drawn
     return np.where(missing, np.nan, total * 1e-6 - entry.minus_ms)
 
 

@@ -182,16 +182,27 @@ class Stage(_Table):
 
 
 class SpanSum(_Table):
-    """A sum of marks in milliseconds; `role = "added"` marks the system's own share of a unit."""
+    """A sum of marks in milliseconds; `role` says what it is of a unit.
+
+    `added`: the system's own share. `world`: how much later than it meant to a process of the world around the system
+    answered, what it meant being among `durations`; at p99 `check_ms` at most, or no response time is the system's.
+    """
 
     name: str = Name
     help: str = ""
-    role: Literal["added", ""] = ""
+    role: Literal["added", "world", ""] = ""
     plus: tuple[str, ...]
     minus: tuple[str, ...]
+    durations: tuple[str, ...] = ()  # marks that hold a time span and no moment, ns: taken away
     minus_ms: float = 0.0
     check: str = ""
     check_ms: float = 0.0
+
+    @model_validator(mode="after")
+    def _world_has_a_limit(self) -> SpanSum:
+        if self.role == "world" and not (self.check_ms > 0 and self.durations):
+            raise ValueError(f"sum {self.name!r} of role world needs check_ms above 0 and durations")
+        return self
 
 
 class Spans(_Table):

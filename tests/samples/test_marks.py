@@ -9,7 +9,7 @@ import pytest
 from perflab.errors import RunCorrupt, UsageError
 from perflab.samples.join import join_marks
 from perflab.samples.rows import name_marks, read_row_log
-from perflab.samples.spans import reconcile, stage_times, sum_times
+from perflab.samples.spans import lateness, reconcile, stage_times, sum_times
 from perflab.wire.rowlog import RowLog
 
 MS = 1_000_000
@@ -104,8 +104,9 @@ def test_join_with_an_empty_log_gives_zeros():
     assert join_marks(units(("turn", 1, 1, 1, 1, 1)), {"live": (log, ["rx"])})["live.rx"].tolist() == [0]
 
 
-def span_sum(name, plus, minus, minus_ms=0.0, check="", check_ms=0.0):
-    return SimpleNamespace(name=name, plus=plus, minus=minus, minus_ms=minus_ms, check=check, check_ms=check_ms)
+def span_sum(name, plus, minus, minus_ms=0.0, check="", check_ms=0.0, role="", durations=()):
+    return SimpleNamespace(name=name, plus=plus, minus=minus, minus_ms=minus_ms, check=check, check_ms=check_ms,
+                           role=role, durations=durations)  # fmt: skip
 
 
 STAGE = SimpleNamespace(name="up", from_="start", to="gw_rx_last", owner="other", inside="")
@@ -152,6 +153,57 @@ def test_two_clocks_are_reconciled_unit_by_unit():
     assert (found.name, found.against, found.n) == ("added", "own", 2)
     assert found.median_ms == pytest.approx(6.5) and not found.holds
     assert reconcile(TURNS[3:4], spans)[0].holds is False  # nothing to compare is no agreement
+
+
+LATE = span_sum("late", ["live.first_tx", "live.tool_tx"], ["live.end_detected", "live.tool_rx"], check_ms=20.0,
+                role="world", durations=["live.think"])  # fmt: skip
+TOOL_LATE = span_sum("tool_late", ["codegen.tool_tx"], ["codegen.tool_rx"], check_ms=20.0, role="world",
+                     durations=["codegen.think"])  # fmt: skip
+WORLD = SimpleNamespace(stage=[], sum=[ADDED, LATE, TOOL_LATE])
+
+
+def answered(late_ms, tool_ms=0.0, think_ms=None):
+    """One row for each lateness: heard at 304 ms, a tool call of `tool_ms`, 1 ms of it later than it was drawn."""
+    n, base = len(late_ms), 10**15
+    think = np.round((300.0 + np.arange(n) if think_ms is None else np.full(n, think_ms)) * MS).astype(np.int64)
+    called = base + 304 * MS + think + np.round(np.array(late_ms) * MS).astype(np.int64)
+    used = round(tool_ms * MS)
+    return pd.DataFrame({
+        "kind": "turn", "start_ns": base, "first_ns": called + used + 2 * MS, "live.end_detected": base + 304 * MS,
+        "live.tool_tx": called if used else 0, "live.tool_rx": called + used if used else 0,
+        "live.first_tx": called + used, "live.think": think,
+        "codegen.tool_rx": called + MS if used else 0, "codegen.tool_tx": called + used - MS if used else 0,
+        "codegen.think": max(used - 3 * MS, 0), "codegen.rx": called, "codegen.tx": called,
+    })  # fmt: skip
+
+
+def test_the_world_is_late_by_what_it_took_beyond_its_draw_and_its_wait_for_a_tool():
+    late = np.linspace(0.0, 9.9, 100)
+    (seen,) = lateness(answered(late), WORLD)  # no turn called a tool: nothing is known of that stand-in
+    assert (seen.name, seen.n, seen.limit_ms) == ("late", 100, 20.0)
+    assert seen.p99_ms == pytest.approx(np.quantile(late, 0.99), abs=1e-5)
+    own, tool = lateness(answered(late, tool_ms=120.0), WORLD)
+    assert own.p99_ms == pytest.approx(seen.p99_ms, abs=1e-5)  # the tool's time is not the stand-in's
+    assert (tool.name, tool.n) == ("tool_late", 100) and tool.p99_ms == pytest.approx(1.0)
+
+
+def test_the_distance_of_distributions_is_that_of_the_same_turns():
+    (on_time,) = lateness(answered(np.zeros(200)), WORLD)
+    (late,) = lateness(answered(np.full(200, 10.5)), WORLD)  # drawn a millisecond apart: eleven of 200 change places
+    assert on_time.ks == 0.0 and late.ks == pytest.approx(11 / 200)
+    (same,) = lateness(answered(np.full(200, 10.5), think_ms=0.0), WORLD)
+    assert np.isnan(same.ks) and same.p99_ms == pytest.approx(10.5)  # a think time of zero is one
+
+
+def test_a_world_whose_rows_are_lost_is_not_known_to_be_on_time():
+    gone = answered(np.zeros(10)).assign(**{"live.first_tx": 0})
+    (seen,) = lateness(gone, WORLD)
+    assert seen.n == 0 and np.isnan(seen.p99_ms)
+
+
+def test_a_sum_of_tool_marks_alone_is_nothing_in_a_turn_without_a_tool():
+    both = pd.concat([answered([1.0]), answered([1.0], tool_ms=120.0)], ignore_index=True)
+    assert np.isnan(sum_times(both, WORLD)["tool_late"][0]) and sum_times(both, WORLD)["tool_late"][1] == 1.0
 
 
 def test_wrong_spans_are_named():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from perflab.errors import UsageError
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, TrialFacts
+from perflab.experiments.units_of_work import judged_rows
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
 from perflab.stats.compare import Comparison
 from perflab.stats.interval import Interval
@@ -83,6 +85,44 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[Tr
         trust.cpu_pressure(_worst(f.pressure_before for f in facts)),
         *_disturbed([f.disturbance for f in facts if f.disturbance], side_by_side),
     )
+
+
+def world_on_time(study: Study, trials: Iterable[Trial], scenario: str = "") -> tuple[TrustCheck, ...]:
+    """Return the checks that the world around the system answered when it meant to; the worst trial speaks for all.
+
+    For what rests on response times. None where the system's file has no sum of role "world", or rows lack its marks.
+    """
+    from perflab.findings import trust
+    from perflab.samples.spans import lateness
+
+    by_name: dict[str, list[Any]] = {}
+    for seen in (one for trial in trials for one in _told(lateness, study, trial, scenario)):
+        by_name.setdefault(seen.name, []).append(seen)
+    worst = [
+        max(seen, key=lambda one: (one.p99_ms > one.limit_ms, one.n == 0, one.p99_ms)) for seen in by_name.values()
+    ]
+    return tuple(trust.world_on_time(one.name, one.p99_ms, one.limit_ms, one.n) for one in worst)
+
+
+def reconciled(study: Study, trial: Trial, scenario: str = "") -> tuple[TrustCheck, ...]:
+    """Return the checks of the system's own marks against outside clocks, for stages that are told by its own marks.
+
+    Warnings: the judged figures come from outside clocks. None where no sum of the system's file names a `check`.
+    """
+    from perflab.findings import trust
+    from perflab.samples.spans import reconcile
+
+    found = _told(reconcile, study, trial, scenario)
+    return tuple(trust.clocks_agree(c.name, c.median_ms, c.limit_ms, c.n, veto=False) for c in found)
+
+
+def _told(ask: Callable[..., list[Any]], study: Study, trial: Trial, scenario: str) -> list[Any]:
+    """Return what the marks of a trial's answered units tell; nothing where rows of an older run lack a mark."""
+    rows = judged_rows(trial, study.system.load.unit_kind, scenario)
+    try:
+        return ask(rows[rows["outcome"] == "ok"], study.system.spans)
+    except UsageError:
+        return []
 
 
 def _own_core(facts: list[TrialFacts]) -> TrustCheck:
