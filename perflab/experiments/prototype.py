@@ -1,32 +1,28 @@
-"""Baseline against the judged variant: blocks, flags, matrix, targets; what 30_prototype calls."""
+"""Baseline against the judged variant: blocks, flags and matrix; what 30_prototype calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from perflab.errors import StatisticError
+from perflab.errors import LoadFailure, RunCorrupt, StatisticError, SystemFailure
 from perflab.experiments import tables
 from perflab.experiments.blocks import BlockPlan, BlockResult, run_blocks
-from perflab.experiments.conclude.parts import arm_checks, percent_change, trust_of
+from perflab.experiments.conclude.parts import arm_checks, percent_change
 from perflab.experiments.confirm import FRESH_WORK, Confirmation, confirmed_figures
 from perflab.experiments.effort import Effort
 from perflab.experiments.matrix import MatrixResult, run_matrix
 from perflab.experiments.null_arm import CPU_MARGIN, FIGURES, NULL, failed_null
-from perflab.experiments.readings import Reading, answered, own_part, read_measure
 from perflab.experiments.screen import Screening, ScreenPlan, arms_of, screen_flags
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
-from perflab.stats.interval import Interval
 from perflab.stats.stopping import StopRule
+from perflab.system.variant import BASELINE, every_value_pairs, same_program, single_flag_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perflab.findings.catalogue import Target
-    from perflab.findings.finding import TrustCheck
-    from perflab.findings.judge import Judgement
     from perflab.system.spec import Scenario
 
 # Of the first and of the other scenarios at quick for a variant on which no target is judged. What one core carries is
@@ -35,22 +31,24 @@ SHOWN_FIRST_S, SHOWN_S = 13.0, 10.0
 BLOCK_OPTIONS = {"think_s": 0.3, "phrase_max_s": 1.2}
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One target under one condition: what was read, and what is said of it."""
-
-    target: Target
-    reading: Reading
-    judgement: Judgement
-    scenario: str
-    condition: str
-    trial: str
-    trust: tuple[TrustCheck, ...] = ()
+def nothing_to_compare(study: Study) -> str:
+    """Return why the judged variant cannot be compared with the baseline; empty where it can."""
+    judged = study.system.judge
+    if not study.system.flag:
+        return "the system has no flags, so that there is one variant of it"
+    if judged == BASELINE:
+        return "the judged variant is the baseline"
+    return f"{judged} sets every flag as the baseline does" if same_program(study.system, BASELINE, judged) else ""
 
 
-def compare_variants(study: Study, sizes: Effort) -> BlockResult:
-    """Run the blocks {baseline, null arm, judged variant}: eight at quick, as many as the interval asks for at full."""
-    arms = {"baseline": "baseline", NULL: "baseline", study.system.judge: study.system.judge}
+def compare_variants(study: Study, sizes: Effort) -> BlockResult | None:
+    """Run the blocks {baseline, null arm, judged variant}: eight at quick, as many as the interval asks for at full.
+
+    None where there is `nothing_to_compare`: blocks of one program against itself would be measured for nothing.
+    """
+    if nothing_to_compare(study):
+        return None
+    arms = {BASELINE: BASELINE, NULL: BASELINE, study.system.judge: study.system.judge}
     return run_blocks(study, arms, block_plan(study, sizes, sizes.blocks_cap_s), "compare")
 
 
@@ -69,7 +67,7 @@ def confirm_flags(study: Study, sizes: Effort, screening: Screening | None) -> C
 def confirmation_sentence(study: Study, screening: Screening | None, confirmation: Confirmation | None) -> str:
     """Say what was chosen, what was confirmed, and that the rest is a screening."""
     if screening is None:
-        return "This system has no flags."
+        return "No flag has another value to screen." if study.system.flag else "This system has no flags."
     passed = sum(effect.screened.passed for effect in screening.effects)
     told = f"{passed} of {len(screening.effects)} flags passed the screening"
     left = (*screening.left_out, *screening.without_work)
@@ -111,8 +109,10 @@ def response_rows(study: Study, result: BlockResult) -> list[dict[str, Any]]:
     return tables.response_rows(study, block_trials(study, result), {"baseline": "baseline", judged: judged})
 
 
-def comparison_sentence(study: Study, result: BlockResult) -> str:
+def comparison_sentence(study: Study, result: BlockResult | None) -> str:
     """Say in one sentence what the judged variant does to CPU, with the null arm beside it."""
+    if result is None:
+        return f"Nothing is compared: {nothing_to_compare(study)}."
     said = (
         f"CPU per {study.system.unit} of {study.system.judge}: {_cpu_change(result, study.system.judge)} in "
         f"{len(result.column('baseline', 'block'))} blocks; the baseline against itself: {_cpu_change(result, NULL)}."
@@ -131,8 +131,9 @@ def _cpu_change(result: BlockResult, arm: str) -> str:
 
 
 def screen(study: Study, sizes: Effort) -> Screening | None:
-    """Screen every flag by CPU per unit; None for a system without flags."""
-    if not study.system.flag:
+    """Screen every flag by CPU per unit; None for a system whose flags leave nothing to screen."""
+    pairs = every_value_pairs if sizes.screen_every_value else single_flag_pairs
+    if not pairs(study.system):
         return None
     return screen_flags(
         study,
@@ -157,18 +158,29 @@ def screened_trials(study: Study, screening: Screening | None) -> list[Trial]:
     return [read_trial(study, name) for name in screening.trials] if screening else []
 
 
-def run_matrices(study: Study) -> list[MatrixResult]:
-    """Run the matrix on the judged variant and the baseline, then the first scenario under each further condition."""
+def run_matrices(study: Study) -> tuple[list[MatrixResult], dict[str, str]]:
+    """Run the matrix on the judged variant, its first scenario under each further condition, then what is only shown.
+
+    Returns the results, the judged variant's first, and of each shown variant that broke off why: a baseline that dies
+    under stress must not cost the verdicts on another variant. What breaks off on the judged one is raised.
+    """
     judged = study.system.judge
     results = [run_matrix(study, judged, {})]
-    shown = _shown(study.system.scenario) if study.quick else study.system.scenario
-    results += [run_matrix(study, v, {}, scenarios=shown) for v in ("baseline", "optimised") if v != judged]
+    under: list[MatrixResult] = []
     for condition in study.system.condition:
         for value in condition.judged:
             if value != condition.default:
                 scenarios = None if not study.quick else [study.system.scenario[0]]
-                results.append(run_matrix(study, judged, {condition.name: value}, scenarios=scenarios))
-    return results
+                under.append(run_matrix(study, judged, {condition.name: value}, scenarios=scenarios))
+    shown = _shown(study.system.scenario) if study.quick else study.system.scenario
+    broken: dict[str, str] = {}
+    for other in (BASELINE, "optimised"):
+        if not same_program(study.system, other, judged):
+            try:
+                results.append(run_matrix(study, other, {}, scenarios=shown))
+            except (SystemFailure, LoadFailure, RunCorrupt, StatisticError) as error:
+                broken[other] = str(error)
+    return [*results, *under], broken
 
 
 def _shown(scenarios: Sequence[Scenario]) -> list[Scenario]:
@@ -189,111 +201,6 @@ def matrix_table(results: Sequence[MatrixResult]) -> pd.DataFrame:
         part.insert(1, "condition", ",".join(result.conditions.values()) or "default")
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
-
-
-def judge_targets(study: Study, results: Sequence[MatrixResult]) -> list[Judged]:
-    """Judge every target of the system's domain that has a measure, for the judged variant, under each condition."""
-    from perflab.findings.catalogue import load_targets
-
-    if not study.system.targets:
-        return []
-    targets = [t for t in load_targets(study.system.resolve(study.system.targets)) if t.domain == study.system.domain]
-    return [item for r in results if r.variant == study.system.judge for item in _judge_condition(study, r, targets)]
-
-
-def _judge_condition(study: Study, result: MatrixResult, targets: Sequence[Target]) -> list[Judged]:
-    """Judge the targets by one matrix; latencies before levels, which are held only where those asked of them are."""
-    measures = {m.metric: m for m in study.system.measure}
-    trial = read_trial(study, result.trial)
-    trust = trust_of([trial])
-    made: dict[str, Judged] = {}
-    asked = [(target, measures[target.metric]) for target in targets if target.metric in measures]
-    for target, measure in sorted(asked, key=lambda item: item[1].kind == "sustained_users"):
-        scenario = study.system.target_scenario.get(target.id) or measure.scenario or "normal"
-        if scenario not in result.levels:
-            continue
-        reading = read_measure(study, measure, trial, scenario, target.verdict_aggregate)
-        checks = (*trust, *answered(measure, trial, scenario))
-        if measure.kind == "sustained_users":
-            there = [j for j in made.values() if j.scenario == scenario and measures[j.target.metric].kind == "latency"]
-            reading, more = as_held(reading, there)
-            checks += more
-        item = _judge(study, target, reading, checks, scenario, result)
-        if measure.kind == "latency" and item.judgement.verdict in ("misses", "inconclusive"):
-            item = _with_reason(item, own_part(study, measure, trial, scenario))
-        made[target.id] = item
-    return [made[target.id] for target in targets if target.id in made]
-
-
-def _judge(
-    study: Study, target: Target, reading: Reading, trust: tuple[TrustCheck, ...], scenario: str, result: MatrixResult
-) -> Judged:
-    """Judge one target by its reading, and tell beside it what the reading has to say."""
-    from perflab.findings.judge import judge_target
-
-    said = judge_target(
-        target,
-        reading.interval,
-        unit=reading.unit,
-        level=study.level,
-        trust=trust,
-        domain=study.system.domain,
-        reason=reading.reason,
-        next_step=reading.next_step,
-    )
-    condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(**result.conditions).items())
-    item = Judged(target, reading, said, scenario, condition, result.trial, trust)
-    return _with_reason(item, reading.reason) if said.interval else item
-
-
-def _with_reason(item: Judged, more: str) -> Judged:
-    if not more:
-        return item
-    return replace(item, judgement=replace(item.judgement, reason=f"{item.judgement.reason} ({more})"))
-
-
-def as_held(reading: Reading, latencies: Sequence[Judged]) -> tuple[Reading, tuple[TrustCheck, ...]]:
-    """Return the reading of a level no better than the latencies judged at it, and the checks that they failed.
-
-    Users who are served too slowly are not sustained: a level whose latency misses is not held, one whose latency is
-    open or untrusted is not surely held.
-    """
-    by_verdict = {item.judgement.verdict: item for item in latencies}
-    own = reading.interval
-    if own is None or own.high == 0:
-        return reading, ()
-    if worst := by_verdict.get("misses"):
-        return _bounded(reading, Interval(0, 0, 0, own.confidence, own.n, "level not held"), worst), ()
-    if worst := by_verdict.get("untrusted"):
-        return reading, tuple(check for check in worst.trust if check.veto and not check.passed)
-    if worst := by_verdict.get("inconclusive") or by_verdict.get("not-yet-judged"):
-        return _bounded(reading, replace(own, low=0), worst), ()
-    return reading, ()
-
-
-def _bounded(reading: Reading, interval: Interval, by: Judged) -> Reading:
-    why = f"{by.target.id} at that level: {by.judgement.printed}, {by.judgement.reason}"
-    return replace(reading, interval=interval, reason="; ".join(filter(None, (reading.reason, why))))
-
-
-def target_table(judged: Sequence[Judged]) -> pd.DataFrame:
-    """Return the judged targets as a short table."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "target": j.target.id,
-                "asked": j.target.text,
-                "scenario": j.scenario,
-                "condition": j.condition,
-                "seen": j.judgement.reason,
-                "n": f"{j.reading.n} {j.reading.n_unit}",
-                "verdict": j.judgement.printed,
-            }
-            for j in judged
-        ]
-    )
 
 
 def spike_figure(study: Study, results: Sequence[MatrixResult]) -> dict[str, Any]:

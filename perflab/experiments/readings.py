@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from perflab.errors import StatisticError, UsageError
-from perflab.experiments.ladder import quantile
+from perflab.errors import StatisticError
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
 from perflab.experiments.units_of_work import (
@@ -18,20 +17,28 @@ from perflab.experiments.units_of_work import (
     failures,
     judged_rows,
     peak_memory_mb,
+    quantile,
     response_ms,
     window,
 )
 from perflab.findings.catalogue import QUANTILES
 from perflab.findings.finding import TrustCheck
-from perflab.samples.spans import sum_ms
 from perflab.stats.interval import Interval
-from perflab.stats.latency import section_minimum_n, sectioned_mean, sectioned_quantile
+from perflab.stats.latency import sectioned_mean
 from perflab.stats.proportion import clopper_pearson
 from perflab.system.spec import Measure
-from perflab.units import interval_text
 
 PARTS = 20
 LONGER, LOGS = "Measure longer, or take --effort full", "Look at the logs of the trial"
+MISSED = {  # what to do about a figure of that kind that misses its limit
+    "latency": "Find what takes the time: perflab profile of the judged variant ranks it",
+    "cpu_percent": "Find what uses the CPU: perflab profile of the judged variant ranks it",
+    "memory_percent": "Find what holds the memory: perflab profile of the judged variant ranks it",
+    "error_percent": LOGS,
+    "rate_per_min": "Find what breaks first at that load: the level before it, and the logs of the trial",
+    "megabytes_per_min": "Find what breaks first at that load: the level before it, and the logs of the trial",
+    "sustained_users": "Find what breaks first at that load: the level before it, and the logs of the trial",
+}
 FAILED = 0.01  # more failed units than this and the figures of the others say little; a level is not held
 
 
@@ -63,7 +70,7 @@ def answered(measure: Measure, trial: Trial, scenario: str) -> tuple[TrustCheck,
     """Return the check that almost all units of a latency or a rate did not fail: those that did are in neither."""
     from perflab.findings.trust import nothing_lost
 
-    if measure.kind not in ("latency", "rate_per_min"):
+    if measure.kind not in ("latency", "rate_per_min", "megabytes_per_min"):
         return ()
     failed, finished = failures(judged_rows(trial, measure.rows, scenario, measure.tag, measure.name))
     return (nothing_lost(failed, max(finished, 1), f"{measure.rows}s", limit=FAILED),)
@@ -80,25 +87,6 @@ def _latency(study: Study, measure: Measure, trial: Trial, scenario: str, aggreg
     return Reading(measure.metric, found, "ms", len(times), f"{measure.rows}s", reason, "" if found else LONGER)
 
 
-def own_part(study: Study, measure: Measure, trial: Trial, scenario: str) -> str:
-    """Say how much of a response the system itself adds; empty where no sum of the system's file tells it.
-
-    Whoever misses a target by the think time of the world around the system cannot meet it by a faster system.
-    """
-    added = [entry for entry in study.system.spans.sum if entry.role == "added"]
-    if not added or measure.rows != study.system.load.unit_kind:
-        return ""
-    rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
-    try:
-        ms = sum_ms(rows[rows["outcome"].isin(ANSWERED)], added[0])
-        known = ms[np.isfinite(ms)]  # a difference of clocks, which may be below zero: not on logarithms
-        found = sectioned_quantile(known, 0.95, 10 if len(known) >= section_minimum_n(0.95, 10) else 5)
-    except (UsageError, StatisticError):  # a mark of the sum is in no row, or too few turns have them all
-        return ""
-    said = interval_text(found.value, found.low, found.high, "ms")
-    return f"of it the system itself adds {said} at p95, the rest is the world around it"
-
-
 def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
     """Return what was answered inside the window a minute, as a level's throughput is counted: due before it or not."""
     rows = trial.units[trial.units["kind"] == measure.rows]
@@ -108,6 +96,20 @@ def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate
     counts = np.histogram(answered_ns(rows[rows["outcome"].isin(ANSWERED)]), bins=edges)[0]
     per_min = counts * 60.0 * NS / np.diff(edges)
     return _of_parts(measure, per_min, "requests/min", int(counts.sum()), f"{measure.rows}s")
+
+
+def _volume(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
+    """Return what clients sent with the units that were answered inside the window, in 10^6 bytes a minute.
+
+    The bytes of the connection: what frames their content is in them, what was sent outside any unit is not.
+    """
+    rows = trial.units[(trial.units["kind"] == measure.rows) & trial.units["outcome"].isin(ANSWERED)]
+    edges = _edges(window(trial, scenario))
+    sent, at_ns = rows["bytes_up"].to_numpy(dtype=float), answered_ns(rows)
+    per_min = np.histogram(at_ns, bins=edges, weights=sent)[0] * 60.0 * NS / np.diff(edges) / 1e6
+    inside = int(((at_ns >= edges[0]) & (at_ns <= edges[-1])).sum())
+    made = _of_parts(measure, per_min, "MB/min", inside, f"{measure.rows}s")
+    return made if made.reason else replace(made, reason=f"bytes as clients sent them with {measure.rows}s, frames too")
 
 
 def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
@@ -186,6 +188,7 @@ def _of_parts(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: s
 _READERS = {
     "latency": _latency,
     "rate_per_min": _rate,
+    "megabytes_per_min": _volume,
     "error_percent": _errors,
     "cpu_percent": _cpu,
     "memory_percent": _memory,

@@ -9,16 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perflab.experiments import prototype as subject
-from perflab.experiments.conclude.prototype import conclude_targets
+from perflab.experiments import judging as subject
+from perflab.experiments.conclude.targets import conclude_targets, world_caveats
 from perflab.experiments.conclude.verdict import conclude as decide
 from perflab.experiments.matrix import MatrixResult
-from perflab.experiments.readings import own_part, read_measure
+from perflab.experiments.own_part import OwnPart, own_part
+from perflab.experiments.readings import read_measure
 from perflab.experiments.scaling import response_target
 from perflab.experiments.trial import NS, Segment, Trial
 from perflab.findings.catalogue import Target
 from perflab.findings.finding import Finding
 from perflab.findings.judge import judge_target
+from perflab.report.verdict import overall
+from perflab.stats.interval import Interval
 from tests.experiments.test_null_arm import trial_of
 
 LENGTH_S = 20.0
@@ -34,6 +37,7 @@ def rows(scenario, start_s, kind, n, failed, ms, tag=""):
     return pd.DataFrame({
         "kind": kind, "scenario": scenario, "tag": tag, "name": "x", "warmup": False, "outcome": outcome,
         "intended_ns": at, "start_ns": at, "first_ns": 0, "end_ns": at + (times * 1e6).astype(np.int64),
+        "bytes_up": 50_000,
     })  # fmt: skip
 
 
@@ -170,27 +174,183 @@ def said_of(target_id, verdict):
                    level="measured-full", target_id=target_id)  # fmt: skip
 
 
-def test_a_late_answer_is_told_with_what_the_system_itself_adds(study: Any) -> None:
-    rng, n, ms = np.random.default_rng(1), 200, 1_000_000
-    start = np.arange(n, dtype=np.int64) * NS
+def spoken(think_ms: float, own_ms: float, n: int = 400, scenario: str = "normal") -> pd.DataFrame:
+    """Turns of a world that thinks so long after 302 ms of silence, by a system that adds so much in all."""
+    rng, ms = np.random.default_rng(1), 1_000_000
+    start = (np.arange(n) * LENGTH_S / n * NS).astype(np.int64)
     heard = start + 302 * ms
-    sent = heard + (1_900 * ms * rng.uniform(0.9, 1.1, n)).astype(np.int64)  # the think time of the world
-    first = sent + (3 * ms * rng.uniform(0.9, 1.1, n)).astype(np.int64)
-    first[0] -= 6 * ms  # clocks differ by a little: what was added to this one is below zero
-    rows = pd.DataFrame({
-        "kind": "turn", "outcome": "ok", "warmup": False, "scenario": "normal", "tag": "", "name": "",
-        "intended_ns": start, "start_ns": start, "first_ns": first, "end_ns": first + NS, "live.end_detected": heard,
-        "live.first_tx": sent, "live.tool_rx": 0, "live.tool_tx": 0, "codegen.tool_rx": 0, "codegen.tool_tx": 0,
+    sent = heard + (think_ms * ms * rng.uniform(0.9, 1.1, n)).astype(np.int64)
+    first = sent + ((own_ms - 2) * ms * rng.uniform(0.9, 1.1, n)).astype(np.int64)
+    first[0] -= int(own_ms * 2 * ms)  # clocks differ by a little: what was added to this one is below zero
+    return pd.DataFrame({
+        "kind": "turn", "outcome": "ok", "warmup": False, "scenario": scenario, "tag": "", "name": "",
+        "intended_ns": start, "start_ns": start, "first_ns": first, "end_ns": first + NS, "bytes_up": 50_000,
+        "live.end_detected": heard, "live.first_tx": sent,
+        "live.tool_rx": 0, "live.tool_tx": 0, "codegen.tool_rx": 0, "codegen.tool_tx": 0,
     })  # fmt: skip
-    trial = Trial(trial_of().facts, rows, pd.DataFrame(), pd.DataFrame())
+
+
+def test_a_response_parts_into_the_systems_and_the_worlds(study: Any) -> None:
+    """The system adds 2 ms on the way up and 3 on the way down; the world takes 1,900 ms and its wait of 300."""
+    trial = Trial(trial_of().facts, spoken(1_900, 5), pd.DataFrame(), pd.DataFrame())
     voice = next(m for m in study.system.measure if m.metric == "voice_response_time")
-    said = own_part(study, voice, trial, "normal")
-    assert said.startswith("of it the system itself adds 5.") and said.endswith(
-        "at p95, the rest is the world around it"
-    )
-    assert own_part(study, voice, replace(trial, units=rows.drop(columns=["live.end_detected"])), "normal") == ""
+    part = own_part(study, voice, trial, "normal", "p95")
+    assert part.added.value == pytest.approx(5.3, abs=0.1)
+    assert part.around.value == pytest.approx(300 + 1_900 * 1.09, rel=0.01)
+    assert part.out_of_reach(2000) and not part.out_of_reach(2500)
+    assert part.budget_ms(2000) == pytest.approx(2000 - part.added.high)
+    less = trial.units.drop(columns=["live.end_detected"])
+    assert own_part(study, voice, replace(trial, units=less), "normal", "p95") is None
+    half = trial.units.assign(**{"live.first_tx": np.where(np.arange(400) % 2, 0, trial.units["live.first_tx"])})
+    assert own_part(study, voice, replace(trial, units=half), "normal", "p95") is None
     api = next(m for m in study.system.measure if m.metric == "api_latency_simple")
-    assert own_part(study, api, trial, "normal") == ""
+    assert own_part(study, api, trial, "normal", "p95") is None
+
+
+def around(value: float, spread: float = 10.0) -> Interval:
+    return Interval(value, value - spread, value + spread, 0.95, 400, "sectioning")
+
+
+@pytest.mark.parametrize(
+    ("added", "world", "step"),
+    [
+        (5.0, 2195.0, "No change of the system can meet it: without what the system adds, 2.19 s"),
+        (900.0, 1300.0, "Take 200 ms off the 900 ms"),
+        (205.0, 1995.0, "Make the system and the world around it faster"),
+    ],
+)
+def test_a_miss_says_who_could_mend_it(added: float, world: float, step: str) -> None:
+    assert OwnPart(around(added, 0.2), around(world), "p95").step(2000.0, added + world).startswith(step)
+
+
+@pytest.fixture
+def spoken_to(study, monkeypatch):
+    def judged(think_ms, own_ms, variant="optimised"):
+        turns = pd.concat([spoken(think_ms, own_ms), rows("peak", LENGTH_S, "turn", 400, 0, 900.0)]).fillna(0)
+        made = measured(study)
+        trial = replace(made, units=pd.concat([turns, made.units[made.units["kind"] == "request"]]).fillna(0))
+        monkeypatch.setattr(subject, "read_trial", lambda study, name: trial)
+        result = MatrixResult(variant, {}, {"normal": None, "peak": None}, {}, None, f"matrix-{variant}")
+        found = subject.judge_targets(study, [result])
+        return {item.target.id: item for item in found}, conclude_targets(study, found)
+
+    return judged
+
+
+def test_the_models_budget_stands_beside_a_target_that_is_met(spoken_to) -> None:
+    found, said = spoken_to(900.0, 5.0)
+    latency = found["S4-LAT-1"]
+    assert latency.judgement.verdict == "meets" and latency.cause == ""
+    assert "the system itself adds 5." in latency.judgement.reason
+    assert "which leaves 1,99" in latency.judgement.reason and "of 2,000 ms for the world" in latency.judgement.reason
+    assert latency.judgement.reason in next(f.claim for f in said if f.target_id == "S4-LAT-1")
+
+
+def test_a_miss_by_the_world_alone_says_so_and_keeps_nobody_from_shipping(study, spoken_to) -> None:
+    found, said = spoken_to(1_900.0, 5.0)
+    missed = {id for id, item in found.items() if item.judgement.verdict == "misses"}
+    assert missed == {"S4-LAT-1", "S4-MX-1", "S4-TR-1"}
+    for one in (f for f in said if f.target_id in missed):
+        assert one.next_step.startswith("No change of the system can meet it")
+        assert "Measure longer" not in one.next_step and one.details["cause"] == "world"
+    claim = decide(study, said)[0].claim
+    assert claim.startswith("Ship optimised, provisionally: ") and "none missed by its own doing" in claim
+    assert "S4-LAT-1, S4-MX-1, S4-TR-1 are missed by the world around it alone" in claim
+
+
+def test_a_miss_that_the_system_could_mend_keeps_from_shipping(study, spoken_to) -> None:
+    found, said = spoken_to(1_000.0, 1_200.0)
+    assert found["S4-LAT-1"].judgement.verdict == "misses" and found["S4-LAT-1"].cause == ""
+    assert found["S4-LAT-1"].judgement.next_step.startswith("Take ")
+    assert decide(study, said)[0].claim.startswith("Do not ship optimised as it is: it misses S4-LAT-1")
+
+
+def test_the_baseline_is_held_against_the_targets_and_decides_nothing(study, monkeypatch) -> None:
+    """Today's variant misses at the same load; the page shows it, the decision does not move."""
+    by_name = {"matrix-baseline": measured(study, peak_ms=4000.0), "matrix-optimised": measured(study)}
+    monkeypatch.setattr(subject, "read_trial", lambda study, name: by_name[name])
+    results = [
+        MatrixResult(v, {}, {"normal": None, "peak": None}, {}, None, f"matrix-{v}") for v in ("baseline", "optimised")
+    ]
+    alone = conclude_targets(study, subject.judge_targets(study, results[1:]))
+    both = conclude_targets(study, subject.judge_targets(study, results))
+    assert both[: len(alone)] == alone  # the judged variant keeps its ids
+    shown = [f for f in both if f.variant == "baseline"]
+    assert {f.target_id: f.verdict for f in shown}["S4-MX-2"] == "misses"
+    assert not any(f.headline for f in shown) and all("baseline" in f.question for f in shown)
+    assert decide(study, both)[0].claim == decide(study, alone)[0].claim
+    manifest = study.run.manifest
+    one, two = overall(alone, manifest), overall(both, manifest)
+    assert (one.exit_code, one.counts, one.headline) == (two.exit_code, two.counts, two.headline)
+    assert "misses" not in two.counts
+
+
+def test_a_rate_whose_latency_misses_is_not_held(study, monkeypatch) -> None:
+    """All requests are answered, none in time: no rate of useful answers was shown."""
+    late = measured(study)
+    simple = late.units["tag"] == "simple"
+    late.units.loc[simple, "end_ns"] += 6 * NS
+    monkeypatch.setattr(subject, "read_trial", lambda study, name: late)
+    result = MatrixResult(study.system.judge, {}, {"normal": None, "peak": None}, {}, None, "matrix-optimised")
+    found = {item.target.id: item.judgement for item in subject.judge_targets(study, [result])}
+    assert found["S4-LAT-2a"].verdict == "misses" == found["S4-THR-2"].verdict
+    assert "answered; S4-LAT-2a at that level: misses" in found["S4-THR-2"].reason
+    assert found["S4-THR-2"].next_step == found["S4-LAT-2a"].next_step != ""
+
+
+def test_clients_bytes_are_a_rate_in_the_unit_of_the_target(study) -> None:
+    """400 turns in 20 s at 60 kB each are 72 MB a minute; those of the last 0.9 s are answered after it."""
+    trial = measured(study)
+    trial = replace(trial, units=trial.units.assign(bytes_up=60_000))
+    measure = next(m for m in study.system.measure if m.metric == "audio_processing_rate")
+    found = read_measure(study, measure, trial, "normal", "mean")
+    assert found.interval.value == pytest.approx(72.0 * 19.1 / 20, rel=0.01) and found.unit == "MB/min"
+    assert found.interval.low < 72.0 < found.interval.high and "frames too" in found.reason
+
+
+def test_a_system_without_a_normal_load_is_judged_at_its_first(study, monkeypatch) -> None:
+    trial = measured(study)
+    segments = (Segment("office", 0, LENGTH_S, 50), Segment("peak", LENGTH_S, 2 * LENGTH_S, 100))
+    facts = replace(trial.facts, spec=replace(trial.facts.spec, segments=segments))
+    units = trial.units.replace({"scenario": {"normal": "office"}})
+    monkeypatch.setattr(subject, "read_trial", lambda study, name: replace(trial, facts=facts, units=units))
+    measures = [m.model_copy(update={"scenario": ""}) for m in study.system.measure]
+    own = replace(study, system=study.system.model_copy(update={"measure": tuple(measures)}))
+    result = MatrixResult(study.system.judge, {}, {"office": None, "peak": None}, {}, None, "matrix-optimised")
+    found = {item.target.id: item for item in subject.judge_targets(own, [result])}
+    assert (found["S4-LAT-1"].scenario, found["S4-LAT-1"].judgement.verdict) == ("office", "meets")
+
+
+def test_a_target_in_another_kind_of_unit_does_not_end_the_notebook(study, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(subject, "read_trial", lambda study, name: measured(study))
+    text = (
+        '[[target]]\nid = "X-1"\ndomain = "gemini_codegen"\nmetric = "concurrent_voice_sessions"\n'
+        'operator = ">="\nvalue = 100\nunit = "users"\n'
+        '[[target]]\nid = "X-2"\ndomain = "gemini_codegen"\nmetric = "voice_response_time"\n'
+        'operator = "<"\nvalue = 100\nunit = "MB"\n'
+    )
+    (tmp_path / "own.toml").write_text(text)
+    own = replace(study, system=study.system.model_copy(update={"targets": str(tmp_path / "own.toml")}))
+    result = MatrixResult(study.system.judge, {}, {"normal": None, "peak": None}, {}, None, "matrix-optimised")
+    users, wrong = subject.judge_targets(own, [result])
+    assert (users.judgement.verdict, users.judgement.interval.value) == ("misses", 50)  # judged, not refused
+    assert wrong.judgement.verdict == "not-yet-judged"
+    assert "cannot be compared with one in MB" in wrong.judgement.reason and "unit" in wrong.judgement.next_step
+
+
+def test_what_a_judged_setting_stands_for_stands_beside_its_verdicts(study) -> None:
+    """The figures in words must be those that the stand-in draws from."""
+    from perflab.standins.latency import PROFILES
+
+    for condition in study.system.condition:
+        for value in condition.judged:
+            assert f"median {PROFILES[value].median_s:g} s" in condition.about[value]
+            assert condition.help in condition.told(value)
+    condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(latency="gpt-rt-1.5").items())
+    told = said_of("S4-LAT-1", "meets").model_copy(update={"condition": condition, "variant": "optimised"})
+    under = decide(study, [told])[0].details["judged_under"]
+    assert [row["setting"] for row in under] == ["latency=gpt-rt-1.5", "generator=codegen-120"]
+    assert any("gpt-realtime-1.5" in caveat for caveat in world_caveats(study, condition))
 
 
 def test_a_miss_under_one_condition_alone_names_it(study: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perflab.experiments.conclude.parts import EQUAL_ANSWERS, finding
+from perflab.experiments.conclude.targets import settings_told
+from perflab.experiments.judging import WORLD
 from perflab.experiments.study import Study
 from perflab.experiments.summing_up import traced
 from perflab.findings.finding import Finding
@@ -15,16 +17,24 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
 
     Rules: a missed target, or answers that differ though they promise not to, mean do not ship as it is; untrusted
     targets mean measure again; otherwise ship, with "provisionally" while anything was only measured quickly or is
-    still open.
+    still open. A target that the world around the system misses by itself keeps nobody from shipping, as not shipping
+    would not mend it; it stays a miss, and is named.
     """
     rows = [r for r in traced(study, findings) if r.domain == study.system.domain]
     named = {v: [r.id for r in rows if r.verdict == v] for v in ("misses", "untrusted", "inconclusive", "meets")}
     waiting = sum(r.verdict == "not-yet-judged" for r in rows)
     judged = study.system.judge
-    if named["misses"]:
-        claim = (
-            f"Do not ship {judged} as it is: it misses {', '.join(named['misses'])}{_under(findings, named['misses'])}."
-        )
+    on_targets = [f for f in findings if f.kind == "target" and f.variant in ("", judged)]
+    own = [id for id in named["misses"] if not _by_the_world(on_targets, id)]
+    around = [id for id in named["misses"] if id not in own]
+    apart = (
+        f" {', '.join(around)} {'are' if len(around) > 1 else 'is'} missed{_under(on_targets, around)} by the world "
+        "around it alone: no change of the system can mend that."
+        if around
+        else ""
+    )
+    if own:
+        claim = f"Do not ship {judged} as it is: it misses {', '.join(own)}{_under(on_targets, own)}."
     elif answers := _unequal(findings, judged):
         claim = f"Do not ship {judged} as it is: it changes answers that it promises to leave alone ({answers})."
     elif named["untrusted"]:
@@ -39,7 +49,8 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     else:
         how = ", provisionally" if study.quick or named["inconclusive"] or waiting else ""
         unsure = f", {len(named['inconclusive'])} inconclusive ({', '.join(named['inconclusive'])})"
-        claim = f"Ship {judged}{how}: {len(named['meets'])} targets met, none missed"
+        none = "none missed by its own doing" if around else "none missed"
+        claim = f"Ship {judged}{how}: {len(named['meets'])} targets met, {none}"
         claim += (unsure if named["inconclusive"] else "") + (f", {waiting} not yet judged" if waiting else "") + "."
     open_points = f"{len(named['inconclusive'])} inconclusive, {waiting} not yet judged"
     return [
@@ -49,17 +60,29 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
             question="What should we do?",
             kind="observation",
             verdict="reported",
-            claim=claim,
+            claim=claim + apart,
             headline=9,
             caveats=(open_points,),
-            details={"targets": {k: v for k, v in named.items() if v}},
+            details={"targets": {k: v for k, v in named.items() if v}, "judged_under": _settings(study, on_targets)},
         )
     ]
 
 
-def _under(findings: Sequence[Finding], missed: Sequence[str]) -> str:
+def _by_the_world(on_targets: Sequence[Finding], id: str) -> bool:
+    """Whether each miss of a target is the doing of the world around the system alone."""
+    missed = [f for f in on_targets if f.target_id == id and f.verdict == "misses"]
+    return bool(missed) and all(f.details.get("cause") == WORLD for f in missed)
+
+
+def _settings(study: Study, on_targets: Sequence[Finding]) -> list[dict[str, str]]:
+    """Return what each setting of the world under which targets were judged stands for, as far as the system says."""
+    told = {k: v for f in on_targets for k, v in settings_told(study, f.condition).items()}
+    return [{"setting": name, "stands for": about} for name, about in told.items()]
+
+
+def _under(on_targets: Sequence[Finding], missed: Sequence[str]) -> str:
     """Return under which condition the targets are missed, where they are met under all the others; else empty."""
-    own = [f for f in findings if f.kind == "target" and f.target_id in missed]
+    own = [f for f in on_targets if f.target_id in missed]
     misses, meets = ({f.condition for f in own if f.verdict == verdict} for verdict in ("misses", "meets"))
     if len(misses) != 1 or not meets:
         return ""
