@@ -251,3 +251,34 @@ def test_tuples_that_a_leak_took_over_are_its_own(each: int, rate: float, verdic
     assert (top.function, top.verdict, other.verdict) == ("hot", "leak", verdict)
     assert top.rate == pytest.approx(1e6 + (rate if verdict == "recycled" else 0), rel=0.001)
     assert ("P316" in top.flags) is ("P316" in other.flags) is (verdict == "recycled")
+
+
+def test_an_interval_of_shares_that_samples_do_not_reconcile_holds_what_each_instrument_says():
+    gil = table({A: 0.432, B: 0.491, C: 0.077}, n=581)
+    ranking = rank([gil, table({A: 0.546, B: 0.454}, "scalene", "cpu", n=231)])
+    rows = {(row.file, row.function): row for row in ranking.rows}
+    for key, low, high in ((A, 0.40, 0.60), (C, 0.0, 0.09)):
+        row = rows[key]
+        assert row.flags[0] == "P319" and row.low <= min(row.shares.values()) <= max(row.shares.values()) <= row.high
+        assert row.low <= low and row.high >= high
+    assert rows[A].most == 0.546 and rows[A].most_bound == pytest.approx(1 / (1 - 0.546))
+    assert rows[C].cpu_share == pytest.approx(0.077 * 581 / 812)
+    assert "P319" not in rows[B].flags and rows[B].most == rows[B].cpu_share
+
+
+def test_shares_that_samples_reconcile_are_not_disputed():
+    ranking = rank([table({A: 0.43, B: 0.57}, n=581), table({A: 0.50, B: 0.50}, "scalene", "cpu", n=231)])
+    assert all("P319" not in row.flags for row in ranking.rows)
+    assert all(row.high - row.low < 0.08 for row in ranking.rows)
+
+
+def test_a_library_that_one_instrument_cannot_see_is_disputed_by_nobody():
+    google = (LIBRARY, "google.genai")
+    ranking = rank([table({A: 0.4, google: 0.6}), table({A: 0.4, B: 0.6}, "scalene", "cpu")])
+    assert next(row for row in ranking.rows if row.library).flags == ("P310",)
+
+
+def test_the_bound_counts_what_the_profiled_process_has_of_the_systems_cpu():
+    [top, _] = rank([table({A: 0.6, B: 0.4})], Context(cpu_us_per_unit=1000.0, part=0.1)).rows
+    assert (top.cpu_share, top.cpu_us_per_unit) == (pytest.approx(0.6), pytest.approx(600))
+    assert top.most == pytest.approx(0.06) and top.amdahl_bound == pytest.approx(1 / 0.94) == top.most_bound
