@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.experiments.allocated import Allocated, allocated
+from perflab.experiments.first_place import first_place, named
 from perflab.experiments.profile import ProfilePass, brackets, cpu_ms_per_unit, source_root, unwatched_rows
-from perflab.experiments.profile_tables import SHOWN, growth_rows, growth_words, library_rows, memory_rows, startup_mb
+from perflab.experiments.profile_tables import SHOWN, growth_rows, growth_words, library_rows, memory_rows
 from perflab.experiments.profile_views import (
     agreement_rows,
     gate_rows,
@@ -19,9 +21,9 @@ from perflab.experiments.profile_views import (
     timeline_rows,
     waiting_rows,
 )
+from perflab.experiments.profiled import Profiled, profiled
 from perflab.experiments.slow_turns import SlowTurns, slow_turns
 from perflab.experiments.study import Study
-from perflab.instrument.failures import CODES
 from perflab.instrument.interface import Capture
 from perflab.instrument.leak import Growth
 from perflab.instrument.overhead import Overheads, judge_overheads
@@ -42,15 +44,16 @@ class Bottlenecks:
     memory: tuple[dict[str, Any], ...]
     libraries: tuple[dict[str, Any], ...]
     problems: tuple[tuple[str, str], ...]
-    cpu_ms: float  # per unit of work, unwatched; NaN where there is no unit
+    cpu_ms: float  # of the profiled process per unit of work, unwatched; NaN where there is no unit
     captures: tuple[Capture, ...] = ()
     root: Path = Path()
     units: float = 0.0  # done while memray tracked, from its start to its end
     slow: SlowTurns | None = None
     rendered: tuple[Path, ...] = ()
     unit: str = "unit"
-    startup_mb: float = 0.0  # allocated by imports while memray tracked; in no figure per unit
+    allocated: Allocated = field(default_factory=Allocated)
     growth: tuple[Growth, ...] | None = None  # None = nobody could look
+    profiled: Profiled = field(default_factory=lambda: Profiled(""))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the ranking as flat rows, without the columns of which nothing is known."""
@@ -63,19 +66,12 @@ class Bottlenecks:
         return _frame(self.rows())
 
     def memory_table(self) -> pd.DataFrame:
-        """Return the places that allocate most, by memray."""
+        """Return the own functions and libraries that allocate most, by memray."""
         return _frame(self.memory)
 
     def memory_sentence(self) -> str:
-        """Say who allocated most and what it held, with start-up apart."""
-        if not self.memory:
-            return "No allocation of the system's own functions was captured."
-        top = self.memory[0]
-        return (
-            f"{top['where']} allocated most, {top['allocated (MB)']:.1f} MB while memray watched; it held "
-            f"{top['held at the end (MB)']:.2f} MB at the end. Imports at start-up allocated {self.startup_mb:.1f} MB, "
-            f"which are in no figure per {self.unit}."
-        )
+        """Say who allocated most, inside and outside of own functions, with start-up apart."""
+        return self.allocated.sentence(self.unit)
 
     def growth_rows(self) -> list[dict[str, Any]]:
         """Return the places whose memory grew in both of memray's attached windows."""
@@ -134,21 +130,8 @@ class Bottlenecks:
         return [{"instrument": r.instrument, "value": 100 * (r.ratio - 1)} for r in rows]
 
     def sentence(self) -> str:
-        """Say the first place, or that the instruments cannot say."""
-        if not self.ranking.rows:
-            return "No place reaches 1 % of CPU in any instrument that may vote."
-        first = self.ranking.rows[0]
-        if not self.ranking.first:
-            reasons = "; ".join(f"{flag}: {CODES[flag][0]}" for flag in self.ranking.flags if flag in CODES)
-            between = ", ".join(self.ranking.candidates[:4])
-            return f"Cannot say which place is first ({reasons or 'no instrument may vote'})" + (
-                f"; the candidates are {between}." if between else "."
-            )
-        alone = " Only one instrument may vote here: provisional." if "P310" in self.ranking.flags else ""
-        return (
-            f"{_named(first)} takes {100 * first.cpu_share:.0f} % [{100 * first.low:.0f}, {100 * first.high:.0f}] of "
-            f"CPU{_spent(first)}; removing it could save at most that much (bound x {first.amdahl_bound:.2f}).{alone}"
-        )
+        """Say the first place, or that the instruments cannot say, or that none could look."""
+        return first_place(self.ranking, self.profiled, [text for name, text in self.problems if "memray" not in name])
 
     def waiting_sentence(self) -> str:
         """Say what blocks most, or that it cannot be said, or that nothing was asked."""
@@ -190,26 +173,11 @@ def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([dict(row) for row in rows])
 
 
-def _named(item: Bottleneck) -> str:
-    if item.library:
-        return f"Time inside {item.function} that no own function entered"
-    return f"{item.function} ({item.file}, line {item.line})"
-
-
-def _spent(item: Bottleneck) -> str:
-    if item.library:
-        return ""
-    if not item.libraries:
-        return ", in its own code"
-    name, share = item.libraries[0]
-    return f", {100 * share:.0f} points of it inside {name}"
-
-
 def _row(item: Bottleneck) -> dict[str, Any]:
     return {
         "rank": item.rank,
         "rank interval": f"[{item.rank_low}, {item.rank_high}]",
-        "where": _named(item) if item.library else f"{item.function} ({item.file}:{item.line})",
+        "where": named(item) if item.library else f"{item.function} ({item.file}:{item.line})",
         "CPU share (%)": round(100 * item.cpu_share, 1),
         "interval": f"[{100 * item.low:.0f}, {100 * item.high:.0f}]",
         "CPU (ms per unit)": None if item.cpu_us_per_unit is None else round(item.cpu_us_per_unit / 1e3, 2),
@@ -220,7 +188,7 @@ def _row(item: Bottleneck) -> dict[str, Any]:
         "leaks (KB per s)": None if item.leak_bytes_per_s is None else round(item.leak_bytes_per_s / 1e3, 1),
         "blocking (%)": None if item.blocking_share is None else round(100 * item.blocking_share, 1),
         "slow unit (%, estimate)": None if item.share_of_p95_turn is None else round(100 * item.share_of_p95_turn, 2),
-        "at most": f"x {item.amdahl_bound:.2f}",
+        "at most": f"x {item.most_bound:.2f}",
         "strategies": ", ".join(item.strategies),
         "flags": ", ".join(item.flags),
     }
@@ -231,17 +199,19 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
     tables = tuple(table for each in passes for _, table in each.captures.values())
     sampled = passes[0]
     assert sampled.trial is not None
-    base = cpu_ms_per_unit(study, sampled.trial, sampled.unwatched)
+    looked = profiled(study, sampled)
+    base = cpu_ms_per_unit(study, sampled.trial, sampled.unwatched) * looked.alone
     slow = slow_turns(study, unwatched_rows(study, sampled))
     units = _memray_units(passes)
     seen = [capture for each in passes for capture in each.captures.values()]
     context = Context(
         units=units,
         cpu_us_per_unit=1e3 * base if np.isfinite(base) else 0.0,
-        turn_busy=slow.busy if slow else 0.0,
+        turn_busy=slow.busy if slow and not looked.others else 0.0,  # else the own stages are of other processes too
         turn_ms=slow.total_ms if slow else 0.0,
         strategies=candidate_strategies(study),
         growth=sampled.growth or (),
+        part=looked.part,
     )
     return Bottlenecks(
         rank(list(tables), context),
@@ -257,8 +227,9 @@ def bottlenecks(study: Study, passes: Sequence[ProfilePass]) -> Bottlenecks:
         slow,
         tuple(path for each in passes for path in each.rendered),
         study.system.unit,
-        startup_mb(seen),
+        allocated(seen),
         sampled.growth,
+        looked,
     )
 
 
@@ -284,7 +255,7 @@ def of_command(
         root,
         rendered=tuple(rendered),
         unit=unit,
-        startup_mb=startup_mb(seen),
+        allocated=allocated(seen),
     )
 
 

@@ -15,7 +15,7 @@ from perflab.experiments.effort import Effort
 from perflab.experiments.study import Study
 from perflab.experiments.tables import stage_rows
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
-from perflab.experiments.units_of_work import Window, judged_rows, system_cpu_in_window, units_done
+from perflab.experiments.units_of_work import Window, cpu_in_window, judged_rows, units_done
 from perflab.instrument.growth import capture_growth, judge_growth
 from perflab.instrument.interface import Capture, Instrument, Target
 from perflab.instrument.kept_tables import keep_table
@@ -86,7 +86,7 @@ def launched_pass(study: Study, sizes: Effort, instrument: Any, variant: str = "
     """Run a fresh system under an instrument that wraps its command and writes when the process ends."""
     done = ProfilePass(f"{instrument.name}-{instrument.view}")
     folder, root = _folder(study, variant), source_root(study)
-    name = study.system.system_processes[0].name
+    name = profiled_process(study)
     spec = _spec(study, variant, f"profile-{variant}-{done.name}", SETTLE_S + sizes.profile_window_s + 20.0)
 
     def during(running: RunningSystem) -> bool:
@@ -194,7 +194,7 @@ def _judge_growth(captures: list[Capture], study: Study, done: ProfilePass) -> N
 
 
 def _target(study: Study, running: RunningSystem) -> Target:
-    process = running.processes[study.system.system_processes[0].name]
+    process = running.processes[profiled_process(study)]
     return Target(source_root(study), pid=process.pid, log_path=process.log_path, cores=study.cores.others)
 
 
@@ -273,11 +273,20 @@ def source_root(study: Study) -> Path:
     return study.system.resolve(study.system.source or ".")
 
 
+def profiled_process(study: Study) -> str:
+    """Return the name of the process that instruments look at: the first one with role = "system"."""
+    return study.system.system_processes[0].name
+
+
 def cpu_ms_per_unit(study: Study, trial: Trial, spans: list[Window]) -> float:
-    """Return CPU milliseconds for each unit of work over some stretches of a trial; NaN where nothing was done."""
+    """Return CPU milliseconds of the profiled process for each unit of work; NaN where nothing was done.
+
+    With its children, over some stretches of a trial. Shares of a profile are of its process, and what an instrument
+    costs is paid there: the CPU of the system's other processes would be multiplied with the one and dilute the other.
+    """
     rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
     work = sum(units_done(rows, span) for span in spans)
-    cpu = sum(system_cpu_in_window(trial, study.system, span) for span in spans)
+    cpu = sum(cpu_in_window(trial, profiled_process(study), span) for span in spans)
     return 1e3 * cpu / work if work > 0 else float("nan")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from perflab.instrument.interface import Capture
 from perflab.instrument.leak import REPORT_BYTES_PER_S, Growth
 from perflab.instrument.libraries import by_library
-from perflab.instrument.source_tree import MODULE
 from perflab.instrument.stacks import LIBRARY
 from perflab.instrument.table import ProfileTable
 from perflab.instrument.votes import is_place
@@ -17,34 +16,35 @@ SHOWN = 10
 
 
 def memory_rows(seen: Sequence[tuple[Capture, ProfileTable]]) -> list[dict[str, Any]]:
-    """Return the own functions that allocated most, by memray; imports are start-up and told by `startup_mb`."""
+    """Return the own functions and libraries that allocated most, by memray, MB; imports are told by `allocated`.
+
+    A library's row holds what no own function had a part in, as in the ranking: reads of the event loop are there.
+    """
     return next((_memory_of(table) for capture, table in seen if capture.instrument == "memray"), [])
-
-
-def startup_mb(seen: Sequence[tuple[Capture, ProfileTable]]) -> float:
-    """Return what imports and module level allocated under memray, 10^6 bytes; 0 without a capture of it."""
-    table = next((table for capture, table in seen if capture.instrument == "memray"), None)
-    rows = table.select(instrument="memray", view="alloc", attribution="own", metric="bytes") if table else ()
-    return sum(row.value for row in rows if row.function == MODULE) / 1e6
 
 
 def _memory_of(table: ProfileTable) -> list[dict[str, Any]]:
     sums: dict[tuple[str, str], dict[str, float]] = {}
     for view in ("alloc", "peak", "leak"):
         for row in table.select(instrument="memray", view=view, attribution="own", metric="bytes"):
-            if row.file != LIBRARY and is_place((row.file, row.function)):
+            if is_place((row.file, row.function)):
                 sums.setdefault((row.file, row.function), {}).setdefault(view, 0.0)
                 sums[row.file, row.function][view] += row.value
     order = sorted(sums.items(), key=lambda item: -item[1].get("alloc", 0.0))[:SHOWN]
     return [
         {
-            "where": f"{function} ({file})",
+            "where": outside(function) if file == LIBRARY else f"{function} ({file})",
             "allocated (MB)": round(seen.get("alloc", 0.0) / 1e6, 2),
             "at the peak (MB)": round(seen.get("peak", 0.0) / 1e6, 2),
             "held at the end (MB)": round(seen.get("leak", 0.0) / 1e6, 2),
         }
         for (file, function), seen in order
     ]
+
+
+def outside(package: str) -> str:
+    """Return how a page names what a library did or allocated without an own function on the stack."""
+    return f"Inside {package}, entered by no own function"
 
 
 def library_rows(gil: ProfileTable) -> list[dict[str, Any]]:

@@ -75,6 +75,17 @@ def test_the_cost_says_against_what_it_was_measured(study):
     assert "just before and just after it" in made.claim and "processes of their own" in made.caveats[0]
 
 
+def test_costs_of_which_most_are_not_to_be_believed_are_no_result(study):
+    profiled, passes = replace(study, notebook="10_baseline_profile"), [ProfilePass("py-spy", trial())]
+    steady, drifting = Bracket(1.0, 1.05, 1.02), Bracket(1.0, 1.5, 1.2)
+    for names, verdict in ((("memray",), "reported"), (("memray", "scalene"), "inconclusive")):
+        costs = judge_overheads({"pyspy-gil": steady, **dict.fromkeys(names, drifting)})
+        case = replace(found(tables()), overheads=costs)
+        made = {f.id: f for f in conclude(profiled, passes, case, [], {})}["F10-4"]
+        assert made.verdict == verdict and bool(made.next_step) is (verdict == "inconclusive")
+        assert any("not to be believed" in caveat for caveat in made.caveats)
+
+
 def test_each_instrument_is_held_against_the_unwatched_work_nearest_to_it(study, monkeypatch):
     from perflab.experiments import profile
 
@@ -98,6 +109,19 @@ def test_a_library_in_first_place_is_told_as_time_that_no_own_function_entered()
     assert said.sentence().startswith("Time inside google.genai that no own function entered takes 80 %")
     assert "own code" not in said.sentence() and "line 0" not in said.sentence()
     assert said.rows()[0]["where"] == "Time inside google.genai that no own function entered"
+
+
+def test_a_first_place_whose_share_is_disputed_tells_both_and_the_larger_bound(study):
+    far = [
+        table({HOT: 432, WARM: 568}, "pyspy", "gil", 581), table({HOT: 9, WARM: 991}, "scalene", "cpu", 231),
+    ]  # fmt: skip
+    said = found(far).sentence()
+    assert "(pyspy-gil 57 %, scalene-cpu 99 %: more apart than their samples explain)" in said
+    assert "removing it could save at most 99 % (bound x 111.11)" in said
+    profiled = replace(study, notebook="10_baseline_profile")
+    made = {f.id: f for f in conclude(profiled, [ProfilePass("py-spy", trial())], found(far), [], {})}["F10-2"]
+    assert made.effect.method == "span of gated instruments that disagree"
+    assert made.effect.low < 57 and made.effect.high > 99
 
 
 def test_names_survive_markdown():

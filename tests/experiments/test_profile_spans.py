@@ -12,7 +12,7 @@ import pytest
 
 from perflab.experiments.bottlenecks import of_command
 from perflab.experiments.profile import ProfilePass, _count_units, _watched
-from perflab.experiments.profile_tables import memory_rows, startup_mb
+from perflab.experiments.profile_tables import memory_rows
 from perflab.experiments.units_of_work import Window
 from perflab.instrument.interface import Capture, load_capture
 from perflab.instrument.memray import Memray
@@ -59,14 +59,23 @@ def test_py_spy_watched_from_its_start_not_from_its_preflight(tmp_path: Path):
     assert _watched(capture, 6.0) == Window(50 * NS, round(56.25 * NS))
 
 
-def test_memory_is_told_of_own_functions_and_start_up_apart(tmp_path: Path):
+def test_memory_is_told_of_libraries_and_own_functions_and_start_up_apart(tmp_path: Path):
     table = memory({Place("a.py", MODULE, 1): 90e6, Place(LIBRARY, "websockets", 0): 50e6, Place("a.py", "f", 2): 2e6,
                     Place(LIBRARY, MODULE, 0): 10e6, Place(LIBRARY, LOOP, 0): 5e6})  # fmt: skip
     seen = [(launched(tmp_path, 13.0, 107.0), table)]
-    assert [row["where"] for row in memory_rows(seen)] == ["f (a.py)"]
-    assert startup_mb(seen) == pytest.approx(100)
+    rows = [(row["where"], row["allocated (MB)"]) for row in memory_rows(seen)]
+    assert rows == [("Inside websockets, entered by no own function", 50.0), ("f (a.py)", 2.0)]
     said = of_command(seen, [], tmp_path, []).memory_sentence()
-    assert said.startswith("f (a.py) allocated most, 2.0 MB") and "start-up allocated 100.0 MB" in said
+    assert said.startswith("57.0 MB were allocated") and "55.0 MB of it (96 %) in no own function" in said
+    assert "most inside websockets (50.0 MB)" in said and "Imports allocated 100.0 MB" in said
+    assert "of the own functions f (a.py) allocated most, 2.0 MB (4 %)" in said
+
+
+def test_a_system_without_libraries_is_told_its_own_functions_alone(tmp_path: Path):
+    table = memory({Place("a.py", "f", 2): 3e6, Place("a.py", "g", 9): 1e6})
+    said = of_command([(launched(tmp_path, 13.0, 107.0), table)], [], tmp_path, []).memory_sentence()
+    assert "f (a.py) allocated most, 3.0 MB (75 %)" in said and "no own function" not in said
+    assert "No allocation was captured" in of_command([], [], tmp_path, []).memory_sentence()
 
 
 def test_what_an_import_allocates_is_start_up_whoever_imports(tmp_path: Path):

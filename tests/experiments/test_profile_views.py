@@ -72,8 +72,23 @@ def test_nothing_is_said_to_wait_where_nobody_knows_whose_the_cpu_was():
 
 def test_a_command_has_no_columns_of_units(root: Path):
     found = of_command([], [("", "P201")], root, [])
-    assert found.rows() == [] and math.isnan(found.cpu_ms) and "No place reaches 1 %" in found.sentence()
+    assert found.rows() == [] and math.isnan(found.cpu_ms)
     assert found.waiting_sentence().startswith("No wall-clock view") and found.line_rows() == []
+
+
+def test_a_program_that_nobody_could_look_into_is_not_told_to_have_no_hot_place(root: Path):
+    go = [("pyspy-gil", "P108: it is no Python process."), ("memray", "P114: no Python command."),
+          ("scalene", "P114: no Python command.")]  # fmt: skip
+    said = of_command([], go, root, []).sentence()
+    assert said == (
+        "Cannot say where CPU goes: no instrument could look: P108: it is no Python process; P114: no Python command."
+    )
+    few = table({Place("work.py", "mix", 2): 10}, "pyspy", "gil", "samples", codes=("P305",))
+    said = of_command([(SimpleNamespace(instrument="pyspy"), few)], [], root, []).sentence()
+    assert said.startswith("Cannot say where CPU goes, as no instrument may vote on it: pyspy gil (P305: much CPU")
+    idle = table({Place("work.py", "mix", 2): 1, Place(LIBRARY, LOOP, 0): 999}, "pyspy", "gil", "samples")
+    said = of_command([(SimpleNamespace(instrument="pyspy"), idle)], [], root, []).sentence()
+    assert said.startswith("No place reaches 1 %")
 
 
 def seen(name: str, p50: float, owner: str = "other", inside: str = "", n: int = 41) -> dict[str, object]:

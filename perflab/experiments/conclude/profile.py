@@ -10,6 +10,7 @@ from perflab.experiments.conclude.parts import evidence, finding, trust_of, veto
 from perflab.experiments.profile import ProfilePass
 from perflab.experiments.study import Study
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck, Verdict
+from perflab.instrument.failures import CODES
 
 
 def first_finding(study: Study, sampled: ProfilePass, stages: list[dict[str, Any]], figure: Evidence | None) -> Finding:
@@ -46,16 +47,17 @@ def conclude(
     trust = trust_of([each.trial for each in passes if each.trial])
     first = found.ranking.rows[0] if found.ranking.rows and found.ranking.first else None
     effect = None
+    looked = found.profiled
     if first:
         effect = Effect(
-            metric="share of CPU",
+            metric=f"share of the CPU of {looked.process}" if looked.others else "share of CPU",
             value=100 * first.cpu_share,
             unit="%",
             low=100 * first.low,
             high=100 * first.high,
             n=sum(vote.n for vote in found.ranking.votes if vote.hears((first.file, first.function))),
             n_unit="samples",
-            method="votes of gated instruments",
+            method="span of gated instruments that disagree" if first.disputed else "votes of gated instruments",
         )
     hot = finding(
         study,
@@ -63,9 +65,10 @@ def conclude(
         question="Which part of the system costs the most CPU?",
         kind="observation",
         variant="baseline",
-        verdict="untrusted" if vetoed(trust) else "reported" if first else "inconclusive",
+        verdict="untrusted" if vetoed(trust) else "reported" if first and looked.speaks else "inconclusive",
         trust=trust,
         claim=found.sentence(),
+        next_step=looked.next_step,
         effect=effect,
         headline=7,
         evidence=(*evidence(figures.get("ranking"), figures.get("agreement")), *profiles),
@@ -85,8 +88,9 @@ def conclude(
             "agreement": found.agreement_rows(),
             "slow_units": found.slow_sentence(),
             "cpu_ms_per_unit": found.cpu_ms,
+            "profiled": {"process": looked.process, "part": looked.part, "not looked at": list(looked.others)},
         },
-        caveats=("shares hold for a light load; sampling error only, not the spread from run to run",),
+        caveats=("shares hold for a light load; sampling error only, not the spread from run to run", *_unseen(found)),
     )
     results = [first_finding(study, passes[0], stages, figures.get("stages")), hot]
     if found.memory:
@@ -102,13 +106,21 @@ def conclude(
                 trust=memory_trust,
                 claim=found.memory_sentence(),
                 evidence=evidence(figures.get("memory")),
-                details={"memory": list(found.memory), "startup_mb": found.startup_mb},
-                caveats=("held at the end of a short window is not yet a leak: two windows decide",),
+                details={
+                    "memory": list(found.memory),
+                    "allocated_mb": found.allocated.total / 1e6,
+                    "startup_mb": found.allocated.startup / 1e6,
+                },
+                caveats=("held at the end of a short window is not yet a leak: two windows decide", *_unseen(found)),
             )
         )
     results.append(_growth(study, found, _trust_of(passes, "py-spy")))
     results.append(_waiting(study, found, _trust_of(passes, "py-spy")))
     return [*results, _cost(study, found, figures, trust), *_failures(study, found)]
+
+
+def _unseen(found: Bottlenecks) -> tuple[str, ...]:
+    return (found.profiled.caveat,) * bool(found.profiled.others)
 
 
 def _trust_of(passes: Sequence[ProfilePass], name: str) -> tuple[TrustCheck, ...]:
@@ -139,6 +151,7 @@ def _growth(study: Study, found: Bottlenecks, trust: tuple[TrustCheck, ...]) -> 
         caveats=(
             "two short windows: what grows more slowly, or only after hours, is not seen",
             *([arenas] if study.quick else []),
+            *_unseen(found),
         ),
         next_step=reason,
     )
@@ -158,7 +171,10 @@ def _waiting(study: Study, found: Bottlenecks, trust: tuple[TrustCheck, ...]) ->
         trust=trust,
         claim=found.waiting_sentence(),
         details={"waiting": rows},
-        caveats=("all threads count, parked workers left out; a busy machine reads as waiting and is gated",),
+        caveats=(
+            "all threads count, parked workers left out; a busy machine reads as waiting and is gated",
+            *_unseen(found),
+        ),
     )
 
 
@@ -192,17 +208,19 @@ def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence], trust:
     said = ", ".join(f"{r['instrument']} x {r['ratio']:.2f}" for r in rows)
     over = [str(r["instrument"]) for r in rows if r["within"] is False]
     unsure = [r.instrument for r in found.overheads.rows if not r.stable]
+    most = 2 * len(unsure) > len(rows)
     return finding(
         study,
         "4",
         question="What do the instruments cost?",
         kind="observation",
-        verdict=_verdict(trust),
+        verdict="untrusted" if vetoed(trust) else "inconclusive" if most else "reported",
         trust=trust,
         claim=f"CPU per unit under each instrument, over the unwatched work just before and just after it: {said}; "
         f"the two sides differ by {100 * found.overheads.drift:.1f} % at most.",
         evidence=evidence(figures.get("overhead")),
         details={"overheads": rows, "drift": found.overheads.drift, "codes": list(found.overheads.codes)},
+        next_step=f"{CODES['P304'][1]}: {CODES['P304'][0]}" if most else "",
         caveats=(
             "memray and scalene run in processes of their own, and so do the unwatched runs beside them: what differs "
             "from start to start is in their ratios",
@@ -211,6 +229,7 @@ def _cost(study: Study, found: Bottlenecks, figures: dict[str, Evidence], trust:
                 * bool(unsure)
             ),
             *((f"above its limit: {', '.join(over)}",) if over else ()),
+            *_unseen(found),
         ),
     )
 
