@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from perflab.errors import InstrumentFailure, NotComparable, PerflabError, StatisticError
+from perflab.errors import (
+    InstrumentFailure,
+    LoadFailure,
+    NotComparable,
+    PerflabError,
+    StatisticError,
+    SystemFailure,
+)
 from perflab.experiments.profile import source_root
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, facts_path, read_trial, run_trial
@@ -114,12 +121,16 @@ def why(study: Study, baseline: str = "baseline", candidate: str = "optimised", 
 
 
 def attempt(study: Study, baseline: str, candidate: str) -> tuple[Why | None, str]:
-    """Return what `why` found with its sentence, or None with the reason: a system may be none that py-spy can read."""
+    """Return what `why` found with its sentence, or None with the reason.
+
+    A system may be none that py-spy can read, or of which two cannot run side by side; no target is judged by it, and
+    the study goes on without.
+    """
     if same_program(study.system, baseline, candidate):  # under one name they would run in one folder, too
         return None, "Nothing is compared: both variants are one program."
     try:
         found = why(study, baseline, candidate)
-    except (InstrumentFailure, StatisticError) as error:
+    except (InstrumentFailure, StatisticError, SystemFailure, LoadFailure) as error:
         return None, f"No function can be named: {error}"
     return found, found.sentence()
 
