@@ -50,6 +50,7 @@ def build_run_page(run: Run, rows: Rows | None = None) -> Path:
         calibration=calibration_of(run),
         glossary=glossary(),
         changes=what_would_change_it(findings, verdict),
+        settings=settings_judged(findings),
         svg_of=FigureShelf(run.path),
         anchor=anchor,
         unfinished=run.manifest.status != "done",
@@ -127,11 +128,19 @@ def grouped(rows: Rows, domain: str) -> list[tuple[str, list[Mapping[str, Any]]]
 
 
 def what_would_change_it(findings: Sequence[Finding], verdict: Verdict) -> list[str]:
-    """Return the next steps of what is open or missed, the weightiest first, each once."""
-    open_ = [f for f in findings if f.next_step and f.verdict in ("misses", "inconclusive", "untrusted", "worse")
-             and f.variant in ("", verdict.judged)]  # fmt: skip
+    """Return the next steps of what is open or missed, the weightiest first, each once.
+
+    Where a target is missed, those of the misses alone: to settle what is open would leave the verdict as it is.
+    """
+    bad = ("misses",) if verdict.counts.get("misses") else ("inconclusive", "untrusted", "worse")
+    open_ = [f for f in findings if f.next_step and f.verdict in bad and f.variant in ("", verdict.judged)]
     ranked = sorted(open_, key=lambda f: (-f.headline, f.order))
     return list(dict.fromkeys(f.next_step for f in ranked))[:4]
+
+
+def settings_judged(findings: Sequence[Finding]) -> list[Mapping[str, Any]]:
+    """Return what each setting of the world under which targets were judged stands for, where the run says it."""
+    return [row for f in findings for name, rows in tables_of(f) if name == "judged_under" for row in rows]
 
 
 def next_steps(findings: Sequence[Finding], verdict: Verdict) -> list[str]:

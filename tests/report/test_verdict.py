@@ -12,6 +12,7 @@ from perflab.findings.finding import Effect, Finding
 from perflab.report.deliverables.strategy_guide import decide
 from perflab.report.described import changed_since, target_rows
 from perflab.report.run_index import _figures
+from perflab.report.run_page import settings_judged, what_would_change_it
 from perflab.report.verdict import by_target, judged_variant, overall
 from perflab.report.wording import effect_text, look, n_text
 from perflab.runs import Manifest, Step
@@ -49,6 +50,24 @@ def test_a_run_whose_targets_are_all_refused_is_told_in_a_whole_sentence() -> No
         "2 targets are refused by trust checks and 1 is too little measured to judge."
     )
     assert sorted(found, key=lambda f: f.order)[0].id == "F30-target.2"
+
+
+def test_a_miss_is_not_answered_with_the_step_of_what_is_open() -> None:
+    """To measure longer would settle the inconclusive target and leave the run missed."""
+    open_ = target("inconclusive", next_step="Measure longer", headline=5)
+    missed = target("misses", id="F30-2", target_id="T-2", next_step="Choose a faster service")
+    shown = target("misses", id="F30-3", target_id="T-2", variant="baseline", next_step="Not judged")
+    found = [open_, missed, shown]
+    assert what_would_change_it(found, overall(found, MANIFEST)) == ["Choose a faster service"]
+    silent = [open_, missed.model_copy(update={"next_step": ""})]
+    assert what_would_change_it(silent, overall(silent, MANIFEST)) == []
+    assert what_would_change_it([open_, shown], overall([open_, shown], MANIFEST)) == ["Measure longer"]
+
+
+def test_settings_of_the_world_are_told_from_the_decision() -> None:
+    rows = [{"setting": "latency=fast", "stands for": "a fast service"}]
+    decision = target("reported", kind="observation", target_id="", details={"judged_under": rows, "targets": {}})
+    assert settings_judged([target("meets"), decision]) == rows
 
 
 def test_targets_that_were_judged_inconclusive_were_judged() -> None:

@@ -156,6 +156,7 @@ def target_table(material: Material, findings: Sequence[Finding], caption: str) 
             "condition": f.condition,
             "verdict": f.verdict,
             "level": f.level,
+            "next step": f.next_step,
             "finding": f.id,
         }
         for f in findings
