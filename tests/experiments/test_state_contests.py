@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,15 @@ import numpy as np
 import pytest
 
 from perflab.experiments.education import fan_out, leaderboard, locks
-from perflab.experiments.state_database import analytics, commits, precompute, replicas, serialisers
+from perflab.experiments.state_database import (
+    analytics,
+    commits,
+    precompute,
+    replicas,
+    serialisers,
+    sqlite_settings,
+    statements,
+)
 from perflab.experiments.state_database.contest import (
     FEWEST,
     Contest,
@@ -22,6 +31,7 @@ from perflab.experiments.state_database.contest import (
     gain_rows,
     median_rows,
     plan_rows,
+    plan_sentence,
     price_rows,
     run_contest,
     tied_range,
@@ -197,6 +207,40 @@ def test_a_way_that_answers_otherwise_has_no_verdict(study: Study) -> None:
     found = contest_findings(study, [contest], judged)
     assert found and {f.verdict for f in found} == {"untrusted"}
     assert all(any(check.name == "the same answers" and not check.passed for check in f.trust) for f in found)
+
+
+def test_a_plan_is_said_to_change_only_where_both_are_known_and_differ(lab: Laboratory) -> None:
+    other = planted(slow=spin(0.001), fast=spin(0.001))
+    silent = replace(other, title="no plans", plans={})
+    same = statements.prepared(lab)
+    assert len(same.plans) == 2
+    assert plan_sentence([other, silent, same]) == (
+        "The plan changes for 1 of the 2 questions whose plans are known: a planted step."
+    )
+    assert plan_sentence([silent, same]) == "The plan changes for 0 of the 1 questions whose plans are known."
+
+
+def test_sqlites_cache_is_measured_full_on_a_connection_that_stays_open(
+    small: Place,  # noqa: F811
+    monkeypatch: Any,
+) -> None:
+    opened = []
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        opened.append(made := plain(path, **options))
+        return made
+
+    plain = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with laboratory(small) as lab:
+        contest = sqlite_settings.settings(lab)
+        before = len(opened)
+        run_contest(contest, 2, 3)
+        assert len(opened) == before >= len(contest.ways)
+        assert "stays open" in contest.condition
+    for connection in opened:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
 
 
 def test_a_step_that_is_the_same_in_every_block_is_told_without_an_interval(study: Study) -> None:

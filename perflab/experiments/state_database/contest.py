@@ -250,5 +250,7 @@ def median_rows(judged: Sequence[ArmJudged]) -> list[dict[str, Any]]:
 
 def plan_sentence(contests: Sequence[Contest]) -> str:
     """Say in which questions the plan itself changed, which is where a gain grows with the table."""
-    changed = [c.title for c in contests if len(set(c.plans.values())) > 1]
-    return f"The plan changes for {len(changed)} of {len(contests)} questions: {'; '.join(changed)}."
+    known = [c for c in contests if len(c.plans) > 1]
+    changed = [c.title for c in known if len(set(c.plans.values())) > 1]
+    named = f": {'; '.join(changed)}" if changed else ""
+    return f"The plan changes for {len(changed)} of the {len(known)} questions whose plans are known{named}."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from perflab.experiments.state_database.contest import FEWEST, FULL_BLOCKS, QUICK_BLOCKS, Contest, run_contest
@@ -26,6 +28,7 @@ class Laboratory:
     loop: LoopThread
     full: bool = False
     _open: list[Any] = field(default_factory=list)
+    _files: list[sqlite3.Connection] = field(default_factory=list)
 
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Run a coroutine to its end."""
@@ -67,6 +70,11 @@ class Laboratory:
         self._open.append(pool := self.run(opened()))
         return pool
 
+    def file(self, path: Path) -> sqlite3.Connection:
+        """Return a new connection to a SQLite file, for the thread that asks."""
+        self._files.append(connection := sqlite3.connect(path))
+        return connection
+
     def execute(self, *statements: str) -> None:
         """Run statements on PostgreSQL, one after the other."""
         for statement in statements:
@@ -94,6 +102,8 @@ class Laboratory:
 
     def close(self) -> None:
         """Close every connection."""
+        for file in self._files:
+            file.close()
         for one in self._open:
             self.run(one.aclose() if hasattr(one, "aclose") else one.close())
 

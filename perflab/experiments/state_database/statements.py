@@ -24,12 +24,13 @@ def prepared(lab: Laboratory) -> Contest:
 
         return work
 
+    ways = {"planned each time": way(0), "prepared once": way(100)}
     return Contest(
         key="statements", strategy="ST-STATE-02", title="prepared statements", pids=lab.postgres,
         condition=f"a page of history, {QUERIES} queries one after the other on one connection",
-        ways={"planned each time": way(0), "prepared once": way(100)},
-        plans={"planned each time": lab.plan(PAGE.format(table="indexed", mark="1")),
-               "prepared once": "the same; after five runs the server may keep one plan for all values"},
-        price="memory for each connection and statement; a generic plan for skewed values",
+        ways=ways,
+        plans=dict.fromkeys(ways, lab.plan(PAGE.format(table="indexed", mark="1"))),
+        price="memory for each connection and statement; after five runs the server may keep one plan for all values, "
+        "which does not suit skewed ones",
         turns="a pool that lends a connection for each transaction loses them; a long query gains nothing",
     )  # fmt: skip
