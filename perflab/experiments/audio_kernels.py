@@ -48,6 +48,13 @@ BATCHES = (1, 4, 16, 64, 256)
 TURN_S = 0.16  # a third of what denoiser, echo canceller and detector are checked on: whole frames of 20 ms
 SLOWED_PERCENT = 10  # CPU time that two threads take more for the same work, until they count as in each other's way
 NEARLY_TWO = 1.9  # speed of two threads from which on too little is missing to ask why
+# Contests on a strategy of the catalogue: its id, how the ids of the contests begin, and the question.
+STRATEGIES = {
+    "denoiser": ("ST-AUDIO-06", "ns", "What does suppressing noise cost?"),
+    "echo": ("ST-AUDIO-07", "aec", "What does cancelling echo cost?"),
+    "network": ("ST-COMPUTE-03", "vad-", "What does the network that hears speech cost?"),
+}
+ONLY_CPU = "CPU time of a compiled kernel against a native peer: what it does to speech and words is not in this figure"
 STARTS = {"cached": False, "nothing cached": True}
 _START = "from perflab.audio.kernels.warm_up import warm_up; print('took', warm_up(lambda line: None))"
 
@@ -316,12 +323,31 @@ def conclude(study: Study, raced: Race, checks: list[TrustCheck], ceiling: str, 
                 details={"ratios": raced.rows()}),
         *(finding(study, ordinal, question=question, kind="observation", verdict="reported", claim=claim)
           for ordinal, (question, claim) in told.items()),
+        *_by_strategy(study, raced, trust),
         finding(study, "5", question="What does a second thread gain?", kind="observation",
                 verdict="not-measurable-here" if study.cores.shared else "reported",
-                claim=thread_sentence(study, threads),
+                claim=thread_sentence(study, threads), strategy="ST-COMPUTE-02",
                 effect=None if study.cores.shared
                 else effect_of("speed of two threads over one", threads.speed, "x", "pairs")),
     ]  # fmt: skip
+
+
+def _by_strategy(study: Study, raced: Race, trust: tuple[TrustCheck, ...]) -> list[Finding]:
+    """Return one finding for each strategy whose kernel was raced: its ratios, for the strategy's card."""
+    found = []
+    for ordinal, (strategy, start, question) in STRATEGIES.items():
+        own = [o for o in raced.outcomes if o.contest.id.startswith(start)]
+        if not own:
+            continue
+        told = "; ".join(f"{o.contest.title}: {o.ratio.value:.2f} times the CPU time ({_bounds(o.ratio)}; ours takes "
+                         f"{o.ours_us:.1f} us a session)" for o in own)  # fmt: skip
+        least = min(own, key=lambda o: o.ratio.value)
+        found.append(
+            finding(study, ordinal, question=question, kind="observation", verdict="reported", trust=trust,
+                    claim=f"{told}.", strategy=strategy, caveats=(ONLY_CPU,),
+                    effect=effect_of(f"smallest ratio: {least.contest.title}", least.ratio, "x", "pairs"))
+        )  # fmt: skip
+    return found
 
 
 def conclude_rooms(study: Study, detectors: str, gpu: str) -> list[Finding]:

@@ -28,6 +28,8 @@ SETTINGS: tuple[tuple[str, Settings], ...] = (
     *(("opus", Settings(16_000, complexity)) for complexity in COMPLEXITIES),
 )  # fmt: skip
 SIXTEEN = {"bit_rate": 16_000, "complexity": 5}
+LIGHT = ("flac", "g711-mu", "g722")
+CORRUPT = "samples of other sessions that a corrupt stream changes"
 SESSIONS, HURT = 64, 3
 HUMAN_LOSS, MACHINE_POINTS = 0.25, 1.0  # PESQ that listeners may lose to the best; points of word error above the least
 STOI_OF_PESQ = 0.04  # STOI spans a twenty-fifth of what PESQ does here
@@ -70,15 +72,40 @@ class Front:
     @property
     def sentence(self) -> str:
         """What it shows, with its figures."""
+        return f"{self.of_opus} {self.of_aac}"
+
+    @property
+    def of_opus(self) -> str:
+        """What Opus saves, and what it costs a recogniser in words."""
         pcm, twelve, sixteen = self.of("pcm"), self.of("opus", bit_rate=12_000), self.of("opus", **SIXTEEN)
         worse = max((one.worse_than(pcm, self.seed) for one in (twelve, sixteen)), key=lambda interval: interval.value)
-        aac = self.of("aac", bit_rate=16_000)
         return (
             f"Opus at 12 and 16 kbit/s sends {pcm.kbit_s / twelve.kbit_s:.0f} and {pcm.kbit_s / sixteen.kbit_s:.0f} "
             f"times fewer bits than PCM; words wrong change by at most {worse.value:+.1f} points (95 % interval "
-            f"{worse.low:+.1f} to {worse.high:+.1f}, {self.speech.words} words, PCM {100 * pcm.word_error:.1f} %). "
+            f"{worse.low:+.1f} to {worse.high:+.1f}, {self.speech.words} words, PCM {100 * pcm.word_error:.1f} %)."
+        )
+
+    @property
+    def of_aac(self) -> str:
+        """Where AAC has its place beside Opus."""
+        aac, sixteen = self.of("aac", bit_rate=16_000), self.of("opus", **SIXTEEN)
+        return (
             f"AAC at 16 kbit/s has {self.quality.split()[0]} {quality(aac):.2f} against Opus's {quality(sixteen):.2f} "
             f"and {aac.delay_ms:.0f} ms of delay against {sixteen.delay_ms:.1f}: {_place(aac, sixteen)}."
+        )
+
+    @property
+    def of_light(self) -> str:
+        """What the codecs that need no library of their own save, at what quality, delay and CPU."""
+        pcm = self.of("pcm")
+        told = (
+            f"{j.treatment.codec} {pcm.kbit_s / j.kbit_s:.1f} times ({self.quality.split()[0]} {quality(j):.2f}, "
+            f"{100 * j.word_error:.1f} % of words wrong, {j.delay_ms:.0f} ms of delay, "
+            f"{j.encode_us + j.decode_us:.0f} us of CPU for 20 ms of sound)" for j in map(self.of, LIGHT)
+        )  # fmt: skip
+        return (
+            f"Times fewer bits than PCM ({quality(pcm):.2f}, {100 * pcm.word_error:.1f} %): {'; '.join(told)}. "
+            f"Opus at 16 kbit/s: {pcm.kbit_s / self.of('opus', **SIXTEEN).kbit_s:.0f} times."
         )
 
 
@@ -195,5 +222,4 @@ def _unharmed(ticks: list[np.ndarray]) -> TrustCheck:
         packets[HURT] = rng.integers(0, 256, PACKET_BYTES)
         hurt.decode(packets, sizes, other)
         wrong += int((np.delete(heard, HURT, axis=0) != np.delete(other, HURT, axis=0)).sum())
-    name = "samples of other sessions that a corrupt stream changes"
-    return TrustCheck(name=name, passed=wrong == 0, observed=str(wrong), limit="0")
+    return TrustCheck(name=CORRUPT, passed=wrong == 0, observed=str(wrong), limit="0")

@@ -21,7 +21,7 @@ from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, throu
 from perflab.experiments import codecs, codecs_link, codecs_loss
 from perflab.experiments.codecs_chain import ChainCost
 from perflab.experiments.conclude.codecs import conclude
-from perflab.findings.finding import Evidence
+from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.report.figures.codec_front import codec_front
 from perflab.report.figures.curves import curves
 from tests.audio.codecs.material import likeness, voice
@@ -104,14 +104,31 @@ def test_claim_and_effect_of_the_words_are_of_the_same_draws(monkeypatch: pytest
         return worse_than(one, other, seed)
 
     monkeypatch.setattr(Judged, "worse_than", seen)
-    planted = replace(front(), seed=4_711)
+    concluded(replace(front(), seed=4_711))
+    assert drawn == [4_711] * 6  # two in each claim on Opus, one in the effect, one for the complexity
+
+
+def concluded(planted: codecs.Front, *checks: TrustCheck) -> list[Finding]:
     study: Any = SimpleNamespace(notebook="21_codecs", level="measured-full", quick=False, time_scale=1.0, seed=7)
     figures = [Evidence(kind="figure", path="x.svg", title="x", alt="x")] * 3
     losses, links = SimpleNamespace(sentence="lost"), codecs_link.uploads(planted)
     ns = np.full((200, len(STAGES)), 200_000) + np.arange(200)[:, None]
     chain = ChainCost((Run(0, ns, 1), Run(5, ns, 1)), Ceiling(1e11, 3e9, 16))
-    conclude(study, planted, losses, "quiet", links, "follows", chain, (), figures)  # type: ignore[arg-type]
-    assert drawn == [4_711] * 4  # two in the claim, one in the effect, one for the complexity
+    return conclude(study, planted, losses, "quiet", links, "follows", chain, checks, figures)  # type: ignore[arg-type]
+
+
+def test_what_was_measured_of_a_strategy_names_it_so_that_its_card_shows_it() -> None:
+    check = TrustCheck(name=codecs.CORRUPT, passed=True, observed="0", limit="0")
+    by = {f.strategy: f for f in concluded(front(), check) if f.strategy}
+    assert set(by) == {f"ST-AUDIO-0{n}" for n in (1, 2, 3, 4, 5)} | {"ST-NET-15", "ST-RES-14"}
+    assert {f.kind for f in by.values()} == {"observation"}  # none was compared: none can be adopted
+    assert "16 times fewer bits" in by["ST-AUDIO-01"].claim and "machine listeners" in by["ST-AUDIO-01"].claim
+    assert "AAC" in by["ST-AUDIO-02"].claim and by["ST-NET-15"].claim == "quiet"
+    light = by["ST-AUDIO-03"].claim
+    assert "flac 1.7 times (PESQ 4.60, 0.7 % of words wrong, 20 ms of delay, 35 us of CPU for 20 ms of sound)" in light
+    assert "g711-mu 4.0 times" in light and "Opus at 16 kbit/s: 16 times" in light
+    assert "Of 64 sessions" in by["ST-RES-14"].claim and f"0 {codecs.CORRUPT}." in by["ST-RES-14"].claim
+    assert "ST-RES-14" not in {f.strategy for f in concluded(front())}  # not checked: nothing to say
 
 
 def test_differences_of_words_have_an_interval_that_holds_the_truth() -> None:

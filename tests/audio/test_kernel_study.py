@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -100,6 +101,24 @@ def test_no_speed_of_threads_is_published_from_one_core() -> None:
                                      time_scale=1.0)  # fmt: skip
         threads = audio_kernels.conclude(study, RACE, [], "ceiling", calls, "starts", gain, figure)[-1]
         assert threads.verdict == verdict and (threads.effect is None) == cores.shared
+
+
+def test_a_kernel_that_was_raced_is_told_on_the_card_of_its_strategy() -> None:
+    def raced(id_: str, ratio: float) -> Outcome:
+        made = outcome(f"{id_} over ours", ratio, 2.0)
+        return replace(made, contest=replace(made.contest, id=id_))
+
+    study: Any = SimpleNamespace(cores=Cores((0,), (1,)), notebook="20_audio_kernels", level="measured-full",
+                                 quick=False, time_scale=1.0)  # fmt: skip
+    gain = audio_kernels.ThreadGain(Interval(1.9, 1.8, 1.95, 0.95, 15, "planted"), 1.0)
+    race = audio_kernels.Race((raced("rs48", 2.0), raced("ns", 3.0), raced("vad-1", 5.0), raced("vad-64", 4.0)), ())
+    figure = Evidence(kind="figure", path="x.svg", title="x", alt="x")
+    found = audio_kernels.conclude(study, race, [], "c", audio_kernels.CallCost(()), "s", gain, figure)
+    by = {f.strategy: f for f in found if f.strategy}
+    assert set(by) == {"ST-AUDIO-06", "ST-COMPUTE-03", "ST-COMPUTE-02"}  # no echo canceller was raced here
+    assert "ns over ours: 3.00 times the CPU time" in by["ST-AUDIO-06"].claim
+    assert "vad-1 over ours: 5.00" in by["ST-COMPUTE-03"].claim and by["ST-COMPUTE-03"].effect
+    assert by["ST-COMPUTE-03"].effect.value == 4.0 and "rs48" not in " ".join(f.claim for f in by.values())
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,13 @@ def test_every_strategy_that_the_built_in_system_realises_has_a_card():
     assert realised and realised <= {card.id for card in CARDS}
 
 
+def test_every_strategy_that_a_laboratory_names_is_known_and_has_a_card():
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "perflab/experiments").rglob("*.py"))
+    named = set(re.findall(r"\bST-[A-Z]+-\d+\b", sources))
+    assert len(named) > 50 and named <= {strategy.id for strategy in STRATEGIES}
+    assert sorted(named - {card.id for card in CARDS}) == []
+
+
 def test_every_card_points_to_code_that_exists_and_judges_nothing():
     assert len(CARDS) >= 58
     for card in CARDS:
