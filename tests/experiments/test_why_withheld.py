@@ -1,5 +1,6 @@
 """What changed is not said where the null arm failed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 from perflab.experiments.conclude.why import conclude_why
@@ -10,12 +11,25 @@ from tests.experiments.planted import case
 PAGE = Evidence(kind="profile", path="profiles/why.html", title="baseline against optimised")
 
 
-def test_a_failed_null_arm_withholds_the_claim(study):
+def explained() -> SimpleNamespace:
     own = SimpleNamespace(total=Interval(-5, -6, -4, 0.95, 6, "x"), caveats=(), records=list)
-    why = SimpleNamespace(
+    return SimpleNamespace(
         trials=(), unit="turn", baseline="baseline", candidate="optimised", own=own, leaf=own, pictures=(PAGE,),
         problems=(), sentence=lambda: "f changed",
     )  # fmt: skip
+
+
+def test_processes_that_nobody_profiled_are_named(study):
+    [first, *_] = study.system.system_processes
+    assert not any("not looked at" in caveat for caveat in conclude_why(study, explained()).caveats)
+    worker = first.model_copy(update={"name": "worker"})
+    system = study.system.model_copy(update={"process": (*study.system.process, worker)})
+    caveats = conclude_why(replace(study, system=system), explained()).caveats
+    assert f"of the process {first.name} alone; not looked at: worker" in caveats
+
+
+def test_a_failed_null_arm_withholds_the_claim(study):
+    why = explained()
     shown = conclude_why(study, why)
     assert shown.claim == "f changed" and shown.evidence == (PAGE,) and shown.details
     found = conclude_why(study, why, None, case(study, "blocks").blocks.null_checks)

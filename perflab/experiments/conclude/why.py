@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
 from perflab.experiments.null_arm import failed_null
+from perflab.experiments.profile import profiled_process
 from perflab.experiments.profile_pairs import Why
 from perflab.experiments.study import Study
 from perflab.experiments.trial import read_trial
@@ -32,10 +33,18 @@ def conclude_why(study: Study, why: Why, figure: Evidence | None = None, null: t
         caveats=(
             *why.own.caveats,
             *why.problems,
+            *_unseen(study),
             "profiled side by side under a light load of their own: amounts differ from those of the blocks",
         ),
         details={} if failed else {"own": why.own.records(), "leaf": why.leaf.records()},
     )
+
+
+def _unseen(study: Study) -> tuple[str, ...]:
+    """Say of which process the difference is, where the system has others."""
+    name = profiled_process(study)
+    others = [process.name for process in study.system.system_processes if process.name != name]
+    return (f"of the process {name} alone; not looked at: {', '.join(others)}",) * bool(others)
 
 
 def _metric(why: Why) -> str:
