@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from perflab.errors import StatisticError
+from perflab.experiments.operations import Operation, operations_of
 from perflab.experiments.settling import Settling, settling_of
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import (
     SILENT_AFTER_S,
     answered_per_s,
+    failure_kinds,
     failures,
     judged_rows,
     peak_memory_mb,
+    quantile,
     response_ms,
     system_cpu_in_window,
+    whole_ms,
     window,
 )
 from perflab.stats.interval import Interval
-from perflab.stats.latency import section_minimum_n, sectioned_quantile
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,16 @@ class Level:
     n: int
     p50: Interval | None
     p95: Interval | None
-    p99_ms: float | None
+    p99: Interval | None
     throughput_per_s: float
     cpu_percent: float
     memory_mb: float
     failed: int
     finished: int
     settling: Settling | None = None  # None where no settling time was declared
+    failed_as: tuple[tuple[str, int], ...] = ()  # kinds of the failures, see `failure_kinds`
+    whole_p95: Interval | None = None  # until the whole reply; of turns, whose response is its first byte
+    operations: tuple[Operation, ...] = ()  # everything that was asked for at this level, by class
 
 
 def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level:
@@ -50,6 +53,7 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
     Times and failures are of the units that were due in it, throughput is of those that were answered in it.
     """
     segment = next(s for s in trial.spec.segments if s.scenario == scenario)
+    operations = () if kind else operations_of(study, trial, scenario)
     span, kind = window(trial, scenario), kind or study.system.load.unit_kind
     rows = judged_rows(trial, kind, scenario)
     times = response_ms(rows)
@@ -61,27 +65,17 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
         len(times),
         quantile(times, 0.50),
         quantile(times, 0.95),
-        float(np.quantile(times, 0.99)) if len(times) >= 100 else None,
+        quantile(times, 0.99),
         answered_per_s(trial.units[trial.units["kind"] == kind], span),
         100 * system_cpu_in_window(trial, study.system, span) / span.seconds,
         peak_memory_mb(trial, study.system, span),
         failed,
         finished,
         settling_of(trial, scenario, kind),
+        failure_kinds(rows),
+        quantile(whole_ms(rows), 0.95) if kind == "turn" else None,
+        operations,
     )
-
-
-def quantile(times: np.ndarray, q: float) -> Interval | None:
-    """Return a quantile of successive response times with its interval by sectioning, or None when n is too small.
-
-    Ten sections where each can hold a sample beyond its own quantile, else five (t with 4 degrees of freedom: a
-    wider interval, not a bolder claim). On logarithms, so that no bound falls below zero.
-    """
-    sections = 10 if len(times) >= section_minimum_n(q, 10) else 5
-    try:
-        return sectioned_quantile(times, q, sections, log=True)
-    except StatisticError:
-        return None
 
 
 def staircase(

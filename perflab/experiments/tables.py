@@ -12,10 +12,11 @@ from perflab.experiments.blocks import BlockResult
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, P50_MARGIN, P95_MARGIN
+from perflab.experiments.operations import operation_rows
 from perflab.experiments.screen import Screening
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial, read_trial
-from perflab.experiments.units_of_work import judged_rows, response_ms
+from perflab.experiments.units_of_work import failures_text, judged_rows, response_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +52,8 @@ def level_table(levels: Iterable[Level]) -> pd.DataFrame:
         interval = getattr(level, name)
         return f"{interval.value:.0f} [{interval.low:.0f}, {interval.high:.0f}]" if interval else ""
 
+    levels = list(levels)
+    whole = any(level.whole_p95 for level in levels)
     return pd.DataFrame(
         [
             {
@@ -59,15 +62,23 @@ def level_table(levels: Iterable[Level]) -> pd.DataFrame:
                 "n": x.n,
                 "p50 (ms)": text(x, "p50"),
                 "p95 (ms)": text(x, "p95"),
+                **({"whole reply p95 (ms)": text(x, "whole_p95")} if whole else {}),
                 "units/s": round(x.throughput_per_s, 1),
                 "CPU (% of a core)": round(x.cpu_percent, 1),
                 "memory (MB)": round(x.memory_mb),
-                "failed": f"{x.failed} of {x.finished}",
+                "failed": failures_text(x.failed, x.finished, x.failed_as),
                 "settled after (s)": x.settling.text if x.settling else "",
             }
             for x in levels
         ]
     )
+
+
+def operation_table(levels: Iterable[Level]) -> pd.DataFrame:
+    """Return the response times of each class of operations by level; empty where there is one class."""
+    import pandas as pd
+
+    return pd.DataFrame(operation_rows(levels))
 
 
 def stage_rows(study: Study, rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perflab.errors import StatisticError
 from perflab.experiments.trial import NS, Trial
+from perflab.stats.interval import Interval
+from perflab.stats.latency import section_minimum_n, sectioned_quantile
 from perflab.system.spec import System
 
 if TYPE_CHECKING:
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
 
 ANSWERED = ("ok", "interrupted")
 FAILED = ("error", "timeout", "lost", "shed")
+KINDS = {"shed": "refused", "unfinished": "unanswered"}  # outcomes of failed rows in words, where those are others
 SILENT_AFTER_S = 10.0  # a unit without a first byte so long after it was due was not answered; loads drain as long
 
 
@@ -61,6 +67,30 @@ def response_ms(rows: pd.DataFrame) -> np.ndarray:
     return times
 
 
+def whole_ms(rows: pd.DataFrame) -> np.ndarray:
+    """Return when the whole answer of each unit was there, from its INTENDED start, in order of it, ms.
+
+    Of a turn it is the second stop: its first byte may be early because the rest comes late. Units that were
+    interrupted or failed have no whole answer.
+    """
+    good = rows[rows["outcome"] == "ok"]
+    times: np.ndarray = (good["end_ns"].to_numpy(np.int64) - good["intended_ns"].to_numpy(np.int64)) / 1e6
+    return times
+
+
+def quantile(times: np.ndarray, q: float) -> Interval | None:
+    """Return a quantile of successive response times with its interval by sectioning, or None when n is too small.
+
+    Ten sections where each can hold a sample beyond its own quantile, else five (t with 4 degrees of freedom: a
+    wider interval, not a bolder claim). On logarithms, so that no bound falls below zero.
+    """
+    sections = 10 if len(times) >= section_minimum_n(q, 10) else 5
+    try:
+        return sectioned_quantile(times, q, sections, log=True)
+    except StatisticError:
+        return None
+
+
 def answered_per_s(rows: pd.DataFrame, span: Window) -> float:
     """Return how many units a second were answered inside a window, whenever they were due.
 
@@ -94,6 +124,22 @@ def failed_rows(rows: pd.DataFrame) -> pd.Series:
     waited_s = (rows["end_ns"] - rows["intended_ns"]) / NS
     silent = (rows["outcome"] == "unfinished") & (rows["first_ns"] == 0) & (waited_s >= SILENT_AFTER_S)
     return rows["outcome"].isin(FAILED) | silent
+
+
+def failure_kinds(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    """Return how many rows failed by kind, the most frequent first: timeout, error, lost, refused or unanswered.
+
+    Refused: the system said that it takes no more, which is how a system degrades on purpose. Unanswered: silent to
+    the end of the load (see `failed_rows`), which is how it collapses. Together they are the failures of `failures`.
+    """
+    seen = Counter(KINDS.get(outcome, outcome) for outcome in rows["outcome"][failed_rows(rows)].tolist())
+    return tuple(sorted(seen.items(), key=lambda item: (-item[1], item[0])))
+
+
+def failures_text(failed: int, finished: int, kinds: Iterable[tuple[str, int]], what: str = "") -> str:
+    """Show failures with their kinds: ``12 of 400 requests (9 timeout, 3 error)``."""
+    told = ", ".join(f"{n:,} {kind}" for kind, n in kinds)
+    return f"{failed:,} of {finished:,}{' ' + what if what else ''}" + (f" ({told})" if told else "")
 
 
 def units_done(rows: pd.DataFrame, span: Window) -> float:

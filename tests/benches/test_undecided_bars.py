@@ -12,7 +12,7 @@ from perflab.stats.interval import Interval
 
 def level(failed: int) -> Level:
     p95 = Interval(900.0, 850.0, 950.0, 0.95, 500, "sectioning")
-    return Level("hold", 100, 18.0, 500, p95, p95, 990.0, 20.0, 60.0, 90.0, failed, 500)
+    return Level("hold", 100, 18.0, 500, p95, p95, None, 20.0, 60.0, 90.0, failed, 500)
 
 
 def test_a_p95_of_the_turns_that_were_left_is_none():

@@ -11,11 +11,12 @@ from perflab.experiments.conclude import load
 from perflab.experiments.conclude.load import conclude
 from perflab.experiments.ladder import Level
 from perflab.stats.interval import Interval
+from perflab.system.spec import Spans
 
 
 def level(users: int, p95_ms: float) -> Level:
     interval = Interval(p95_ms, p95_ms - 5, p95_ms + 5, 0.95, 200, "sectioning")
-    return Level(f"level-{users}", users, 10.0, 200, interval, interval, p95_ms, users * 2.0, 20.0, 90.0, 0, 200)
+    return Level(f"level-{users}", users, 10.0, 200, interval, interval, interval, users * 2.0, 20.0, 90.0, 0, 200)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_the_words_are_those_of_the_users_that_made_the_load(
     monkeypatch.setattr(load, "trust_of", lambda trials: ())
     study = SimpleNamespace(
         level="measured-quick", quick=True, time_scale=1.0, notebook="11_baseline_load",
-        system=SimpleNamespace(load=SimpleNamespace(primary="Buyer")),
+        system=SimpleNamespace(load=SimpleNamespace(primary="Buyer", unit_kind="request"), spans=Spans()),
     )  # fmt: skip
     trials = [SimpleNamespace(facts=SimpleNamespace(notes=notes))]
     levels = [level(10, 40.0), level(20, 60.0)]

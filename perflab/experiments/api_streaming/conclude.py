@@ -8,7 +8,6 @@ from typing import Any
 from perflab.experiments.api_streaming.knee import JUDGED_PER_MIN, LIMIT_MS, Rung, knee_sentence
 from perflab.experiments.api_streaming.lab import pool_sentence
 from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, evidence, finding, vetoed
-from perflab.experiments.ladder import quantile
 from perflab.experiments.readings import LONGER
 from perflab.experiments.strategies.conclude import ArmJudged, findings
 from perflab.experiments.strategies.payloads import break_even
@@ -16,6 +15,7 @@ from perflab.experiments.strategies.payloads.codings import Coded
 from perflab.experiments.strategies.payloads.link import link_sentence
 from perflab.experiments.strategies.run import ExperimentResult
 from perflab.experiments.study import Study
+from perflab.experiments.units_of_work import quantile
 from perflab.findings.catalogue import by_id, load_targets
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.findings.judge import judge_target, target_finding

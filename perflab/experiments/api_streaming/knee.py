@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from perflab.experiments.ladder import quantile
 from perflab.experiments.strategies.arm import Arm, cpu_now, started
 from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
 from perflab.experiments.strategies.experiment import Target
 from perflab.experiments.strategies.payloads.compression import EXPERIMENT
 from perflab.experiments.strategies.payloads.content import SESSIONS
 from perflab.experiments.study import Study
+from perflab.experiments.units_of_work import quantile
 from perflab.findings.finding import TrustCheck
 from perflab.findings.trust import generator_cpu, generator_late, nothing_lost
 from perflab.stats.interval import Interval

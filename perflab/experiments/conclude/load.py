@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import Any
 
-from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
+from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed, world_on_time
 from perflab.experiments.ladder import Level
+from perflab.experiments.operations import operation_rows, operations_moved
 from perflab.experiments.scaling import middle_level
 from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
 from perflab.findings.finding import Evidence, Finding
+
+NOT_FLAT = ("p50", "p95", "p99", "whole_p95", "settling", "failed_as", "operations")  # fields of a level
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ def loop_of(study: Study, trials: list[Trial]) -> Loop:
 
 def level_row(level: Level) -> dict[str, Any]:
     """Return a level as one flat row for tables."""
-    row = {key: value for key, value in asdict(level).items() if key not in ("p50", "p95", "settling")}
-    for name in ("p50", "p95"):
+    row = {each.name: getattr(level, each.name) for each in fields(level) if each.name not in NOT_FLAT}
+    row["failed_as"] = ", ".join(f"{n} {kind}" for kind, n in level.failed_as)
+    for name in ("p50", "p95", "p99", *(("whole_p95",) if level.whole_p95 else ())):
         interval = getattr(level, name)
         row |= {
             f"{name}_ms": interval.value if interval else None,
@@ -72,7 +77,7 @@ def conclude(
     """Return the findings on load: how response moves with users, where the knee is, open arrivals against users."""
     loop = loop_of(study, trials)
     stretches = [level.settling for level in (*levels, opened)]
-    trust = (*trust_of(trials), settled_check(stretches))
+    trust = (*trust_of(trials), *world_on_time(study, trials), settled_check(stretches))
     rows = [level_row(level) for level in levels]
     first, last = levels[0], levels[-1]
     moved = (
@@ -90,12 +95,12 @@ def conclude(
         trust=trust,
         claim=f"As users were added to {variant}, {moved} (n = {first.n} and {last.n}); its CPU went from "
         f"{first.cpu_percent:.0f} to {last.cpu_percent:.0f} % of a core and {sum(x.failed for x in levels)} of "
-        f"{sum(x.finished for x in levels)} units failed.",
+        f"{sum(x.finished for x in levels)} units failed." + operations_moved(levels, study.system.load.unit_kind),
         effect=effect_of("response p95", last.p95, "ms", "units") if last.p95 else None,
         evidence=evidence(figures.get("latency"), figures.get("throughput")),
         headline=3,
         caveats=settling_caveats(stretches),
-        details={"levels": rows, "law": law},
+        details={"levels": rows, "law": law, "operations": operation_rows(levels)},
     )
     where = finding(
         study,
@@ -120,7 +125,7 @@ def conclude(
         trust=trust,
         claim=f"At {closed.throughput_per_s:.1f} units/s, the rate of {closed.users} {loop.users}, open arrivals saw a "
         f"p95 of {_p95(opened)} (n = {opened.n}, {opened.throughput_per_s:.1f} a second answered), those users "
-        f"{_p95(closed)} (n = {closed.n}).",
+        f"{_p95(closed)} (n = {closed.n}){_drowning(opened)}.",
         details={"open": level_row(opened), "closed": level_row(closed)},
     )
     around = finding(
@@ -140,4 +145,24 @@ def _ms(level: Level) -> str:
 
 
 def _p95(level: Level) -> str:
-    return f"{level.p95.value:.0f} ms" if level.p95 else "too few units for a p95 with an interval"
+    if not level.p95:
+        return "too few units for a p95 with an interval"
+    return f"{level.p95.value:.0f} ms [{level.p95.low:.0f}, {level.p95.high:.0f}]"
+
+
+def _drowning(level: Level) -> str:
+    """Say of open arrivals that fewer were answered than came: then a queue grows, and times are those of the window.
+
+    In a steady system the two differ by those who are under way at either edge of the window: by Little's law
+    rate * response each, Poisson. Beyond twice that, and a tenth of what came, it is no chance. Weakness: the median
+    stands for the mean response, which a long tail lets lie higher.
+    """
+    answered = level.throughput_per_s * level.seconds
+    edges = 2 * level.finished / level.seconds * (level.p50.value / 1e3 if level.p50 else 0.0)
+    behind = level.finished - answered
+    if behind <= 0.1 * level.finished or behind <= 2 * math.sqrt(edges):
+        return ""
+    return (
+        f": {level.finished / level.seconds:.1f} a second came, more than were answered, so the queue of open arrivals "
+        "grew, and their p95 rises with the time measured"
+    )

@@ -1,0 +1,132 @@
+"""What 30_prototype concludes of the load matrix: how a variant bears each scenario, and how it passes a spike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perflab.experiments.conclude.load import level_row
+from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
+from perflab.experiments.conclude.world import under
+from perflab.experiments.ladder import Level
+from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.operations import operation_rows
+from perflab.experiments.settling import settled_check, settling_caveats
+from perflab.experiments.study import Study
+from perflab.experiments.trial import Trial
+from perflab.experiments.units_of_work import failures_text
+from perflab.findings.finding import Evidence, Finding, TrustCheck
+
+
+def conclude_matrix(
+    study: Study,
+    results: list[MatrixResult],
+    trials: list[Trial],
+    figures: dict[str, Evidence],
+    null: tuple[TrustCheck, ...] = (),
+) -> list[Finding]:
+    """Return the findings of the load matrix: degradation from the lightest to the heaviest level, and recovery.
+
+    `null`: the null arms of the run; levels beside each other are a comparison too, and a failed one voids it.
+    """
+    found = []
+    by_trial = {t.spec.name: t for t in trials}
+    for number, result in enumerate(results, 1):
+        stretches = [level.settling for level in result.levels.values()]
+        trust = (*trust_of([by_trial[result.trial]]), settled_check(stretches), *null)
+        rows = [{**level_row(level), "scenario": name} for name, level in result.levels.items()]
+        found.append(_degradation(study, number, result, rows, trust, figures))
+        if result.recovery:
+            found.append(_recovery(study, number, result, trust, figures))
+    return found
+
+
+def _degradation(
+    study: Study,
+    number: int,
+    result: MatrixResult,
+    rows: list[dict[str, Any]],
+    trust: tuple[TrustCheck, ...],
+    figures: dict[str, Evidence],
+) -> Finding:
+    steady = [level for level in result.levels.values() if level.p50]
+    steady.sort(key=lambda level: level.users)
+    claim = f"{result.variant} finished too few units to say"
+    if steady:
+        claim = _from_least_to_most(result.variant, steady[0], steady[-1])
+    return finding(
+        study,
+        f"matrix.{number}",
+        question=f"How does {result.variant} bear the load matrix?",
+        kind="observation",
+        verdict="untrusted" if vetoed(trust) else "reported",
+        variant=result.variant,
+        trust=trust,
+        condition=",".join(f"{k}={v}" for k, v in result.conditions.items()),
+        claim=f"{claim}{under(study, result.conditions)}{what_broke(study, result)}.",
+        caveats=settling_caveats(level.settling for level in result.levels.values()),
+        evidence=evidence(figures.get("degradation"), figures.get("series")),
+        details={"scenarios": rows, "operations": operation_rows(result.levels.values())},
+    )
+
+
+def _from_least_to_most(variant: str, low: Level, high: Level) -> str:
+    """Say how median and CPU moved from the level of fewest users to that of most; of a single level what they are."""
+    assert low.p50 is not None and high.p50 is not None
+    if low.users == high.users:
+        return (
+            f"At {low.users} users the p50 of {variant} is {low.p50.value:.0f} ms and its CPU {low.cpu_percent:.0f} % "
+            "of a core"
+        )
+    return (
+        f"From {low.users} to {high.users} users the p50 of {variant} went from {low.p50.value:.0f} to "
+        f"{high.p50.value:.0f} ms and its CPU from {low.cpu_percent:.0f} to {high.cpu_percent:.0f} % of a core"
+    )
+
+
+def what_broke(study: Study, result: MatrixResult) -> str:
+    """Say in which scenarios units or requests failed and how, and where too few finished for a median.
+
+    A level that is too broken for a quantile is in none of the sentences that quantiles make: this one is on it.
+    """
+    unit, told = study.system.unit, ""
+    for name, level in sorted(result.levels.items(), key=lambda item: item[1].users):
+        of = [(level, unit), (result.requests.get(name), "request")]
+        beside = of if study.system.load.unit_kind != "request" else of[:1]
+        failed = [failures_text(x.failed, x.finished, x.failed_as, f"{what}s") for x, what in beside if x and x.failed]
+        few = "" if level.p50 else f"too few {unit}s finished for a p50"
+        parts = [*([f"{' and '.join(failed)} failed"] if failed else []), *([few] if few else [])]
+        told += f"; at {level.users} users ({name}) {', and '.join(parts)}" if parts else ""
+    return told
+
+
+def _recovery(
+    study: Study, number: int, result: MatrixResult, trust: tuple[TrustCheck, ...], figures: dict[str, Evidence]
+) -> Finding:
+    recovery = result.recovery
+    assert recovery is not None
+    back = (
+        f"was back {recovery.recovered_s:.1f} s after its end"
+        if recovery.recovered_s is not None
+        else f"was not back within the {recovery.observed_s:.0f} s observed"
+    )
+    return finding(
+        study,
+        f"spike.{number}",
+        question=f"How fast is {result.variant} back after a spike?",
+        kind="observation",
+        verdict="untrusted" if vetoed(trust) else "reported",
+        variant=result.variant,
+        trust=trust,
+        claim=f"In the spike the p95 of {result.variant} went from {recovery.before_p95_ms:.0f} to "
+        f"{recovery.during_p95_ms:.0f} ms, the p95 of probes {back}, and {recovery.lost} units were lost.",
+        evidence=evidence(figures.get("spike")),
+        details={"recovery": [vars_of(recovery)]},
+        caveats=("back = p95 of all later probe units at most 10 % above the calm p95",),
+    )
+
+
+def vars_of(record: Any) -> dict[str, Any]:
+    """Return a frozen record as a flat dictionary whose missing numbers are None."""
+    from dataclasses import asdict
+
+    return {k: (None if isinstance(v, float) and v != v else v) for k, v in asdict(record).items()}
