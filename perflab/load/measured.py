@@ -22,7 +22,12 @@ PARKED_S = 3600.0
 
 
 class MeasuredUser(User):
-    """A user with a slot; subclasses define `live`, and `arrive` when they also serve open arrivals."""
+    """A user with a slot; subclasses define `live`, and `arrive` when they also serve open arrivals.
+
+    `live` keeps the contract of a trial: it ends at `slot.end_s`, or after `generator.units_per_user` units where that
+    is above 0 (else the trials of a comparison run to their time limit with unequal work); it waits by `wait_until`,
+    which is how the generator's own lateness is known; and every unit leaves a row (`generator.units.begin`, `close`).
+    """
 
     abstract = True
 
@@ -57,7 +62,7 @@ class MeasuredUser(User):
         raise NotImplementedError
 
     def arrive(self, arrival: Arrival, unit: Unit) -> str:
-        """Do one unit of work for an open arrival and return its outcome."""
+        """Do one unit of work for an open arrival and return its outcome, such as "ok"."""
         raise NotImplementedError
 
     def stream(self, *key: object) -> random.Random:
@@ -80,6 +85,11 @@ class MeasuredUser(User):
         gevent.sleep(left / 1e9)
         self.generator.lateness.record(max(time.monotonic_ns() - due_ns, 0))
         return True
+
+
+def serves_arrivals(user_class: type[MeasuredUser]) -> bool:
+    """Say whether a class defines `arrive`, the unit of work of an open arrival."""
+    return user_class.arrive is not MeasuredUser.arrive
 
 
 class PacedUser(MeasuredUser):

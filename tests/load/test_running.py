@@ -49,7 +49,7 @@ def test_every_unit_leaves_one_row_due_when_it_was_planned(echo_url: str, make_p
     due = [result.go_ns + round(starts[user] * 1e9) + (seq - 1) * 50_000_000 for user, seq in units]
     assert list(rows["intended_ns"]) == due
     assert (rows["start_ns"] >= rows["intended_ns"]).all() and (rows["first_ns"] > rows["start_ns"]).all()
-    assert result.notes["paced"] == ["EchoUser"]
+    assert result.notes["paced"] == ["EchoUser"] and result.notes["arrives"] == ["EchoUser"]
     assert result.generator.wall_s > plan.duration_s and result.generator.cpu_percent > 0
 
 

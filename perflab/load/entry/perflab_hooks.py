@@ -32,7 +32,7 @@ from perflab.load.generator import (
     install,
     plan_from_environment,
 )
-from perflab.load.measured import MeasuredUser, PacedUser
+from perflab.load.measured import MeasuredUser, PacedUser, serves_arrivals
 from perflab.load.plan import LoadPlan
 from perflab.load.seats import SeatDispatcher, exact_percentile_key, plan_over, seats_of
 from perflab.load.shipping import Receiver, pieces, plan_digest
@@ -107,6 +107,8 @@ def _prepare_users(environment: Any) -> None:
             raise
         if issubclass(user_class, PacedUser):  # for the findings: such a user does not slow down with the system
             current().notes.setdefault("paced", []).append(user_class.__name__)
+    serving = [each.__name__ for each in environment.user_classes if serves_arrivals(each)]
+    current().notes["arrives"] = serving  # whether open arrivals can be sent: none ask a class without
 
 
 def _set_seats(environment: Any, runner: Any, counts: dict[str, int]) -> None:
