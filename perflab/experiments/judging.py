@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from perflab.errors import NotComparable
-from perflab.experiments.conclude.parts import trust_of
+from perflab.experiments.conclude.parts import trust_of, world_on_time
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.own_part import own_part
 from perflab.experiments.readings import MISSED, Reading, answered, read_measure
@@ -70,6 +70,8 @@ def _judge_condition(study: Study, result: MatrixResult, targets: Sequence[Targe
             continue
         reading = read_measure(study, measure, trial, scenario, target.verdict_aggregate)
         checks = (*trust, *answered(measure, trial, scenario))
+        if measure.kind == "latency" and measure.rows == study.system.load.unit_kind:
+            checks += world_on_time(study, [trial], scenario)
         slow = _latencies_of(measure, [j for j in made.values() if j.scenario == scenario], measures)
         held, more = as_held(reading, slow) if measure.kind in NEED_LATENCY else (reading, ())
         item = _judge(study, target, held, (*checks, *more), scenario, result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,9 +10,19 @@ import pandas as pd
 import pytest
 
 from perflab.errors import UsageError
+from perflab.experiments import judging
+from perflab.experiments.conclude import load, scale
 from perflab.experiments.conclude.parts import reconciled, vetoed, world_on_time
+from perflab.experiments.conclude.profile import first_finding
+from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.profile import ProfilePass
+from perflab.experiments.trial import Trial
 from perflab.findings.trust import vetoes
 from perflab.system.spec import Spans, SpanSum
+from tests.experiments import test_capacity_findings as capacity
+from tests.experiments import test_load_words as words
+from tests.experiments.test_judged_targets import measured, spoken
+from tests.experiments.test_null_arm import trial_of
 
 MS = 1_000_000
 SUMS = (
@@ -90,3 +101,60 @@ def test_a_sum_of_the_world_must_say_how_late_is_too_late():
         from perflab.samples.spans import lateness
 
         lateness(trial([0.0]).units, Spans(sum=(SUMS[2].model_copy(update={"minus": ()}),)))
+
+
+LATE_MS = 500.0
+
+
+def of_the_reference_system(late_ms, own_early_ms=0.0):
+    """Turns of 900 ms that the stand-in drew `late_ms` shorter; the gateway's first mark is so much too early."""
+    turns = spoken(900.0, 5.0)
+    took = turns["live.first_tx"] - turns["live.end_detected"]
+    sent = turns["live.first_tx"]
+    return turns.assign(**{
+        "live.think": took - round(late_ms * MS), "codegen.think": 0, "up_tx_last": turns["start_ns"] + 2 * MS,
+        "gw_rx_last": turns["start_ns"] - round(own_early_ms * MS), "up_rx_first": sent,
+        "gw_tx_first": turns["first_ns"],
+        "tool_start": 0, "tool_end": 0,
+    })  # fmt: skip
+
+
+def full_trial(study, units):
+    made = measured(study)
+    return replace(made, units=pd.concat([units, made.units[made.units["kind"] == "request"]]).fillna(0))
+
+
+def test_the_stand_ins_of_the_reference_system_are_held_to_what_they_drew(study):
+    drawing = {p.name for p in study.system.process if p.log and "think" in p.log.marks}
+    held = {one.partition(".")[0] for s in study.system.spans.sum if s.role == "world" for one in s.durations}
+    assert held == drawing == {p.name for p in study.system.process if p.role == "standin"}
+
+
+@pytest.mark.parametrize(("late_ms", "verdict"), [(1.0, "meets"), (LATE_MS, "untrusted")])
+def test_no_latency_is_judged_in_a_world_that_was_late_and_no_level_by_it(study, monkeypatch, late_ms, verdict):
+    trial = full_trial(study, of_the_reference_system(late_ms))
+    monkeypatch.setattr(judging, "read_trial", lambda study, name: trial)
+    result = MatrixResult(study.system.judge, {}, {"normal": None}, {}, None, "matrix-optimised")
+    found = {item.target.id: item.judgement.verdict for item in judging.judge_targets(study, [result])}
+    assert found["S4-LAT-1"] == verdict
+    assert found["S4-LAT-2a"] == "meets"  # requests do not wait for the stand-in of the turns
+
+
+@pytest.mark.parametrize(("late_ms", "verdict"), [(1.0, "reported"), (LATE_MS, "untrusted")])
+def test_no_knee_and_no_capacity_in_a_world_that_was_late(study, monkeypatch, late_ms, verdict):
+    trial = full_trial(study, of_the_reference_system(late_ms))
+    levels = [words.level(10, 40.0), words.level(20, 60.0)]
+    knee = {"claim": "The target holds at 10 users."}
+    told = load.conclude(study, "baseline", levels, words.level(15, 70.0), knee, {}, [trial], {}, "A world.")
+    assert {one.verdict for one in told[:3]} == {verdict}
+    monkeypatch.setattr(scale, "_trials", lambda *_: [trial])
+    assert scale.conclude(study, capacity.capacities(), None)[0].verdict == verdict
+
+
+def test_stages_by_a_mark_that_is_50_ms_early_say_so(study):
+    for early_ms, apart in ((0.0, False), (50.0, True)):
+        units = of_the_reference_system(1.0, early_ms)
+        sampled = ProfilePass("py-spy", Trial(trial_of().facts, units, pd.DataFrame(), pd.DataFrame()))
+        made = first_finding(study, sampled, [], None)
+        (check,) = [c for c in made.trust if "reconciled with outside clocks" in c.name]
+        assert check.passed is not apart and made.verdict == "reported"

@@ -118,6 +118,8 @@ def reconciled(study: Study, trial: Trial, scenario: str = "") -> tuple[TrustChe
 
 def _told(ask: Callable[..., list[Any]], study: Study, trial: Trial, scenario: str) -> list[Any]:
     """Return what the marks of a trial's answered units tell; nothing where rows of an older run lack a mark."""
+    if not study.system.spans.sum or trial.units.empty:
+        return []
     rows = judged_rows(trial, study.system.load.unit_kind, scenario)
     try:
         return ask(rows[rows["outcome"] == "ok"], study.system.spans)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perflab.experiments.bottlenecks import Bottlenecks, stage_sentence
-from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
+from perflab.experiments.conclude.parts import evidence, finding, reconciled, trust_of, vetoed
 from perflab.experiments.profile import ProfilePass
 from perflab.experiments.study import Study
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck, Verdict
@@ -15,7 +15,7 @@ from perflab.instrument.failures import CODES
 
 def first_finding(study: Study, sampled: ProfilePass, stages: list[dict[str, Any]], figure: Evidence | None) -> Finding:
     """Return the finding on where a unit's time goes: the first answer about the system."""
-    trust = trust_of([sampled.trial] if sampled.trial else [])
+    trust = (*trust_of([sampled.trial]), *reconciled(study, sampled.trial)) if sampled.trial else ()
     return finding(
         study,
         "1",

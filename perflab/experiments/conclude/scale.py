@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
+from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed, world_on_time
 from perflab.experiments.conclude.world import elsewhere, under
 from perflab.experiments.scaling import Capacities
 from perflab.experiments.settling import settled_check
@@ -39,7 +39,7 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
                 method="highest level that held",  # by this word the history knows that the bracket is no interval
             )
         trials = _trials(study, name)
-        trust = _trust(trials, capacities, name)
+        trust = (*_trust(trials, capacities, name), *world_on_time(study, trials))
         found.append(
             finding(
                 study,
