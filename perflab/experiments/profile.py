@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab.errors import InstrumentFailure
+from perflab.errors import InstrumentFailure, SystemFailure
 from perflab.experiments.effort import Effort
 from perflab.experiments.study import Study
 from perflab.experiments.tables import stage_rows
@@ -83,7 +83,11 @@ def sampled_pass(study: Study, sizes: Effort, variant: str = "baseline") -> Prof
 
 
 def launched_pass(study: Study, sizes: Effort, instrument: Any, variant: str = "baseline") -> ProfilePass:
-    """Run a fresh system under an instrument that wraps its command and writes when the process ends."""
+    """Run a fresh system under an instrument that wraps its command and writes when the process ends.
+
+    A system that cannot run under the instrument (too slow to get ready, or it ends) is the instrument's problem with
+    its remedy: it runs well without, and what others saw of it stands.
+    """
     done = ProfilePass(f"{instrument.name}-{instrument.view}")
     folder, root = _folder(study, variant), source_root(study)
     name = profiled_process(study)
@@ -98,7 +102,7 @@ def launched_pass(study: Study, sizes: Effort, instrument: Any, variant: str = "
         wrap = {name: lambda argv, env: instrument.wrap(argv, env, folder, root)}
         done.trial = run_trial(study, spec, wrap=wrap, during=during, again=True)
         _keep(study, done)
-    except InstrumentFailure as error:
+    except (InstrumentFailure, SystemFailure) as error:
         done.problems.append((instrument.name, str(error)))
     return done
 
