@@ -62,7 +62,10 @@ class MeasuredUser(User):
         raise NotImplementedError
 
     def arrive(self, arrival: Arrival, unit: Unit) -> str:
-        """Do one unit of work for an open arrival and return its outcome, such as "ok"."""
+        """Do one unit of work for an open arrival, leave its row as `live` does, and return its outcome, such as "ok".
+
+        The row of kind `arrival` that spans it all is made around it; levels are read from the units' own.
+        """
         raise NotImplementedError
 
     def stream(self, *key: object) -> random.Random:

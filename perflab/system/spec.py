@@ -157,7 +157,7 @@ class Load(_Table):
     unit_kind: Literal["turn", "request", "arrival"] = "request"
     probe_seconds: float = Field(default=1.0, gt=0)
     options: dict[str, float] = {}
-    arrivals: bool = False  # the load file registers a unit of work for open arrivals
+    arrivals: bool = True  # open arrivals are sent where the primary user defines `arrive`; false: not even there
 
     @model_validator(mode="after")
     def _primary_is_a_user(self) -> Load:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from perflab.experiments.conclude import load
 from perflab.experiments.conclude.load import conclude
 from perflab.experiments.ladder import Level
+from perflab.experiments.open_load import why_no_arrivals
 from perflab.stats.interval import Interval
 from perflab.system.spec import Spans
 
@@ -39,3 +41,36 @@ def test_the_words_are_those_of_the_users_that_made_the_load(
     _, where, compare, _ = found
     said = " ".join((*where.caveats, compare.question, compare.claim))
     assert ("fixed rate" in said) is paced and ("closed" in said) is not paced
+
+
+@pytest.mark.parametrize(
+    ("arrives", "allowed", "missing"),
+    [
+        (["Buyer"], True, ""),
+        (None, True, ""),  # a ladder of a time before the load said so
+        ([], True, "Buyer of users.py defines no `arrive`"),
+        (["Other"], True, "Buyer of users.py defines no `arrive`"),
+        (["Buyer"], False, "shop.toml says arrivals = false"),
+    ],
+)
+def test_a_load_file_without_open_arrivals_costs_their_finding_alone(
+    monkeypatch: pytest.MonkeyPatch, arrives: list[str] | None, allowed: bool, missing: str
+) -> None:
+    monkeypatch.setattr(load, "trust_of", lambda trials: ())
+    monkeypatch.setattr(load, "world_on_time", lambda study, trials: ())
+    told = SimpleNamespace(primary="Buyer", unit_kind="request", file="users.py", arrivals=allowed)
+    study: Any = SimpleNamespace(
+        level="measured-quick", quick=True, time_scale=1.0, notebook="11_baseline_load",
+        system=SimpleNamespace(load=told, path=Path("shop.toml")),
+    )  # fmt: skip
+    notes = {} if arrives is None else {"arrives": arrives}
+    ladder: Any = SimpleNamespace(facts=SimpleNamespace(notes=notes))
+    assert why_no_arrivals(study, ladder) == missing
+    if missing:
+        levels = [level(10, 40.0), level(20, 60.0)]
+        climb, where, opened, _ = conclude(
+            study, "baseline", levels, None, {"claim": "k."}, {}, [ladder], {}, "A world."
+        )
+        assert (climb.verdict, where.verdict) == ("reported", "reported")
+        assert (opened.verdict, opened.level) == ("not-yet-judged", "none")
+        assert missing in opened.claim and "arrive" in opened.next_step

@@ -8,12 +8,13 @@ from typing import Any
 
 from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed, world_on_time
 from perflab.experiments.ladder import Level
+from perflab.experiments.open_load import why_no_arrivals
 from perflab.experiments.operations import operation_rows, operations_moved
 from perflab.experiments.scaling import middle_level
 from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
-from perflab.findings.finding import Evidence, Finding
+from perflab.findings.finding import Evidence, Finding, TrustCheck
 
 NOT_FLAT = ("p50", "p95", "p99", "whole_p95", "settling", "failed_as", "operations")  # fields of a level
 
@@ -67,16 +68,19 @@ def conclude(
     study: Study,
     variant: str,
     levels: list[Level],
-    opened: Level,
+    opened: Level | None,
     knee: dict[str, Any],
     law: dict[str, Any],
     trials: list[Trial],
     figures: dict[str, Evidence],
     world: str,
 ) -> list[Finding]:
-    """Return the findings on load: how response moves with users, where the knee is, open arrivals against users."""
+    """Return the findings on load: how response moves with users, where the knee is, open arrivals against users.
+
+    `opened` None: the load file serves no open arrivals, and the finding on them says what is missing.
+    """
     loop = loop_of(study, trials)
-    stretches = [level.settling for level in (*levels, opened)]
+    stretches = [level.settling for level in (*levels, *((opened,) if opened else ()))]
     trust = (*trust_of(trials), *world_on_time(study, trials), settled_check(stretches))
     rows = [level_row(level) for level in levels]
     first, last = levels[0], levels[-1]
@@ -114,8 +118,43 @@ def conclude(
         details={"knee": {k: v for k, v in knee.items() if k != "claim"}},
         caveats=(loop.caveat,),
     )
+    around = finding(
+        study,
+        "world",
+        question="What is measured, and what is the world around it?",
+        kind="observation",
+        verdict="reported",
+        claim=world,
+        evidence=evidence(figures.get("topology")),
+    )
+    return [climb, where, _open_against(study, variant, levels, opened, loop, trials, trust), around]
+
+
+def _open_against(
+    study: Study,
+    variant: str,
+    levels: list[Level],
+    opened: Level | None,
+    loop: Loop,
+    trials: list[Trial],
+    trust: tuple[TrustCheck, ...],
+) -> Finding:
+    """Hold open arrivals against the users of the level whose rate they had."""
+    if opened is None:
+        return finding(
+            study,
+            "3",
+            question=loop.question,
+            kind="observation",
+            variant=variant,
+            verdict="not-yet-judged",
+            level="none",
+            claim=f"No open arrivals were sent to {variant}: {why_no_arrivals(study, trials[0])}.",
+            next_step="Define `arrive` in the load file, one unit of work that leaves a row as `live` does, and let "
+            "load.arrivals be true: response times of users who wait for answers hide how a queue grows",
+        )
     closed = middle_level(levels)
-    compare = finding(
+    return finding(
         study,
         "3",
         question=loop.question,
@@ -128,16 +167,6 @@ def conclude(
         f"{_p95(closed)} (n = {closed.n}){_drowning(opened)}.",
         details={"open": level_row(opened), "closed": level_row(closed)},
     )
-    around = finding(
-        study,
-        "world",
-        question="What is measured, and what is the world around it?",
-        kind="observation",
-        verdict="reported",
-        claim=world,
-        evidence=evidence(figures.get("topology")),
-    )
-    return [climb, where, compare, around]
 
 
 def _ms(level: Level) -> str:
