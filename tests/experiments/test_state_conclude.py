@@ -19,14 +19,17 @@ from perflab.experiments.state_database.pools import PoolSeen
 from perflab.experiments.state_database.replicas import Lag
 from perflab.experiments.state_database.staleness import Stale
 from perflab.findings.finding import TrustCheck
+from perflab.report.run_page import tables_of
 from perflab.stats.interval import Interval
+
+PLANS = {"plain": "SCAN turns", "indexed": "SEARCH turns USING INDEX by_session"}
 
 
 def measured(passed: bool) -> closing.Seen:
     ms, whole = np.linspace(1, 2, 200), Interval(4.0, 3.0, 5.0, 0.95, 40, "order statistics")
     return closing.Seen(
         checks=[TrustCheck(name="pages equal", passed=passed, observed="23 of 24", limit="all")],
-        gains=(IndexGain("SQLite", {}, {}, whole),), held=Held((), (), ()),
+        gains=(IndexGain("SQLite", PLANS, {"plain": 4.0, "indexed": 1.0}, whole),), held=Held((), (), ()),
         beside=(Beside("DELETE", ms, ms), Beside("WAL", ms, ms)),
         pools=tuple(PoolSeen(size, 4.0, whole, 9.0) for size in (0, 1, 2)),
         stale=(Stale("no cache", ms, 10, 10), Stale("cache", ms, 10, 5)), crashed=(Lost("on", 90, 0, 0.0),),
@@ -40,3 +43,5 @@ def test_wrong_pages_leave_no_observation_reported(study: Any, passed: bool, ver
     figures: Any = dict.fromkeys(("pools", "ways", "settings"))
     found = closing.conclude(study, SimpleNamespace(rows=4000), measured(passed), figures)  # type: ignore[arg-type]
     assert len(found) == 9 and {f.verdict for f in found} == {verdict}
+    (plans,) = [rows for name, rows in tables_of(found[0]) if name == "plans"]
+    assert "index" in found[0].question and [row["plan"] for row in plans] == list(PLANS.values())

@@ -45,6 +45,7 @@ from perflab.experiments.strategies.conclude import judge_arms
 from perflab.experiments.strategies.state import EXPERIMENTS
 from perflab.experiments.study import Study, create_run
 from perflab.report.deliverables.strategy_guide import decide
+from perflab.report.run_page import tables_of
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
 from perflab.system.servers.server import embedded
@@ -102,6 +103,12 @@ def test_a_planted_gain_is_found_and_what_is_the_same_is_not(study: Study) -> No
     fast = [f for (way, _), f in by.items() if way == "fast"]
     assert {f.effect.metric for f in fast} == {"CPU per request", "response median", "response p95"}  # no memory
     assert decide(fast).startswith("adopt if memory")  # the one that no contest shows; a noisy p95 may be open too
+    tables = [(f.variant, name, rows) for f in by.values() for name, rows in tables_of(f)]
+    assert [way for way, *_ in tables] == ["fast", "alike"]  # once for each way, on the first of its figures
+    assert tables[0][1:] == (
+        "plans",
+        [{"way": "slow", "plan": "plan of slow"}, {"way": "fast", "plan": "plan of fast"}],
+    )
     assert "fast -" in contest_sentence(judged, result)
     assert [row["way"] for row in gain_rows(judged, [result])] == ["slow", "fast", "alike"]
     assert len(median_rows(judged)) == 2

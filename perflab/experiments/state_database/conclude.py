@@ -51,7 +51,8 @@ def conclude(study: Study, place: Place, seen: Seen, figures: Mapping[str, Evide
     many, busy = seen.delivered[-1], seen.lagging[-1]
     said: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         ("What does an index buy?", index_sentence(place, seen.gains), "ST-STATE-01",
-         {"effect": effect_of(f"time without over time with the index, {least.engine}", least.ratio, "x", "pairs")}),
+         {"effect": effect_of(f"time without over time with the index, {least.engine}", least.ratio, "x", "pairs"),
+          "details": {"plans": [row for gain in seen.gains for row in gain.rows()]}}),
         ("How fast are rows written in bulk?", bulk_sentence(seen.held.results), "ST-STATE-10", {}),
         ("What does the write-ahead log do to readers?", journal_sentence(seen.beside), "ST-STATE-14", {}),
         ("How large must a pool be?", pool_sentence(seen.pools), "ST-STATE-03",

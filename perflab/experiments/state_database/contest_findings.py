@@ -20,19 +20,37 @@ def contest_findings(study: Study, contests: Sequence[Contest], judged: Sequence
                      figure: Evidence | None = None) -> list[Finding]:  # fmt: skip
     """Return a finding of kind comparison for each figure of each way, its price and plans beside it.
 
-    Those of a screening publish no effect, only the direction in which something was seen.
+    Those of a screening publish no effect, only the direction in which something was seen. The plans of a way and of
+    what it replaces stand as a table on the first of its figures.
     """
     by_key = {contest.key: contest for contest in contests}
-    found = []
+    found: list[Finding] = []
+    planned: set[tuple[str, str]] = set()
     for item in judged:
-        contest, span = by_key[item.result.experiment.key], tied_range(item)
-        if not item.result.sizes.fresh and (item.judged or span):
-            found.append(_screened(study, contest, item, span, figure))
-        elif item.judged:
-            found.append(_published(study, contest, item, figure))
-        elif span:
-            found.append(_tied(study, contest, item, span))
+        contest = by_key[item.result.experiment.key]
+        made = _finding(study, contest, item, figure)
+        if made is not None and (contest.key, item.arm) not in planned:
+            planned.add((contest.key, item.arm))
+            made = made.model_copy(update={"details": made.details | _plans(contest, item.arm)})
+        found += [made] if made is not None else []
     return found
+
+
+def _finding(study: Study, contest: Contest, item: ArmJudged, figure: Evidence | None) -> Finding | None:
+    span = tied_range(item)
+    if not item.result.sizes.fresh and (item.judged or span):
+        return _screened(study, contest, item, span, figure)
+    if item.judged:
+        return _published(study, contest, item, figure)
+    return _tied(study, contest, item, span) if span else None
+
+
+def _plans(contest: Contest, arm: str) -> dict[str, Any]:
+    """Return the query plans and fixed prices before and after as a table; {} where neither is known."""
+    rows = [{"way": way, "plan": contest.plans.get(way, ""), "fixed price": contest.facts.get(way, "")}
+            for way in (contest.base, arm)]  # fmt: skip
+    filled = [name for name in ("plan", "fixed price") if any(row[name] for row in rows)]
+    return {"plans": [{name: row[name] for name in ("way", *filled)} for row in rows]} if filled else {}
 
 
 def _published(study: Study, contest: Contest, item: ArmJudged, figure: Evidence | None) -> Finding:
