@@ -74,13 +74,19 @@ def verdicts(study: Any, one: StateSeen) -> dict[str, str]:
     ("one", "expected"),
     [
         (seen(5, 10), ("meets", "meets", "meets")),
-        (seen(80, 10), ("misses", "meets", "meets")),
-        (seen(5, 300), ("meets", "misses", "meets")),
+        (seen(80, 10), ("misses", "meets", "misses")),  # late answers support no rate
+        (seen(5, 300), ("meets", "misses", "misses")),
         (seen(5, 10, per_min=6_000), ("meets", "meets", "misses")),
     ],
 )
 def test_each_target_is_judged_by_its_own_figure(study: Any, one: StateSeen, expected: tuple[str, ...]) -> None:
     assert tuple(verdicts(study, one).values()) == expected
+
+
+def test_a_rate_that_is_answered_late_names_what_was_late(study: Any) -> None:
+    rate = state_targets(study, seen(5, 300))[-1]
+    assert "answered; state_write_latency p95 < 100 ms: " in rate.claim and rate.next_step
+    assert rate.next_step == state_targets(study, seen(5, 300))[1].next_step
 
 
 def test_accesses_stand_behind_a_figure_and_not_the_parts_of_its_interval(study: Any) -> None:
