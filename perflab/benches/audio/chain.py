@@ -17,7 +17,7 @@ from perflab.audio.kernels.pcm import Pcm
 from perflab.audio.kernels.resampler import Resampler
 from perflab.benches.audio.chain_voice import VoiceDetector
 from perflab.benches.audio.contest import circumstances
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.stats.interval import Interval
 from perflab.stats.latency import order_statistic_intervals
@@ -103,11 +103,10 @@ def _bars(run: Run, told: dict[str, object], say: Say) -> list[Bar]:
     held, id_ = run.sessions_per_core, f"chain-c{run.complexity}"
     say(f"  libopus alone would leave room for {run.opus_alone:.0f} sessions; the chain reaches "
         f"{100 * held.value / run.opus_alone:.0f} % of that")  # fmt: skip
-    bounds = None if held.low is None or held.high is None else (held.low, held.high)
     detail = {"stage_us": run.stage_us, "ticks": run.ns.shape[0], "opus_alone": run.opus_alone, **told}
     return [
-        Bar(id_, f"sessions per core of the whole chain, {SESSIONS} at once, Opus at complexity {run.complexity}",
-            held.value, ">=", FEWEST[run.complexity], "sessions", held.n, bounds, detail),
+        measured(id_, f"sessions per core of the whole chain, {SESSIONS} at once, Opus at complexity {run.complexity}",
+                 held, ">=", FEWEST[run.complexity], "sessions", detail),
         Bar(f"{id_}-p99", "CPU time of its slowest tick in a hundred", run.p99_ms, "<", MOST_P99_MS, "ms",
             run.ns.shape[0], detail=detail),
     ]  # fmt: skip

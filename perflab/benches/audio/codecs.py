@@ -7,7 +7,7 @@ from typing import Any
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.quality.recogniser import NAME
 from perflab.benches.audio.codecs_judged import Judged, Treatment, judge, load_speech
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.errors import UsageError
 
@@ -39,12 +39,11 @@ def bars(say: Say) -> list[Bar]:
 
 def _without_loss(kbit: int, coded: Judged, raw: Judged, detail: dict[str, Any]) -> list[Bar]:
     worse, told = coded.worse_than(raw), {**detail, "kbit_s": coded.kbit_s, "complexity": COMPLEXITY}
-    bounds = None if worse.low is None or worse.high is None else (worse.low, worse.high)
     return [
         Bar(f"opus{kbit}-bits", f"bits of PCM over those of Opus at {kbit} kbit/s", raw.kbit_s / coded.kbit_s, ">=",
             FEWEST_BITS, "x", detail=told),
-        Bar(f"opus{kbit}-wer", f"word error of Opus at {kbit} kbit/s less that of PCM", worse.value, "<=", MOST_POINTS,
-            "points", worse.n, bounds, {**told, "word_error": coded.word_error, "word_error_pcm": raw.word_error}),
+        measured(f"opus{kbit}-wer", f"word error of Opus at {kbit} kbit/s less that of PCM", worse, "<=", MOST_POINTS,
+                 "points", {**told, "word_error": coded.word_error, "word_error_pcm": raw.word_error}),
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from perflab.audio.kernels.lanes import LANES, cpu_features
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.instrument.paired_timing import TimingPlan, time_paired
 from perflab.stats.interval import Interval
 from perflab.stats.latency import order_statistic_intervals
@@ -44,11 +44,8 @@ class Outcome:
 
     def bar(self, **detail: Any) -> Bar:
         """Return the outcome as a bar."""
-        low, high = self.ratio.low, self.ratio.high
-        bounds = None if low is None or high is None else (low, high)
         told = {"ours_us": self.ours_us, "theirs_us": self.theirs_us, **circumstances(), **detail}
-        return Bar(self.contest.id, self.contest.title, self.ratio.value, ">=", self.contest.limit, "x", self.ratio.n,
-                   bounds, told)  # fmt: skip
+        return measured(self.contest.id, self.contest.title, self.ratio, ">=", self.contest.limit, "x", told)
 
 
 def hold(contest: Contest, blocks: int = BLOCKS, seed: int = 7) -> Outcome:

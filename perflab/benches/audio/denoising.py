@@ -15,10 +15,9 @@ from perflab.benches.audio.contest import Contest, circumstances, hold, missing
 from perflab.benches.audio.material import endless, frames
 from perflab.benches.audio.noisy_speech import Heard, Treat, judged, under_noise
 from perflab.benches.audio.speexdsp import FRAME, WHY, SpeexDenoiser, denoised, speexdsp
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.errors import UsageError
-from perflab.stats.interval import Interval
 
 ORDER = 60
 SESSIONS, SPEECH_S, SEED = 64, 80.0, 20_260_101
@@ -105,13 +104,8 @@ def _compared(id_: str, name: str, heard: dict[str, Heard], words: int, source: 
     mine, theirs = heard["ours"], heard["speexdsp"]
     title, why = f"PESQ, {name}, ours less speexdsp's", pesq_missing()
     return [
-        _bar(f"{id_}-words", f"word error, {name}, ours less speexdsp's", mine.worse_understood_than(theirs), "<=",
-             WORD_LIMIT, detail),
+        measured(f"{id_}-words", f"word error, {name}, ours less speexdsp's", mine.worse_understood_than(theirs),
+                 "<=", WORD_LIMIT, "", detail),
         missing(f"{id_}-pesq", title, ">=", PESQ_LIMIT, why) if why else
-        _bar(f"{id_}-pesq", title, mine.better_heard_than(theirs), ">=", PESQ_LIMIT, detail),
+        measured(f"{id_}-pesq", title, mine.better_heard_than(theirs), ">=", PESQ_LIMIT, "", detail),
     ]  # fmt: skip
-
-
-def _bar(id_: str, title: str, seen: Interval, operator: str, limit: float, detail: dict[str, Any]) -> Bar:
-    bounds = None if seen.low is None or seen.high is None else (seen.low, seen.high)
-    return Bar(id_, title, seen.value, operator, limit, "", seen.n, bounds, detail)

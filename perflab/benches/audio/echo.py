@@ -15,7 +15,7 @@ from perflab.audio.quality.si_sdr import si_sdr
 from perflab.benches.audio.contest import Contest, circumstances, hold, missing
 from perflab.benches.audio.rooms import RATE, TAIL, Conversation, converse
 from perflab.benches.audio.speexdsp import FRAME, WHY, SpeexEcho, cancelled, speexdsp
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.stats.latency import order_statistic_intervals
 
@@ -94,10 +94,8 @@ def _compared(id_: str, title: str, scene: Conversation, library: Any, measure: 
         out, alone = side(scene.mic, scene.far), side(near, silence)
         found[name] = np.array([measure(*rows) for rows in zip(scene.mic, out, alone, strict=True)])
     apart = order_statistic_intervals(found["ours"] - found["speexdsp"], (0.5,))[0]
-    bounds = None if apart.low is None or apart.high is None else (apart.low, apart.high)
     detail = {f"{name}_db": float(np.median(values)) for name, values in found.items()}
-    return Bar(id_, title, apart.value, ">=", -1, "dB", SCENES, bounds,
-               {**detail, "recorded_speech": scene.real, **circumstances()})  # fmt: skip
+    return measured(id_, title, apart, ">=", -1, "dB", {**detail, "recorded_speech": scene.real, **circumstances()})
 
 
 def _loss_db(heard: Pcm, left: Pcm) -> float:

@@ -15,7 +15,7 @@ from perflab.audio.codecs.registry import codec_named
 from perflab.benches.audio.contest import circumstances
 from perflab.benches.audio.material import endless, frames
 from perflab.benches.audio.threads import Work, two_threads
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.instrument.paired_timing import TimingPlan, time_paired
 from perflab.stats.interval import Interval
@@ -38,19 +38,14 @@ def bars(say: Say) -> list[Bar]:
         _bar("opus-decode", "decoding with everything but libopus", decode, **detail),
         _bar("opus-bare", f"encoding, less one compiled loop over {TICKS} ticks", bare,
              complexity=COMPLEXITY, **detail),
-        Bar("opus-pyav", "what PyAV costs per frame beside that loop", pyav.value, ">=", 9, "us", pyav.n, _bounds(pyav),
-            detail),
-        Bar("opus-2thr", "two threads encoding 64 sessions each, over one after the other", gain.speed.value, ">=",
-            LEAST_SPEED, "x", gain.speed.n, _bounds(gain.speed), {"cpu_for_the_same_work": gain.cpu, **detail}),
+        measured("opus-pyav", "what PyAV costs per frame beside that loop", pyav, ">=", 9, "us", detail),
+        measured("opus-2thr", "two threads encoding 64 sessions each, over one after the other", gain.speed, ">=",
+                 LEAST_SPEED, "x", {"cpu_for_the_same_work": gain.cpu, **detail}),
     ]  # fmt: skip
 
 
 def _bar(id_: str, title: str, seen: Interval, **detail: Any) -> Bar:
-    return Bar(id_, title, seen.value, "<=", MOST_US, "us per frame", seen.n, _bounds(seen), detail)
-
-
-def _bounds(seen: Interval) -> tuple[float, float] | None:
-    return None if seen.low is None or seen.high is None else (seen.low, seen.high)
+    return measured(id_, title, seen, "<=", MOST_US, "us per frame", detail)
 
 
 def median_interval(values: np.ndarray) -> Interval:

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.cache.material import OBJECTS, REQUESTS, SKEWS, material
 from perflab.benches.parts import Say
 from perflab.cache.che import che_hit_ratio
@@ -40,12 +40,11 @@ def _mattson(skew: float) -> list[Bar]:
         rates.append(REQUESTS / 1e6 / (time.process_time() - began))
     apart = [abs(curve.missed(c) - simulate("LRU", trace, c).missed) for c in CAPACITIES]
     rate = order_statistic_intervals(rates, (0.5,))[0]
-    bounds = None if rate.low is None or rate.high is None else (rate.low, rate.high)
     title = f"Mattson, Zipf {skew:g}, {REQUESTS / 1e6:g} M references"
     return [
         Bar(f"mrc-{skew:g}-n", f"{title}: misses that differ from LRU simulations at {len(CAPACITIES)} sizes",
             float(max(apart)), "==", 0, "misses", len(CAPACITIES)),
-        Bar(f"mrc-{skew:g}", f"{title}: the whole curve, per CPU second", rate.value, ">=", 2, "M/s", rate.n, bounds),
+        measured(f"mrc-{skew:g}", f"{title}: the whole curve, per CPU second", rate, ">=", 2, "M/s"),
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.cache import peer
 from perflab.benches.cache.material import CAPACITY, REQUESTS, SKEWS, material
 from perflab.benches.parts import Say
@@ -71,11 +71,10 @@ def _held(policy: str, skew: float, trace: Trace, file: Path) -> list[Bar]:
 def _ratio(name: str, title: str, times: PairedTimes, arm: str, limit: float) -> Bar:
     ours, theirs = times.column(arm, "cpu"), times.column("peer", "cpu")
     ratio = order_statistic_intervals(theirs / ours, (0.5,))[0]
-    bounds = None if ratio.low is None or ratio.high is None else (ratio.low, ratio.high)
     detail: dict[str, Any] = {"ours_mreq_s": _millions(ours), "theirs_mreq_s": _millions(theirs),
                               "libcachesim": metadata.version("libcachesim"), "hash_power": peer.HASH_POWER,
                               "python": platform.python_version()}  # fmt: skip
-    return Bar(name, title, ratio.value, ">=", limit, "x", ratio.n, bounds, detail)
+    return measured(name, title, ratio, ">=", limit, "x", detail)
 
 
 def _millions(times: np.ndarray) -> float:

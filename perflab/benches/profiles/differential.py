@@ -93,12 +93,12 @@ def changed_bars(found: list[Compared], truth_us: float) -> list[Bar]:
     covered = sum(row.low <= truth_us <= row.high for each in made for row in each.rows if is_planted(row))
     detail = {"planted_us": truth_us, "sizes_us": sizes, "truth_inside": covered, "other_rows_changed": false,
               "failed": len(found) - len(made)}  # fmt: skip
-    spread = (min(sizes) - truth_us, max(sizes) - truth_us) if sizes else None
+    apart = {"apart_us": (min(sizes) - truth_us, max(sizes) - truth_us)} if sizes else {}  # signed, the value is not
     return [
         Bar("9.found", "planted change of 25 us: first row, interval without zero", first, ">=", len(found) * 19 / 20,
             "comparisons", len(found), detail=detail),
         Bar("9.size", "its size, distance of the median from the truth", median_error(sizes, truth_us), "<=", 2.5, "us",
-            len(made), spread),
+            len(made), detail=apart),
     ]  # fmt: skip
 
 

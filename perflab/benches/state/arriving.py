@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perflab.benches.bar import Bar
+from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.benches.state import rows
 from perflab.benches.state.client import WRITE_TURN, Load
@@ -153,11 +153,6 @@ def _bars(
     answered = seen.per_min if not seen.failed else 0.0  # a store that refuses some does not carry the rate
     return [
         Bar(f"{key}-rate", f"{title}: answered", answered, ">=", per_min, "queries/min", detail=detail),
-        _quantile(f"{key}-read", f"{title}: read p99", seen.read_p99, read_ms),
-        _quantile(f"{key}-write", f"{title}: write p99", seen.write_p99, write_ms),
+        measured(f"{key}-read", f"{title}: read p99", seen.read_p99, "<", read_ms, "ms"),
+        measured(f"{key}-write", f"{title}: write p99", seen.write_p99, "<", write_ms, "ms"),
     ]
-
-
-def _quantile(id_: str, title: str, seen: Interval, limit: float) -> Bar:
-    bounds = (seen.low or 0.0, seen.high or 0.0)
-    return Bar(id_, title, seen.value, "<", limit, "ms", seen.n, bounds)
