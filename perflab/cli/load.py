@@ -170,6 +170,7 @@ def _finite(value: Any) -> Any:
 
 def _print(level: Any, trust: Any, generator: dict[str, float], as_json: bool) -> None:
     from perflab.experiments.conclude.load import level_row
+    from perflab.experiments.units_of_work import failures_text
 
     row = level_row(level)
     if as_json:
@@ -180,8 +181,9 @@ def _print(level: Any, trust: Any, generator: dict[str, float], as_json: bool) -
         interval = getattr(level, name)
         said = f"{interval.value:.0f} ms [{interval.low:.0f}, {interval.high:.0f}]" if interval else "too few units"
         typer.echo(f"response {name}: {said} (n = {level.n})")
+    failed = failures_text(level.failed, level.finished, level.failed_as)
     typer.echo(
-        f"{level.throughput_per_s:.2f} units/s, {level.failed} of {level.finished} failed, CPU "
+        f"{level.throughput_per_s:.2f} units/s, {failed} failed, CPU "
         f"{level.cpu_percent:.0f} % of a core, memory {level.memory_mb:.0f} MB"
     )
     for check in trust:

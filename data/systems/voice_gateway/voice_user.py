@@ -9,6 +9,7 @@ import gevent
 from voice_audio import Microphone, microphone
 from voice_frames import Clip, Form, clips, form_named
 from voice_numbers import MOST_NUMBERS, numbered
+from voice_refusal import SessionRefused, outcome_of
 from voice_session import FRAME_NS, Habits, VoiceSession
 
 from perflab.audio.corpus import load_corpus, phrases
@@ -25,10 +26,6 @@ FIRST_WORD_NS = 500_000_000  # after the slot's start, so that it does not depen
 CONNECT_TIMEOUT_S = 10.0
 RECONNECT_S = (0.5, 1.5)
 FAREWELL_S = 1.0
-
-
-class SessionRefused(Exception):
-    """The server answered the start message with something else than ready."""
 
 
 @cache
@@ -106,8 +103,7 @@ class VoiceUser(MeasuredUser):
         try:
             socket = self._connect(number)
         except (OSError, WebSocketError, SessionRefused, FrameError, ValueError, gevent.Timeout) as error:
-            self._refused(first or self._turn(number, seq, begin_ns), begin_ns, error)
-            return False, "error"
+            return False, self._refused(first or self._turn(number, seq, begin_ns), begin_ns, error)
         if first:
             first.seq = 1
         first_ns = begin_ns + -(-(time.monotonic_ns() + FRAME_NS - begin_ns) // FRAME_NS) * FRAME_NS
@@ -147,11 +143,13 @@ class VoiceUser(MeasuredUser):
                 socket.close()
                 raise
 
-    def _refused(self, unit: Unit, begin_ns: int, error: BaseException) -> None:
+    def _refused(self, unit: Unit, begin_ns: int, error: BaseException) -> str:
         unit.intended_ns = begin_ns  # what failed is the session, which was due then
         unit.status = error.status if isinstance(error, HandshakeRefused) else 0
         self.generator.notes.setdefault("first_refusal", f"{type(error).__name__}: {error}"[:200])
-        unit.close("timeout" if isinstance(error, (TimeoutError, gevent.Timeout)) else "error")
+        outcome = outcome_of(error, (TimeoutError, gevent.Timeout))
+        unit.close(outcome)
+        return outcome
 
     def _habits(self, number: int, end_ns: int, turns: int) -> Habits:
         _, every = speech()
