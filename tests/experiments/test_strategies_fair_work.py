@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from perflab.experiments.strategies.arrivals import Arrivals
-from perflab.experiments.strategies.caching import single_flight, watching, zipf_reads
+from perflab.experiments.strategies.caching import EXPERIMENTS, no_writes, single_flight, watching, zipf_reads
+from perflab.experiments.strategies.caching import study as caching_study
 from perflab.experiments.strategies.caching.counters import Counters
+from perflab.experiments.strategies.experiment import Target, Work
 from perflab.experiments.strategies.payloads import voice_turns
 from perflab.wire.frame import Flag, Frame, FrameType, encode_binary
 
@@ -63,28 +65,35 @@ def test_a_row_that_was_meant_for_another_is_seen() -> None:
     assert single_flight.whose(answers("a")) != single_flight.whose([(1.0, 503, b"gone")])
 
 
-def test_latency_is_of_the_reads_and_failures_are_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Answer:
-        def __init__(self, status: int) -> None:
-            self.status = status
+class Answer:
+    def __init__(self, status: int) -> None:
+        self.status = status
 
-        async def __aenter__(self) -> Answer:
-            return self
+    async def __aenter__(self) -> Answer:
+        return self
 
-        async def __aexit__(self, *_: object) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
 
-        async def read(self) -> bytes:
-            return b"row"
+    async def read(self) -> bytes:
+        return b"row"
 
-    class Client:
-        wrote = 0
 
-        def get(self, _: str) -> Answer:
-            return Answer(200)
+class Client:
+    """Counts what is written, and refuses the first of it."""
 
-        def post(self, _: str) -> Answer:
-            self.wrote += 1
-            return Answer(503 if self.wrote == 1 else 201)
+    wrote = 0
+
+    def get(self, _: str) -> Answer:
+        return Answer(200)
+
+    def post(self, _: str) -> Answer:
+        self.wrote += 1
+        return Answer(503 if self.wrote == 1 else 201)
+
+
+def mixed(monkeypatch: pytest.MonkeyPatch, work: Callable[[Any], Awaitable[Any]]) -> tuple[Client, Work]:
+    """Send 200 requests of a mix whose writes take a second and whose reads a millisecond."""
+    client = Client()
 
     async def arrive(_: Any, __: float, ___: float, send: Callable[[int], Awaitable[bool]]) -> Arrivals:
         latency = np.full(200, np.nan)
@@ -98,18 +107,39 @@ def test_latency_is_of_the_reads_and_failures_are_of_all(monkeypatch: pytest.Mon
     async def none(_: Any) -> Counters:
         return Counters({})
 
-    client = Client()
     monkeypatch.setattr(zipf_reads, "open_arrivals", arrive)
     monkeypatch.setattr(zipf_reads, "counters", none)
 
-    class Blank:
-        api, seconds, rng = "", 1.0, np.random.default_rng(4)
+    async def run() -> Work:
+        found: Work = await work(Target({"api": ""}, None, client, np.random.default_rng(4), 1.0, 0, None))  # type: ignore[arg-type]
+        return found
 
-    target: Any = Blank()
-    target.client = client
-    work = asyncio.run(zipf_reads.read_and_write(target))
+    return client, asyncio.run(run())
+
+
+def test_latency_is_of_the_reads_and_failures_are_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, work = mixed(monkeypatch, zipf_reads.read_and_write)
     assert client.wrote > 2 and work.failed == 1
     assert work.latency_ms.max() == 1.0 and work.latency_ms.size == 200 - client.wrote
+
+
+def test_the_level_is_measured_without_writes_too_and_its_cache_is_filled_without_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for work in (no_writes.EXPERIMENT.work, no_writes.EXPERIMENT.warm):
+        assert work is not None
+        client, _ = mixed(monkeypatch, work)
+        assert client.wrote == 0
+    assert no_writes.EXPERIMENT in EXPERIMENTS and "none written" in no_writes.EXPERIMENT.condition
+
+
+@pytest.mark.parametrize(("quick", "left"), [(True, {"cache-no-writes"}), (False, set())])
+def test_quick_leaves_out_what_only_full_has_time_for(
+    quick: bool, left: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching_study, "run_experiment", lambda study, one, sizes: one.key)
+    measured = caching_study.measure(SimpleNamespace(quick=quick, time_scale=1.0))  # type: ignore[arg-type]
+    assert {one.key for one in EXPERIMENTS} - set(measured) == left
 
 
 class Socket:

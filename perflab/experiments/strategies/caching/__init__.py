@@ -5,6 +5,7 @@ from perflab.experiments.strategies.caching import (
     invalidation,
     levels,
     loader,
+    no_writes,
     single_flight,
     templates,
     writes,
@@ -19,4 +20,5 @@ EXPERIMENTS: tuple[StrategyExperiment, ...] = (
     single_flight.EXPERIMENT,
     loader.EXPERIMENT,
     templates.EXPERIMENT,
+    no_writes.EXPERIMENT,
 )

@@ -21,5 +21,5 @@ EXPERIMENT = StrategyExperiment(
     price="a read in another worker's process is up to a second old after a write; memory up to 16 MB in each process; "
     "l2: a Redis server, whose CPU and memory are in the figures",
     turns="keys that come back less than once in the time to live (1 s), or a store whose read costs less than the "
-    "level: see the same levels before a pooled connection",
+    "level: see the same levels before a pooled connection, and the first of them where nothing is written",
 )

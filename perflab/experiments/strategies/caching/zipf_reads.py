@@ -35,19 +35,19 @@ def drawn_paths(rng: np.random.Generator, count: int) -> list[str]:
     return [PATHS[order[i]] for i in rng.choice(len(PATHS), size=count, p=weight / weight.sum())]
 
 
-async def fill_cache(target: Target) -> None:
+async def fill_cache(target: Target, write_share: float = WRITE_SHARE) -> None:
     """Send the mix for as long as values stay valid: a short block on an empty cache sees little else but misses."""
-    await read_and_write(replace(target, seconds=TTL_S))
+    await read_and_write(replace(target, seconds=TTL_S), write_share)
 
 
-async def read_and_write(target: Target) -> Work:
+async def read_and_write(target: Target, write_share: float = WRITE_SHARE) -> Work:
     """Send the mix; latency and store reads are the reads', failures are those of all.
 
     Why the reads' alone: the writes are 5 % of the requests and slower, so that p95 of both would lie on the border
     between them and say how many there were by chance.
     """
     count = int(PER_S * target.seconds * 2 + 100)
-    paths, writes = drawn_paths(target.rng, count), target.rng.random(count) < WRITE_SHARE
+    paths, writes = drawn_paths(target.rng, count), target.rng.random(count) < write_share
     sessions = target.rng.integers(1, SESSIONS + 1, size=count)
     told: dict[int, bytes] = {}
 
