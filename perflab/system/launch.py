@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import string
@@ -232,7 +233,7 @@ def _start(
     env[running.mark] = "1"
     if plant and process.plant_env:
         env[process.plant_env] = plant
-    argv = render.command(process)
+    argv, env = _without_env(render.command(process), env)
     if wrap:
         argv, env = wrap(argv, env)
     cwd = render.system.resolve(process.cwd) if process.cwd else render.trial_dir
@@ -246,3 +247,12 @@ def _start(
         tuple(sorted({*running.cores.system, *running.cores.others})),
         process.stop_timeout_s,
     )
+
+
+def _without_env(argv: list[str], env: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return `env NAME=VALUE ... program` as the program in that environment, which is what a profiler can wrap."""
+    given = list(itertools.takewhile(lambda part: "=" in part and not part.startswith("-"), argv[1:]))
+    rest = argv[1 + len(given) :]
+    if Path(argv[0]).name != "env" or not rest or rest[0].startswith("-"):  # an option of env: left to env
+        return argv, env
+    return rest, {**env, **dict(part.split("=", 1) for part in given)}

@@ -17,7 +17,7 @@ import pytest
 from perflab.errors import SystemFailure
 from perflab.experiments.trial import _cpu_now
 from perflab.instrument.cpu_clock import process_cpu_s
-from perflab.system.launch import RunningSystem, launch
+from perflab.system.launch import RunningSystem, _without_env, launch
 from perflab.system.load_file import load_system
 from perflab.system.process import start_process, wait_for
 from perflab.system.variant import variant
@@ -116,6 +116,34 @@ def test_flags_come_as_variables_of_the_environment(write_system, tmp_path):
     system = load_system(write_system(command))
     with pytest.raises(SystemFailure, match="fast"), launch(system, variant(system, "optimised"), tmp_path / "trial"):
         pass
+
+
+def test_who_wraps_a_command_is_handed_the_program_and_not_env(write_system, tmp_path):
+    seen = []
+
+    def wrap(argv, env):
+        seen.append((argv, env))
+        return argv, env
+
+    system = load_system(write_system())  # env {flags} {python} -m http.server ...
+    with launch(system, variant(system, "optimised"), tmp_path / "trial", wrap={"server": wrap}):
+        pass
+    ((argv, env),) = seen
+    assert argv[:3] == [sys.executable, "-m", "http.server"] and env["speed"] == "fast"
+
+
+@pytest.mark.parametrize(
+    ("argv", "program", "added"),
+    [
+        (["env", "A=1", "B=x=y", "./server", "C=3"], ["./server", "C=3"], {"A": "1", "B": "x=y"}),
+        (["/usr/bin/env", "./server"], ["./server"], {}),
+        (["env", "-i", "A=1", "./server"], ["env", "-i", "A=1", "./server"], {}),
+        (["env", "A=1"], ["env", "A=1"], {}),
+        (["./server", "A=1"], ["./server", "A=1"], {}),
+    ],
+)
+def test_what_env_would_set_is_set(argv, program, added):
+    assert _without_env(argv, {"KEPT": "k"}) == (program, {"KEPT": "k", **added})
 
 
 def test_dying_later_is_noticed(write_system, tmp_path):
