@@ -34,6 +34,11 @@ def _description(path: str) -> Mapping[str, Any]:
         return {}
 
 
+def description(manifest: Manifest) -> Mapping[str, Any]:
+    """Return the system's TOML as it stands, empty when it cannot be read."""
+    return _description(manifest.system)
+
+
 def declared_judge(manifest: Manifest) -> str:
     """Return the variant that is judged, as the run noted it or as its system file says; "" when neither does."""
     return str(manifest.notes.get("judge") or _description(manifest.system).get("judge") or "")

@@ -23,6 +23,7 @@ from perflab.report.described import (
 )
 from perflab.report.pages import FigureShelf, render
 from perflab.report.run_files import readable_findings
+from perflab.report.switched import switched
 from perflab.report.verdict import overall
 from perflab.runs import Run, write_atomic
 
@@ -40,7 +41,8 @@ def build_deliverables(run: Run, rows: Rows | None = None) -> list[Path]:
     known = strategies_described(run.manifest)
     material = Material(run.manifest, tuple(findings), verdict, tuple(traced), strategy_names(run.manifest),
                         known.catalogue, known.cards, known.fault, known.flags, known.code,
-                        declared_laboratories(run.manifest), target_limits(run.manifest))  # fmt: skip
+                        declared_laboratories(run.manifest), switched(run.manifest),
+                        target_limits(run.manifest))  # fmt: skip
     paths = []
     for assemble in ALL:
         paths += _write(run, assemble(material))

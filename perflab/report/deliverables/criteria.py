@@ -12,6 +12,7 @@ from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Row
 from perflab.report.deliverables.material import Material
 from perflab.report.verdict import by_target, judged_targets
+from perflab.report.wording import plural
 
 FILE = Path(__file__).parent / "criteria.toml"
 FULL = "measured-full"
@@ -41,11 +42,27 @@ def concerns(material: Material, item: dict[str, Any]) -> bool:
     return not item.get("targets") or not own.isdisjoint(item["targets"])
 
 
+def complexity(material: Material) -> str:
+    """Return how much code the optimised variant runs in place of the baseline's, as far as it can be counted."""
+    after, before = sum(s.lines for s in material.switched), sum(s.lines_before for s in material.switched)
+    if not material.switched:
+        return ""
+    told = f"The optimised variant switches {plural(len(material.switched), 'flag')}"
+    if not after:
+        return f"{told}; their code is not in files of their own below the system's source, so it was not counted."
+    return (
+        f"{told}: {after:,} lines of code take the place of {before:,} ({after - before:+,}), files of the flags and "
+        "private modules beside them, blank lines left out, as the source is today."
+    )
+
+
 def _bearing(material: Material, item: dict[str, Any]) -> str:
     """Return the findings that bear on a risk: how many of each verdict, then the first four, the bad ones first.
 
     A target counts once, with the worst of its conditions, and only where the judged variant was judged by it.
     """
+    if item.get("rule") == "complexity":
+        return complexity(material)
     if item.get("kind") == "target":
         decided = by_target(judged_targets(matching(material, item), material.verdict.judged)).values()
         found = [f for f in decided if f.verdict not in SAYS_NOTHING]

@@ -9,6 +9,7 @@ from perflab.findings.catalogue import Strategy, StrategyCard
 from perflab.findings.finding import Evidence, Finding
 from perflab.report.deliverables.document import Block, Bullets, Picture, Row, Rows, Text
 from perflab.report.run_page import flat, tables_of
+from perflab.report.switched import Switch
 from perflab.report.verdict import Verdict
 from perflab.report.wording import effect_text, few, n_text
 from perflab.runs import Manifest
@@ -31,6 +32,7 @@ class Material:
     flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to "flag=value" of the system
     code: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to the files of those values
     laboratories: tuple[str, ...] = ()  # notebooks on parts by themselves that the system names
+    switched: tuple[Switch, ...] = ()  # what the optimised variant sets otherwise than the baseline
     limits: frozenset[str] = frozenset()  # what the target file notes of its targets, as findings quote it
 
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:

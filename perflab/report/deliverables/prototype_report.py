@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perflab.findings.finding import Finding
-from perflab.report.deliverables.document import Block, Code, Document, Rows, Section, section
+from perflab.report.deliverables.criteria import complexity
+from perflab.report.deliverables.document import Block, Code, Document, Rows, Section, Text, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, effects, pictures, target_table
 from perflab.report.verdict import judged_targets
 
+NO_SWITCH = "The optimised variant switches nothing that the system's file tells, as far as it can be read now."
 EQUAL_ANSWERS = "equal answers"  # the check of that name on every comparison of two variants
 
 
@@ -31,6 +33,7 @@ def prototype_report(material: Material) -> Document:
             "Only the judged variant was measured against targets.",
             judged=bool(judged),
         ),
+        section("What the optimised variant switches", _switches(material), NO_SWITCH),
         section(
             "Scenarios, degradation and recovery",
             [*claims(observed), *details(observed), *pictures(observed)],
@@ -56,6 +59,25 @@ def prototype_report(material: Material) -> Document:
         _run_it(material),
     )
     return Document("prototype-report", "Optimised system prototype", "Development team", sections)
+
+
+def _switches(material: Material) -> list[Block]:
+    """Return the flags that the optimised variant sets, the code behind them, and how much more code that is."""
+    rows = tuple(
+        {
+            "flag": s.flag,
+            "baseline": s.before,
+            "optimised": s.after,
+            "strategy": f"{s.strategy} {material.strategies.get(s.strategy, '')}".strip(),
+            "answers": s.equivalence,
+            "what it does": s.does,
+            "file": s.file,
+            "lines before": s.lines_before or None,
+            "lines": s.lines or None,
+        }
+        for s in material.switched
+    )
+    return [Rows(rows, stacked=True), Text(complexity(material))] if rows else []
 
 
 def _equal_answers(compared: Sequence[Finding]) -> list[Block]:
