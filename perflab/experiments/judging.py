@@ -80,9 +80,13 @@ def _judge_condition(study: Study, result: MatrixResult, targets: Sequence[Targe
         elif held is not reading:
             item = _blamed(item, reading, slow)
         if item.judgement.verdict == "misses" and not item.judgement.next_step:
-            item = replace(item, judgement=replace(item.judgement, next_step=MISSED[measure.kind]))
+            item = replace(item, judgement=replace(item.judgement, next_step=_step(measure, result)))
         made[target.id] = item
     return [made[target.id] for target in targets if target.id in made]
+
+
+def _step(measure: Measure, result: MatrixResult) -> str:
+    return MISSED[measure.kind].format(variant=result.variant)
 
 
 def _usual(result: MatrixResult) -> str:

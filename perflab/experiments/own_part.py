@@ -47,11 +47,10 @@ class OwnPart:
         leaves = (
             f"which leaves {number_text(left, 4)} ms of {limit_ms:,g} ms for the world around it"
             if left > 0
-            else f"as much as the whole limit of {limit_ms:,g} ms"
+            else f"which is more than the whole limit of {limit_ms:,g} ms"
         )
-        return f"the system itself adds {_said(self.added)} at {self.aggregate}, {leaves}; that takes " + (
-            f"{_said(self.around)} without the system"
-        )
+        without = f"without it the same responses take {_said(self.around)}"
+        return f"the system itself adds {_said(self.added)} at {self.aggregate}, {leaves}; {without}"
 
     def step(self, limit_ms: float, seen_ms: float) -> str:
         """Return what would mend a response of `seen_ms` that misses the limit."""

@@ -30,10 +30,10 @@ from perflab.system.spec import Measure
 
 PARTS = 20
 LONGER, LOGS = "Measure longer, or take --effort full", "Look at the logs of the trial"
-MISSED = {  # what to do about a figure of that kind that misses its limit
-    "latency": "Find what takes the time: perflab profile of the judged variant ranks it",
-    "cpu_percent": "Find what uses the CPU: perflab profile of the judged variant ranks it",
-    "memory_percent": "Find what holds the memory: perflab profile of the judged variant ranks it",
+MISSED = {  # what to do about a figure of that kind with which a variant misses its limit
+    "latency": "Find what takes the time: perflab profile of {variant} ranks it",
+    "cpu_percent": "Find what uses the CPU: perflab profile of {variant} ranks it",
+    "memory_percent": "Find what holds the memory: perflab profile of {variant} ranks it",
     "error_percent": LOGS,
     "rate_per_min": "Find what breaks first at that load: the level before it, and the logs of the trial",
     "megabytes_per_min": "Find what breaks first at that load: the level before it, and the logs of the trial",

@@ -91,7 +91,7 @@ def _goal(study: Study, number: int, result: MatrixResult, scenario: Scenario, t
         claim, effect = _borne(study, scenario, level, result, trial), _failed_share(study, level)
     return finding(
         study,
-        f"goal.{number}",
+        f"target.goal.{number}",
         question=f"What does {result.variant} show of {scenario.asks}?",
         kind="target",
         target_id=scenario.asks,

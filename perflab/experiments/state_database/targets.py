@@ -159,7 +159,11 @@ def state_targets(study: Study, seen: StateSeen) -> list[Finding]:
             trust=seen.checks, domain=study.system.domain, reason=few, next_step=LONGER,
         )  # fmt: skip
         if judgement.verdict == "misses":
-            step = late.next_step if late else MISSED["rate_per_min" if what == "rate" else "latency"]
+            step = (
+                late.next_step
+                if late
+                else MISSED["rate_per_min" if what == "rate" else "latency"].format(variant=seen.variant)
+            )
             reason = f"{judgement.reason} ({said.rstrip('.')})" if late else judgement.reason
             judgement = replace(judgement, reason=reason, next_step=step)
         found.append(
