@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +11,18 @@ from functools import cached_property
 import numpy as np
 
 from perflab.errors import StatisticError
+from perflab.experiments.block_work import counted_rows, cpu_s_per_unit
 from perflab.experiments.null_arm import NULL, failed_null, null_checks, voided
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
-from perflab.experiments.units_of_work import SILENT_AFTER_S, failures, judged_rows, peak_memory_mb, response_ms
+from perflab.experiments.units_of_work import (
+    SILENT_AFTER_S,
+    failures,
+    judged_rows,
+    kb_per_unit,
+    peak_memory_mb,
+    response_ms,
+)
 from perflab.findings.finding import TrustCheck
 from perflab.stats.compare import Comparison, compare_differences, compare_paired
 from perflab.stats.schedule import block_seed
@@ -63,6 +72,7 @@ class ArmFigures:
     failed: int
     late_p99_ms: float
     run_delay: float
+    kb_per_unit: float = math.nan  # between client and system, both ways, 10^3 bytes
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,7 @@ class BlockResult:
     trials: tuple[str, ...]
     equivalence: dict[str, tuple[int, int]]  # arm -> (answers equal to the baseline's, answers compared)
     stop: Stop | None = None  # why there are as many blocks as there are; None = the number was fixed
+    units_per_user: int = 0  # that a trial asked for; 0 = not known
 
     def column(self, arm: str, name: str) -> np.ndarray:
         """Return one figure of one arm in order of block."""
@@ -156,7 +167,8 @@ def run_blocks(
         if stop and stop.stop:
             break
     names_of = tuple(t.spec.name for t in trials)
-    return BlockResult(tuple(figures), names_of, equal_to_own(trials, references or {}), stop)
+    equal = equal_to_own(trials, references or {})
+    return BlockResult(tuple(figures), names_of, equal, stop, plan.units_per_user)
 
 
 def look(figures: Sequence[ArmFigures], plan: BlockPlan, elapsed_s: float) -> Stop | None:
@@ -207,13 +219,17 @@ def block_spec(study: Study, variant: str, arm: str, block: int, plan: BlockPlan
 
 
 def arm_figures(study: Study, trial: Trial) -> ArmFigures:
-    """Return the figures of one trial; raises StatisticError when it did no work."""
+    """Return the figures of one trial; raises StatisticError when it did no work.
+
+    Response times and CPU are those of the units after each user's first fifth, where there are so many (`block_work`);
+    all units count as failed or not, and the memory is that of the whole trial.
+    """
     from perflab.samples.spans import sum_ms
 
     kind = study.system.load.unit_kind
-    rows = judged_rows(trial, kind)
+    rows = counted_rows(trial, kind)
     times = response_ms(rows)
-    failed, finished = failures(rows)
+    failed, finished = failures(judged_rows(trial, kind))
     missing = max(_planned_units(trial.spec) - finished, 0)
     if len(times) < 2:
         raise StatisticError(
@@ -224,7 +240,7 @@ def arm_figures(study: Study, trial: Trial) -> ArmFigures:
     return ArmFigures(
         arm=trial.spec.arm,
         block=trial.spec.block,
-        cpu_ms_per_unit=1e3 * trial.system_cpu_s() / max(len(times), 1),
+        cpu_ms_per_unit=1e3 * cpu_s_per_unit(trial, study.system),
         p50_ms=float(np.quantile(times, 0.5)),
         p95_ms=float(np.quantile(times, 0.95)),
         added_p50_ms=float(np.nanmedian(added_ms)) if np.isfinite(added_ms).any() else float("nan"),
@@ -233,6 +249,7 @@ def arm_figures(study: Study, trial: Trial) -> ArmFigures:
         failed=failed + missing,
         late_p99_ms=trial.facts.generator.get("late_p99_ms", float("nan")),
         run_delay=trial.facts.run_delay_share,
+        kb_per_unit=kb_per_unit(rows),
     )
 
 

@@ -111,13 +111,17 @@ class GateResult:
 def gate_plan(study: Study, sizes: dict[str, float], judged: Sequence[str] = USUAL) -> BlockPlan:
     """Return the plan of a gate: the study's sizes where `sizes` (users, blocks, units, limit_s, cap_s) says nothing.
 
+    Without `units` those of a paired block, for which the pace of short units is measured first.
+
     Without `blocks` they go on, from FIRST to MOST, until every judged ratio's interval is narrow against its margin,
     or `cap_s` seconds have gone by: on precision, never on what the interval says.
     """
-    from perflab.experiments.prototype import BLOCK_OPTIONS
+    from perflab.experiments.block_work import BLOCK_OPTIONS, BlockWork, block_work
 
-    units = int(sizes.get("units", study.sizes.units_per_user))
-    limit_s = sizes.get("limit_s", 10.0 + 2.0 * units * study.system.load.probe_seconds)
+    given = int(sizes.get("units", 0))
+    probe_s = study.system.load.probe_seconds
+    work = BlockWork(given, 10.0 + 2.0 * given * probe_s) if given else block_work(study, study.sizes)
+    units, limit_s = work.units, sizes.get("limit_s", work.limit_s)
     users = int(sizes.get("users", study.sizes.block_users))
     watch = tuple(f.column for f in FIGURES if f.column in judged and not f.in_ms)
     if "blocks" in sizes or not watch:

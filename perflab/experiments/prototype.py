@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.errors import LoadFailure, RunCorrupt, StatisticError, SystemFailure
 from perflab.experiments import tables
+from perflab.experiments.block_work import BLOCK_OPTIONS, block_work
 from perflab.experiments.blocks import BlockPlan, BlockResult, run_blocks
 from perflab.experiments.conclude.parts import arm_checks, percent_change
 from perflab.experiments.confirm import FRESH_WORK, Confirmation, confirmed_figures
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 # Of the first and of the other scenarios at quick for a variant on which no target is judged. What one core carries is
 # read from the first: 50 users finish 100 turns in it, fewer have no p95 with an interval.
 SHOWN_FIRST_S, SHOWN_S = 13.0, 10.0
-BLOCK_OPTIONS = {"think_s": 0.3, "phrase_max_s": 1.2}
 
 
 def nothing_to_compare(study: Study) -> str:
@@ -87,14 +87,9 @@ def block_plan(study: Study, sizes: Effort, cap_s: float, family: int = 1) -> Bl
     """
     together = max(family, len(FIGURES))
     stop = StopRule(sizes.block_half_width, sizes.blocks, family=together) if sizes.block_half_width else None
+    work = block_work(study, sizes)
     return BlockPlan(
-        sizes.blocks,
-        sizes.block_users,
-        sizes.units_per_user,
-        BLOCK_OPTIONS,
-        limit_s=10.0 + 2.0 * sizes.units_per_user * study.system.load.probe_seconds,
-        stop=stop,
-        cap_s=cap_s,
+        sizes.blocks, sizes.block_users, work.units, BLOCK_OPTIONS, limit_s=work.limit_s, stop=stop, cap_s=cap_s
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from perflab.errors import StatisticError
+from perflab.experiments.block_work import counted_rows
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
@@ -16,7 +17,7 @@ from perflab.experiments.operations import operation_rows
 from perflab.experiments.screen import Screening
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial, read_trial
-from perflab.experiments.units_of_work import failures_text, judged_rows, response_ms
+from perflab.experiments.units_of_work import failures_text, response_ms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ def response_rows(study: Study, trials: Sequence[Trial], arms: dict[str, str]) -
     rows = []
     for trial in trials:
         if trial.spec.arm in arms:
-            times = response_ms(judged_rows(trial, study.system.load.unit_kind))
+            times = response_ms(counted_rows(trial, study.system.load.unit_kind))
             rows += [{"variant": arms[trial.spec.arm], "value": float(value)} for value in times]
     return rows
 

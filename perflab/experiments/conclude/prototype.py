@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perflab.errors import StatisticError
+from perflab.experiments.block_work import first_units
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.conclude.adoption import conclude_adoption
+from perflab.experiments.conclude.bytes_moved import BYTES, BYTES_MARGIN, COUNTED, counts_bytes, moved_alike
 from perflab.experiments.conclude.flags import conclude_flags
 from perflab.experiments.conclude.matrix import conclude_matrix
 from perflab.experiments.conclude.parts import (
@@ -39,7 +41,7 @@ from perflab.units import number_text
 def conclude_blocks(
     study: Study, result: BlockResult, trust: tuple[TrustCheck, ...], figure: Evidence | None
 ) -> list[Finding]:
-    """Return the findings of baseline against the judged variant: CPU, response, added time, memory."""
+    """Return the findings of baseline against the judged variant: CPU, response, added time, memory, bytes moved."""
     judged, unit = study.system.judge, study.system.unit
     trust = (*trust, *arm_checks(study, result, judged, judged))
     wanted = [
@@ -49,6 +51,8 @@ def conclude_blocks(
     ]
     if any(s.role == "added" for s in study.system.spans.sum):
         wanted.insert(2, ("3", "time added by the system, p50", "added_p50_ms", ADDED_MARGIN_MS, "ms"))
+    if counts_bytes(result, judged):
+        wanted.append(("6", f"bytes per {unit}", BYTES, BYTES_MARGIN, "ratio"))
     found = []
     for ordinal, name, column, margin, scale in wanted:
         compare = result.compare_ms if scale == "ms" else result.compare
@@ -56,7 +60,8 @@ def conclude_blocks(
             item = (ordinal, name, column, compare(judged, column, margin), scale)
             found.append(_comparison(study, result, item, trust, figure))
         except StatisticError as error:
-            found.append(_not_computed(study, ordinal, name, error, trust))
+            constant = moved_alike(study, result, trust) if column == BYTES else None
+            found.append(constant or _not_computed(study, ordinal, name, error, trust))
     return found
 
 
@@ -123,6 +128,7 @@ def _comparison(
         else f"{comparison.effect:+.1f} ms [{comparison.low:+.1f}, {comparison.high:+.1f}]"
     )
     equal, compared = result.equivalence.get(judged, (0, 0))
+    first = first_units(result.units_per_user, study.system.unit)
     answers = f"{equal} of {compared} answers equal the baseline's byte for byte" if compared else "no answers compared"
     return finding(
         study,
@@ -136,7 +142,9 @@ def _comparison(
         effect=effect_of_comparison(name, comparison, unit),
         trust=trust,
         evidence=evidence(figure),
-        caveats=tuple(c for c in (comparison.caveat, answers, _stopped(result)) if c),
+        caveats=tuple(
+            c for c in (comparison.caveat, answers, _stopped(result), first, COUNTED if column == BYTES else "") if c
+        ),
         next_step=_next_step(comparison, result),
         headline=10 if ordinal == "1" else 2,
         details={
@@ -172,7 +180,7 @@ def _median(values: Any) -> str:
 
 
 def _unit(column: str) -> str:
-    return "MB" if column == "memory_mb" else "ms"
+    return {"memory_mb": "MB", BYTES: "kB"}.get(column, "ms")
 
 
 def null_checks(

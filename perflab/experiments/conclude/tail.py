@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perflab.errors import StatisticError
+from perflab.experiments.block_work import counted_rows
 from perflab.experiments.conclude.parts import effect_of, finding, vetoed
 from perflab.experiments.study import Study
-from perflab.experiments.units_of_work import judged_rows, response_ms
+from perflab.experiments.units_of_work import response_ms
 from perflab.findings.finding import Finding, TrustCheck
 from perflab.stats.interval import Interval
 from perflab.stats.resample import ratio_of_quantiles
@@ -57,7 +58,7 @@ def tail_of(study: Study, trials: Sequence[Trial]) -> Tail:
 
 def _times(study: Study, trials: Sequence[Trial], arm: str) -> list[np.ndarray]:
     rows = sorted((trial for trial in trials if trial.spec.arm == arm), key=lambda trial: trial.spec.block)
-    return [response_ms(judged_rows(trial, study.system.load.unit_kind)) for trial in rows]
+    return [response_ms(counted_rows(trial, study.system.load.unit_kind)) for trial in rows]
 
 
 def conclude_tail(study: Study, trials: Sequence[Trial], trust: tuple[TrustCheck, ...]) -> list[Finding]:
