@@ -126,6 +126,17 @@ def failed_rows(rows: pd.DataFrame) -> pd.Series:
     return rows["outcome"].isin(FAILED) | silent
 
 
+def kb_per_unit(rows: pd.DataFrame) -> float:
+    """Return what an answered unit moved between client and system, both ways, on average, 10^3 bytes.
+
+    As the load file counts it: of frames or bodies, not of headers below them. NaN where nothing was counted.
+    """
+    good = rows[rows["outcome"].isin(ANSWERED)]
+    if good.empty or "bytes_up" not in good:
+        return float("nan")
+    return float((good["bytes_up"] + good["bytes_down"]).mean()) / 1e3 or float("nan")
+
+
 def failure_kinds(rows: pd.DataFrame) -> tuple[tuple[str, int], ...]:
     """Return how many rows failed by kind, the most frequent first: timeout, error, lost, refused or unanswered.
 
