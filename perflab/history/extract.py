@@ -101,7 +101,8 @@ def _arms(finding: Finding) -> Iterator[Figure]:
     blocks = finding.details.get("blocks")
     if finding.effect is None or not isinstance(blocks, list):
         return
-    unit = "MB" if "memory" in finding.effect.metric else "ms"
+    metric = finding.effect.metric
+    unit = "MB" if "memory" in metric else "kB" if metric.startswith("bytes") else "ms"
     for arm in sorted({name for block in blocks for name in block} - {"block"}):
         values = [float(block[arm]) for block in blocks if _known(block.get(arm))]
         if values:
