@@ -3,22 +3,89 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import textwrap
+import urllib.request
+
+import pytest
 
 from perflab.findings.catalogue import load_targets
-from perflab.system.load_file import check_system
+from perflab.system.launch import launch
+from perflab.system.load_file import check_system, load_system
+from perflab.system.study_faults import study_faults
+from perflab.system.variant import variant
+
+SHOP = """
+import argparse
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--port", type=int)
+parser.add_argument("--cache", choices=("off", "on"))
+options = parser.parse_args()
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = options.cache.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+HTTPServer(("127.0.0.1", options.port), Answer).serve_forever()
+"""
 
 
-def test_the_ten_lines_for_a_system_of_ones_own_have_no_fault(root, tmp_path):
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    (snippet,) = re.findall(r"```toml\n(.*?)```", readme, flags=re.DOTALL)
-    (tmp_path / "locustfile.py").touch()
-    (tmp_path / "targets.toml").write_text(
-        '[[target]]\nid = "T-1"\ndomain = "shop"\nmetric = "api_latency"\noperator = "<"\nvalue = 200\nunit = "ms"\n',
-        encoding="utf-8",
+@pytest.fixture
+def shop(root, tmp_path):
+    """The files of the README beside a package called shop, which is installed nowhere."""
+    section = (root / "README.md").read_text(encoding="utf-8").split("## Study your own system")[1]
+    system, targets = re.findall(r"```toml\n(.*?)```", section, flags=re.DOTALL)
+    (load,) = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    for name, text in (("shop.toml", system), ("targets.toml", targets), ("locustfile.py", load)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "__main__.py").write_text(SHOP, encoding="utf-8")
+    return tmp_path / "shop.toml"
+
+
+def test_the_files_for_a_system_of_ones_own_have_no_fault(shop):
+    system, faults = check_system(shop)
+    assert faults == [] and system is not None and study_faults(system) == []
+    assert [t.text for t in load_targets(shop.parent / "targets.toml")] == ["api_latency p95 < 200 ms"]
+
+
+def test_the_system_starts_as_it_stands_in_both_variants(shop, tmp_path):
+    system = load_system(shop)
+    for name, value in (("baseline", b"off"), ("optimised", b"on")):
+        with (
+            launch(system, variant(system, name), tmp_path / name) as running,
+            urllib.request.urlopen(f"{running.endpoints['api']}/orders") as answer,
+        ):
+            assert answer.read() == value
+
+
+def test_the_users_are_those_that_the_load_names(shop):
+    system = load_system(shop)
+    script = textwrap.dedent("""
+        import random, sys
+        sys.path.insert(0, sys.argv[1])
+        import locustfile
+        from perflab.load.measured import serves_arrivals
+        user = getattr(locustfile, sys.argv[2])
+        drawn = user.request_of(user.operations[0], random.Random(1))
+        print(drawn.path, user.endpoint, serves_arrivals(user))
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(shop.parent), system.load.primary],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
-    (tmp_path / "shop.toml").write_text(snippet, encoding="utf-8")
-    assert check_system(tmp_path / "shop.toml")[1] == []
-    assert [t.text for t in load_targets(tmp_path / "targets.toml")] == ["api_latency p95 < 200 ms"]
+    path, endpoint, arrives = done.stdout.split()
+    assert path.startswith("/orders?page=") and endpoint in system.endpoints and arrives == "True", done.stderr
 
 
 def test_every_command_of_the_table_exists(root):
