@@ -45,7 +45,11 @@ def refusal(code: int, message: str, retry_s: float | None = None) -> Answer:
 
 
 class CodegenService:
-    """Think time is keyed by (seed, prompt), faults by the request's turn; counts are exposed at /stats."""
+    """Think time is keyed by (seed, prompt), faults by the request's turn; counts are exposed at /stats.
+
+    A request is received when all of it is: what its sender takes between head and body is the sender's time, and the
+    service does not think meanwhile. Its row's third mark is what it meant to take, a fault's delay with it.
+    """
 
     def __init__(self, profile: str, seed: int, log: RowLog, faults: FaultPlan) -> None:
         self.profile, self.seed, self.log, self.faults = profile, seed, log, faults
@@ -77,14 +81,15 @@ class CodegenService:
     async def _admitted(
         self, work: Callable[[bytes, int, tuple[int, int]], Awaitable[Answer]], headers: Mapping[str, str], read: Read
     ) -> Answer:
-        rx, caller = now_ns(), caller_of(headers)
+        caller = caller_of(headers)
         self.counts["calls"] += 1
         if self._in_flight >= MAX_IN_FLIGHT:
             self.counts["requests"] += 1
-            return self._answered(refusal(503, "too many requests in flight", 1.0), rx, caller, "shed")
+            return self._answered(refusal(503, "too many requests in flight", 1.0), now_ns(), caller, "shed")
         self._in_flight += 1
         try:
-            return await work(await read(), rx, caller)
+            body = await read()
+            return await work(body, now_ns(), caller)
         finally:
             self._in_flight -= 1
 
@@ -123,17 +128,19 @@ class CodegenService:
         self.counts["requests"] += 1
         key = self._opportunity(prompt, caller)
         stall = self._strike("stall", key)
+        delay_s = stall.arg / 1000.0 if stall else 0.0
         for code in (429, 503):
             if fault := self._strike(f"rest_{code}", key):
-                await asyncio.sleep(stall.arg / 1000.0 if stall else 0.0)
-                return self._answered(refusal(code, "fault on schedule", fault.arg), rx, caller, "error", size)
+                await asyncio.sleep(delay_s)
+                refused = refusal(code, "fault on schedule", fault.arg)
+                return self._answered(refused, rx, caller, "error", size, int(delay_s * 1e9))
         if self._strike("reset", key):
             return self._answered(Answer(0, cut=True), rx, caller, "error", size)
-        think_s = prompt_think_time_s(self.profile, self.seed, prompt)
         silent = self._strike("silent", key)
-        await asyncio.sleep(think_s + (stall.arg / 1000.0 if stall else 0.0) + (silent.arg if silent else 0.0))
+        meant_s = prompt_think_time_s(self.profile, self.seed, prompt) + delay_s + (silent.arg if silent else 0.0)
+        await asyncio.sleep(meant_s)
         answer = Answer(200, orjson.dumps(generate(prompt, language)))
-        return self._answered(answer, rx, caller, "ok", size, int(think_s * 1e9))
+        return self._answered(answer, rx, caller, "ok", size, int(meant_s * 1e9))
 
     def _opportunity(self, prompt: str, caller: tuple[int, int]) -> Key:
         """Return what keys a request's faults: its turn, or its prompt where it names none, and which attempt it is.
@@ -150,7 +157,7 @@ class CodegenService:
         return self.faults.strike(kind, (now_ns() - self.ready_ns) / 1e9, *key)
 
     def _answered(
-        self, answer: Answer, rx: int, caller: tuple[int, int], outcome: str, bytes_up: int = 0, think_ns: int = 0
+        self, answer: Answer, rx: int, caller: tuple[int, int], outcome: str, bytes_up: int = 0, meant_ns: int = 0
     ) -> Answer:
         """Write the request's row; tx is the moment at which the answer is handed to the server's writer."""
         tx = now_ns()
@@ -158,6 +165,6 @@ class CodegenService:
         self.log.append(
             "service", "generate", outcome=outcome, user=caller[0], seq=caller[1], status=answer.status,
             bytes_up=bytes_up, bytes_down=len(answer.body), intended_ns=rx, start_ns=rx, first_ns=tx, end_ns=tx,
-            marks=(rx, tx, think_ns, 0, 0, 0, 0, 0),
+            marks=(rx, tx, meant_ns, 0, 0, 0, 0, 0),
         )  # fmt: skip
         return answer
