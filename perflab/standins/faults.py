@@ -7,6 +7,8 @@
     rest_503%0.1                a tenth of the REST requests, chosen by (seed, kind, key)
 
 Seconds count from the moment the stand-in is ready. A file holds one such item per line; `#` starts a comment.
+What closes open connections may come at one moment; every other kind needs a time in which it strikes. A draw's key is
+the request or turn that it may strike; handshakes have no name of their own yet, so theirs is the order of arrival.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ CODEGEN_FAULTS: dict[str, tuple[str, float]] = {
     "reset": ("the connection is cut without an answer", 0.0),
     "silent": ("nothing is answered for arg s", 3600.0),
 }
+AT_ONCE = ("goaway", "close_1006", "close_1007", "close_1008", "close_1011")  # strike what is open at that moment
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _ITEM = re.compile(rf"(\w+)(?:@{_NUMBER}(?:\+{_NUMBER}(?:/{_NUMBER})?)?|%{_NUMBER})(?::{_NUMBER})?")
 MAX_ITEMS = 1000
@@ -71,11 +74,6 @@ class Fault:
         since = now_s - self.start_s
         return since >= 0 and (since % self.period_s if self.period_s else since) < self.end_s - self.start_s
 
-    @property
-    def instant(self) -> bool:
-        """Whether the window has no length: it strikes what is open at that moment, nothing that comes later."""
-        return self.probability == 0.0 and self.end_s == self.start_s
-
 
 def _parse_item(text: str, kinds: dict[str, tuple[str, float]]) -> Fault:
     match = _ITEM.fullmatch(text)
@@ -90,6 +88,11 @@ def _parse_item(text: str, kinds: dict[str, tuple[str, float]]) -> Fault:
         raise UsageError(f"fault {text!r}: probability {chance}", "must be above 0 and at most 1")
     if period is not None and not (kinds is CODEGEN_FAULTS and float(period) > float(duration)):
         raise UsageError(f"fault {text!r}: again every {period} s", "longer than it lasts, code generator only")
+    if start is not None and not float(duration or 0.0) and not (kinds is LIVE_FAULTS and kind in AT_ONCE):
+        raise UsageError(
+            f"fault {text!r} lasts no time, so it would strike nothing",
+            f"kind@start+duration; without one only {', '.join(AT_ONCE)}, of the Live service",
+        )
     begin, given = float(start or 0.0), float(arg) if arg is not None else kinds[kind][1]
     return Fault(kind, begin, begin + float(duration or 0.0), chance, given, float(period or 0.0))
 

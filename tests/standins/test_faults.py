@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.errors import UsageError
-from perflab.standins.faults import LIVE_FAULTS, FaultPlan, parse_faults
+from perflab.standins.faults import AT_ONCE, CODEGEN_FAULTS, LIVE_FAULTS, FaultPlan, parse_faults
 
 
 def plan(spec: str, seed: int = 7) -> FaultPlan:
@@ -48,6 +48,19 @@ def test_what_is_not_understood_is_one_clear_line(spec):
     with pytest.raises(UsageError) as error:
         parse_faults(spec, LIVE_FAULTS)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kinds", [LIVE_FAULTS, CODEGEN_FAULTS], ids=["live", "codegen"])
+def test_what_would_never_strike_is_refused(kinds):
+    """Every kind at a moment: it is struck by schedule or refused, and with a duration each strikes in its window."""
+    for kind in kinds:
+        for spec in (f"{kind}@5", f"{kind}@5:2", f"{kind}@5+0"):
+            if kinds is LIVE_FAULTS and kind in AT_ONCE:
+                assert [fault.kind for fault in FaultPlan(parse_faults(spec, kinds), 7).scheduled(kind)] == [kind]
+            else:
+                with pytest.raises(UsageError, match=r"lasts no time.*kind@start\+duration"):
+                    parse_faults(spec, kinds)
+        assert FaultPlan(parse_faults(f"{kind}@5+1", kinds), 7).strike(kind, 5.5, 1)
 
 
 @given(st.text(max_size=40))

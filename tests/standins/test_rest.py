@@ -49,3 +49,32 @@ def test_a_cut_stream_breaks_off_after_its_first_chunk(live):
     process = live("--faults", "sse_cut%1")
     with pytest.raises(aiohttp.ClientError):
         asyncio.run(post(process, "streamGenerateContent?alt=sse"))
+
+
+def cut_of(live, texts):
+    """Ask for all streams at once; return for each text whether its stream was cut."""
+
+    async def one(text):
+        body = json.dumps({"contents": [{"parts": [{"text": text}]}]})
+        try:
+            await post(live, "streamGenerateContent?alt=sse", body)
+        except aiohttp.ClientError:
+            return True
+        return False
+
+    async def all_at_once():
+        return await asyncio.gather(*(one(text) for text in texts))
+
+    return dict(zip(texts, asyncio.run(all_at_once()), strict=True))
+
+
+def test_streams_that_overlap_draw_each_for_itself_in_whichever_order_they_come(live):
+    texts = [f"question {number}" for number in range(20)]
+    there = cut_of(live("--faults", "sse_cut%0.5", latency="const-300"), texts)
+    assert 3 <= sum(there.values()) <= 17
+    assert cut_of(live("--faults", "sse_cut%0.5", latency="const-300"), texts[::-1]) == there
+
+
+def test_another_attempt_at_the_same_text_draws_again(live):
+    process = live("--faults", "rest_503%0.5", latency="const-0")
+    assert {asyncio.run(post(process, "generateContent"))[0] for _ in range(20)} == {200, 503}

@@ -8,6 +8,7 @@ from typing import Any
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
+from perflab.standins.faults import AT_ONCE
 from perflab.standins.live import server_messages as say
 from perflab.standins.live.client_messages import (
     MAX_MESSAGE_BYTES,
@@ -30,7 +31,6 @@ WRITE_HIGH_WATER = 256 * 1024
 MAX_UNSENT_BYTES = 2 << 20
 MAX_PENDING_PONGS = 8
 MAX_CONTROL_BYTES = 125  # RFC 6455
-SCHEDULED_ON_CONNECTIONS = ("goaway", "close_1006", "close_1007", "close_1008", "close_1011")
 _CODES = {1000: WSCloseCode.OK, 1007: WSCloseCode.INVALID_TEXT, 1008: WSCloseCode.POLICY_VIOLATION,
           1009: WSCloseCode.MESSAGE_TOO_BIG, 1011: WSCloseCode.INTERNAL_ERROR}  # fmt: skip
 
@@ -214,7 +214,7 @@ class Connection(WSListener):
         if lifetime_s:
             left_s = min(60.0, lifetime_s / 10.0)
             self._after("lifetime", lifetime_s - left_s, lambda: self.go_away(left_s))
-        for kind in SCHEDULED_ON_CONNECTIONS:
+        for kind in AT_ONCE:
             if fault := self.world.faults.strike_window(kind, self.world.elapsed_s()):
                 self.struck(kind, fault.arg)
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -40,11 +41,15 @@ def key_accepted(world: World, headers: Any, query: Any) -> bool:
 
 
 class RestService:
-    """The handlers; an answer is a function of the request's text, its think time of (seed, text)."""
+    """The handlers; an answer is a function of the request's text, its think time of (seed, text).
+
+    Faults by probability are keyed by text and attempt: by the order of arrival two systems whose requests overlap
+    otherwise would meet other faults.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._requests = 0
+        self._attempts: Counter[str] = Counter()
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -71,28 +76,30 @@ class RestService:
             return error_response(404, f"no such method: {request.path[:80]}")
         if not key_accepted(self.world, request.headers, request.query):
             return error_response(400, "API key not valid. Please pass a valid API key.")
-        self._requests += 1
         self.world.counts["rest_requests"] += 1
-        for code in (429, 503):
-            if fault := self._strike(f"rest_{code}"):
-                return error_response(code, "fault on schedule", fault.arg)
         try:
             digest = await _prompt_digest(request)
         except MalformedMessage as error:
             return error_response(400, str(error))
         except web.HTTPRequestEntityTooLarge:
             return error_response(413, f"request above {MAX_BODY_BYTES} bytes")
+        attempt = self._attempt(digest.hex())
+        for code in (429, 503):
+            if fault := self._strike(f"rest_{code}", attempt):
+                return error_response(code, "fault on schedule", fault.arg)
         await asyncio.sleep(self.world.options.profile.quantile(uniform(self.world.options.seed, "rest", digest.hex())))
         if method.group(2) == "generateContent":
             return _json(_candidate(method.group(1), reply_text(digest), last=True))
-        return await self._stream(request, method.group(1), reply_text(digest))
+        return await self._stream(request, method.group(1), reply_text(digest), attempt)
 
-    async def _stream(self, request: web.Request, model: str, text: str) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, model: str, text: str, attempt: tuple[str, int]
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         words = text.split(" ")
         pieces = [" ".join(words[start : start + 3]) for start in range(0, len(words), 3)]
-        cut = self._strike("sse_cut")
+        cut = self._strike("sse_cut", attempt)
         for index, piece in enumerate(pieces):
             last = index == len(pieces) - 1
             chunk = _candidate(model, piece if last else piece + " ", last)
@@ -104,8 +111,14 @@ class RestService:
         await response.write_eof()
         return response
 
-    def _strike(self, kind: str) -> Fault | None:
-        return self.world.faults.strike(kind, self.world.elapsed_s(), "rest", self._requests)
+    def _attempt(self, text: str) -> tuple[str, int]:
+        if not self.world.faults.faults:
+            return text, 0
+        self._attempts[text] += 1
+        return text, self._attempts[text]
+
+    def _strike(self, kind: str, attempt: tuple[str, int]) -> Fault | None:
+        return self.world.faults.strike(kind, self.world.elapsed_s(), "rest", *attempt)
 
 
 def _json(body: dict[str, Any]) -> web.Response:

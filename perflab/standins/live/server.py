@@ -16,9 +16,9 @@ import aiofastnet
 from aiohttp import web
 from picows import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 
-from perflab.standins.faults import Fault, FaultPlan
+from perflab.standins.faults import AT_ONCE, Fault, FaultPlan
 from perflab.standins.live.client_messages import MAX_MESSAGE_BYTES
-from perflab.standins.live.connection import SCHEDULED_ON_CONNECTIONS, Connection
+from perflab.standins.live.connection import Connection
 from perflab.standins.live.front import MAX_CONNECTIONS, Front
 from perflab.standins.live.rest import RestService, key_accepted
 from perflab.standins.live.world import LoopClock, Options, World
@@ -103,7 +103,7 @@ def schedule(world: World, loop: asyncio.AbstractEventLoop) -> list[asyncio.Time
             world.faults.struck[fault.kind] += 1
             connection.struck(fault.kind, fault.arg)
 
-    faults = world.faults.scheduled(*SCHEDULED_ON_CONNECTIONS)
+    faults = world.faults.scheduled(*AT_ONCE)
     return [loop.call_later(fault.start_s, strike, fault) for fault in faults]
 
 
