@@ -68,7 +68,7 @@ def test_curves_have_the_optimum_above_and_che_beside() -> None:
     curves = caching.hit_curves(study(), 1.0)
     for capacity in curves.capacities():
         seen = curves.at(capacity)
-        assert seen["Belady"] >= max(seen.values()) - 1e-12 or seen["Che"] == max(seen.values())
+        assert seen["Belady"] >= max(caching.contenders(seen).values()) - 1e-12
         assert abs(seen["Che"] - seen["LRU"]) < 0.12  # first requests of a short trace miss, which Che leaves out
     assert f"{curves.middle:,} objects" in curves.sentence and "optimum" in curves.sentence
     rows = caching.policy_table(curves)

@@ -53,7 +53,10 @@ def _coverage_bars(n: int, q: float, hits: int, simulations: int) -> list[Bar]:
 
 
 def _refusal_bar(q: float, fewest: int) -> Bar:
-    """Ask every n below the fewest for an interval, from samples and from counts; each must refuse two sides."""
+    """Ask every n below the fewest for an interval, from samples and from counts; each must refuse two sides.
+
+    At the fewest it must be given: a function that always refuses would keep the bar otherwise.
+    """
     rng, given, asked = np.random.default_rng(5), 0, 0
     for n in range(2, fewest):
         samples = rng.lognormal(16, 1, n).astype(np.int64)
@@ -62,9 +65,10 @@ def _refusal_bar(q: float, fewest: int) -> Bar:
         given += sum(map(_two_sided, (lambda: order_statistic_intervals(samples, (q,))[0],  # noqa: B023
                                       lambda: recorded_quantile_interval(recorder, q))))  # noqa: B023  # fmt: skip
         asked += 2
-    enough = order_statistic_intervals(rng.lognormal(16, 1, fewest), (q,))[0].two_sided
-    return Bar(f"refuse-{100 * q:g}", f"two-sided p{100 * q:g} given for n below {fewest:,}", float(given), "==", 0,
-               "intervals", asked, detail={"two_sided_from_fewest_on": enough})  # fmt: skip
+    enough = _two_sided(lambda: order_statistic_intervals(rng.lognormal(16, 1, fewest), (q,))[0])
+    return Bar(f"refuse-{100 * q:g}", f"two-sided p{100 * q:g} given for n below {fewest:,}, or refused from there on",
+               float(given + (not enough)), "==", 0, "intervals", asked + 1,
+               detail={"two_sided_from_fewest_on": enough})  # fmt: skip
 
 
 def _two_sided(ask: object) -> bool:
