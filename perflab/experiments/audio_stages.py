@@ -6,6 +6,7 @@ same stages in every arm, on the same speech, in paired blocks of fresh processe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,30 @@ FIGURES = (  # column, name, margin, whether it is compared in milliseconds
     ("p95_ms", "response p95", P95_MARGIN, False),
     ("memory_mb", "peak memory", MEMORY_MARGIN, False),
 )
+
+
+@dataclass(frozen=True)
+class StageQuestion:
+    """Arms that are compared in one set of blocks.
+
+    `under` is laid under all of them; `plain` names the way without any, `against` says it in a sentence, `world` the
+    load; `asks` has a place for the name of an arm. `key` names the trials and `ordinal` the findings.
+    """
+
+    key: str
+    ordinal: int
+    under: str
+    arms: Mapping[str, tuple[str, str]]
+    plain: str
+    against: str
+    world: str
+    asks: str
+
+
+PIPELINE = StageQuestion(
+    "stages", 8, STAGES, ARMS, PLAIN, f"the same stages in {PLAIN}",
+    f"{USERS} clients at 48 kHz, a network listening to each", "What do the audio stages cost in the gateway, {}?",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,7 @@ class Stages:
     blocks: BlockResult
     trust: tuple[TrustCheck, ...]
     problems: tuple[str, ...]
+    asked: StageQuestion = PIPELINE
 
     def of(self, arm: str, column: str = "cpu_ms_per_unit") -> StageJudged | None:
         """Return one figure of one arm; None where it could not be computed."""
@@ -73,16 +99,17 @@ class Stages:
 
     def forest(self) -> list[dict[str, Any]]:
         """Return the ratio of CPU per turn of each arm, for the figure."""
-        return [{"label": ARMS[one.arm][1], "value": one.said.effect, "low": one.said.low, "high": one.said.high,
+        return [{"label": self.asked.arms[one.arm][1], "value": one.said.effect,
+                 "low": one.said.low, "high": one.said.high,
                  "verdict": self._word(one)} for one in self.judged if one.column == "cpu_ms_per_unit"]  # fmt: skip
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per arm: the medians of its blocks, and each change with its interval."""
-        rows: list[dict[str, Any]] = [{"stages": PLAIN, **self._medians("baseline")}]
+        rows: list[dict[str, Any]] = [{"stages": self.asked.plain, **self._medians("baseline")}]
         for arm in dict.fromkeys(one.arm for one in self.judged):
             changes = {f"{one.figure}: change": f"{one.shown} {self._word(one)}" for one in self.judged
                        if one.arm == arm and one.column in ("cpu_ms_per_unit", "added_p50_ms")}  # fmt: skip
-            rows.append({"stages": ARMS[arm][1], **self._medians(arm), **changes})
+            rows.append({"stages": self.asked.arms[arm][1], **self._medians(arm), **changes})
         return rows
 
     def _medians(self, arm: str) -> dict[str, Any]:
@@ -97,13 +124,13 @@ class Stages:
     @property
     def sentence(self) -> str:
         """What it shows, with its figures."""
-        told = "; ".join(f"{ARMS[arm][1]}: CPU per turn {cpu.shown} {self._word(cpu)}, {self._waits(arm)}"
-                         for arm in ARMS if (cpu := self.of(arm)))  # fmt: skip
+        told = "; ".join(f"{called}: CPU per turn {cpu.shown} {self._word(cpu)}, {self._waits(arm)}"
+                         for arm, (_, called) in self.asked.arms.items() if (cpu := self.of(arm)))  # fmt: skip
         failed = [f"{check.name}: {check.observed}" for check in self.trust if check.veto and not check.passed]
+        blocks = len(self.blocks.column("baseline", "block"))
         return (
-            f"Against the same stages in {PLAIN}, with {USERS} clients at 48 kHz and a network listening to each "
-            f"({len(self.blocks.column('baseline', 'block'))} blocks): {told or 'nothing could be compared'}."
-            + (f" No verdict: {'; '.join(failed)}." if failed else "")
+            f"Against {self.asked.against} ({self.asked.world}; {blocks} blocks): "
+            f"{told or 'nothing could be compared'}." + (f" No verdict: {'; '.join(failed)}." if failed else "")
         )
 
     @property
@@ -125,17 +152,24 @@ class Stages:
 
 def in_the_gateway(study: Study) -> Stages:
     """Measure all ways of computing in paired blocks of fresh processes, with a null arm."""
-    base = f"{study.system.judge}+{STAGES}"
-    arms = {"baseline": base, NULL: base, **{arm: f"{base}+{arm}" for arm in ARMS}}
-    sizes = study.sizes
-    plan = BlockPlan(sizes.blocks, USERS, sizes.units_per_user, OPTIONS,
-                     10.0 + 2.0 * sizes.units_per_user * study.system.load.probe_seconds)  # fmt: skip
-    blocks = run_blocks(study, arms, plan, "stages")
-    trust = trust_of([read_trial(study, name) for name in blocks.trials], side_by_side=True)
-    return judge_stages(blocks, tuple(ARMS), (*trust, *blocks.null_checks, *map(blocks.failing_alike, ARMS)))
+    return measured(study, PIPELINE, study.sizes.blocks, study.sizes.units_per_user)
 
 
-def judge_stages(blocks: BlockResult, arms: tuple[str, ...], trust: tuple[TrustCheck, ...]) -> Stages:
+def measured(study: Study, asked: StageQuestion, blocks: int, units_per_user: int) -> Stages:
+    """Measure the arms of a question in paired blocks of fresh processes, with a null arm."""
+    base = f"{study.system.judge}+{asked.under}"
+    arms = {"baseline": base, NULL: base, **{arm: f"{base}+{arm}" for arm in asked.arms}}
+    plan = BlockPlan(blocks, USERS, units_per_user, OPTIONS,
+                     10.0 + 2.0 * units_per_user * study.system.load.probe_seconds)  # fmt: skip
+    found = run_blocks(study, arms, plan, asked.key)
+    trust = trust_of([read_trial(study, name) for name in found.trials], side_by_side=True)
+    checks = (*trust, *found.null_checks, *map(found.failing_alike, asked.arms))
+    return judge_stages(found, tuple(asked.arms), checks, asked)
+
+
+def judge_stages(
+    blocks: BlockResult, arms: tuple[str, ...], trust: tuple[TrustCheck, ...], asked: StageQuestion = PIPELINE
+) -> Stages:
     """Compare each arm with the plain stages; Holm over the arms for each figure by itself.
 
     A figure that cannot be computed is left out for that arm, and `problems` says why.
@@ -151,24 +185,25 @@ def judge_stages(blocks: BlockResult, arms: tuple[str, ...], trust: tuple[TrustC
             except StatisticError as error:
                 problems.append(f"{name} of {arm} cannot be computed, because {error}")
         judged += [StageJudged(one.name, column, name, one) for one in confirm_family(compared)] if compared else []
-    return Stages(tuple(judged), blocks, trust, tuple(problems))
+    return Stages(tuple(judged), blocks, trust, tuple(problems), asked)
 
 
-def conclude_stages(study: Study, stages: Stages, figure: Evidence) -> list[Finding]:
+def conclude_stages(study: Study, stages: Stages, figure: Evidence | None) -> list[Finding]:
     """Return one finding for each figure of each arm."""
     return [_finding(study, stages, one, figure) for one in stages.judged]
 
 
-def _finding(study: Study, stages: Stages, one: StageJudged, figure: Evidence) -> Finding:
-    strategy, called = ARMS[one.arm]
+def _finding(study: Study, stages: Stages, one: StageJudged, figure: Evidence | None) -> Finding:
+    asked = stages.asked
+    strategy, called = asked.arms[one.arm]
     flag = one.arm.replace("=", "-").replace("+", "-").replace("_", "-")
     return finding(
-        study, f"8.{flag}.{one.column.replace('_', '-')}", kind="comparison", stage="confirmed", strategy=strategy,
-        question=f"What do the audio stages cost in the gateway, {called}?",
-        variant=f"{study.system.judge}+{STAGES}+{one.arm}",
+        study, f"{asked.ordinal}.{flag}.{one.column.replace('_', '-')}", kind="comparison", stage="confirmed",
+        question=asked.asks.format(called), condition=asked.world, strategy=strategy,
+        variant=f"{study.system.judge}+{asked.under}+{one.arm}",
         verdict="untrusted" if vetoed(stages.trust) else one.said.verdict,
-        claim=f"{called.capitalize()} changes {one.figure} by {one.shown} in {one.said.n} blocks, against the same "
-        f"stages in {PLAIN} ({USERS} clients at 48 kHz, voice activity by the network).",
+        claim=f"{called[0].upper()}{called[1:]} changes {one.figure} by {one.shown} in {one.said.n} blocks, against "
+        f"{asked.against} ({asked.world}).",
         effect=effect_of_comparison(one.figure, one.said, "ratio" if one.said.scale == "ratio" else "ms"),
         trust=stages.trust, evidence=evidence(figure),
         caveats=(*((one.said.caveat,) if one.said.caveat else ()), *stages.problems),

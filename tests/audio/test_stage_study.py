@@ -6,13 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.corpus import load_corpus
 from perflab.benches.audio import gpu
 from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, judge
-from perflab.experiments import audio_detectors, audio_stages, codecs_jitter
+from perflab.experiments import audio_detectors, audio_stages, audio_uplink, codecs_jitter
 from perflab.experiments.audio_kernels import conclude_rooms
 from perflab.experiments.blocks import ArmFigures, BlockResult
 from perflab.experiments.null_arm import NULL
@@ -84,6 +85,63 @@ def test_the_arms_are_variants_of_the_system() -> None:
         flags = variant(system, f"{system.judge}+{audio_stages.STAGES}+{arm}").flags
         assert {name for name in flags if flags[name] != base[name]} == {part.split("=")[0] for part in arm.split("+")}
         assert equivalence(system, flags) == "loss"  # answers of two ways of resampling are not compared
+
+
+def test_each_arm_of_the_uplink_is_one_flag_over_the_same_stages() -> None:
+    system = load_system("data/systems/voice_gateway.toml")
+    base = variant(system, f"{system.judge}+{audio_uplink.UPLINK.under}").flags
+    declared = {(flag.name, value.value): value.strategy for flag in system.flag for value in flag.values}
+    for arm, (strategy, _) in audio_uplink.UPLINK.arms.items():
+        name, _, value = arm.partition("=")
+        flags = variant(system, f"{system.judge}+{audio_uplink.UPLINK.under}+{arm}").flags
+        assert {n for n in flags if flags[n] != base[n]} == {name} and declared[name, value] == strategy
+    assert 2.0 ** (1 - audio_uplink.BLOCKS) * len(audio_uplink.UPLINK.arms) <= 0.05
+
+
+def turns(up: int, down: int) -> pd.DataFrame:
+    """Return turns of a call; one that failed and a request of another kind, both large, say nothing."""
+    return pd.DataFrame({"kind": ["turn", "turn", "turn", "request"], "outcome": ["ok", "ok", "error", "ok"],
+                         "bytes_up": [up - 1000, up + 1000, 10**7, 10**7], "bytes_down": [down] * 4})  # fmt: skip
+
+
+def test_a_cheaper_uplink_is_found_with_the_bytes_of_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    arms = tuple(audio_uplink.UPLINK.arms)
+    speed = dict(zip(("baseline", NULL, *arms), (1.0, 1.0, 1.3, 0.8, 1.2), strict=True))
+    rng = np.random.default_rng(4)
+    figures = tuple(
+        ArmFigures(arm, block, 80 * slow * float(np.exp(rng.normal(0, 0.01))), 900.0 + rng.normal(0, 3),
+                   1_200.0 + rng.normal(0, 5), 3 + rng.normal(0, 0.2), 220 + rng.normal(0, 0.5), 24, 0, 0.5, 0.02)
+        for block in range(audio_uplink.BLOCKS) for arm, slow in speed.items()
+    )  # fmt: skip
+    names = tuple(f"uplink-b{f.block:02d}-{f.arm}" for f in figures)
+    stages = audio_stages.judge_stages(BlockResult(figures, names, {}), arms, (), audio_uplink.UPLINK)
+    kept = {arm: turns(60_000 if arm == arms[0] else 640_000, 90_000) for arm in speed}
+
+    def trial(_: Any, name: str) -> Any:
+        arm = name.split("-", 2)[2]
+        return SimpleNamespace(spec=SimpleNamespace(arm=arm), units=kept[arm])
+
+    monkeypatch.setattr(audio_uplink, "read_trial", trial)
+    system = SimpleNamespace(judge="optimised", load=SimpleNamespace(unit_kind="turn"))
+    study: Any = SimpleNamespace(**vars(STUDY) | {"system": system})
+    sizes = [row["client and gateway (kB a turn)"] for row in audio_uplink.rows(study, stages)]
+    assert sizes == [730.0, 150.0, 730.0, 730.0]
+    found = audio_uplink.conclude(study, stages)
+    assert len({one.id for one in found}) == len(found) == 3 * len(audio_stages.FIGURES)
+    cpu = {one.strategy: one for one in found if "CPU" in one.claim}
+    assert {strategy: one.verdict for strategy, one in cpu.items()} == {
+        "ST-AUDIO-01": "worse", "ST-NET-15": "better", "ST-AUDIO-06": "worse",
+    }  # fmt: skip
+    assert cpu["ST-AUDIO-01"].details["client and gateway, kB a turn"] == "730.0 without it, 150.0 with it"
+    assert cpu["ST-AUDIO-01"].claim.startswith("Opus between client and gateway changes CPU per turn by +3")
+    assert "silence that is not sent up: CPU per turn -2" in audio_uplink.sentence(stages)
+
+
+def test_quick_says_that_the_uplink_is_left_to_full() -> None:
+    quick: Any = SimpleNamespace(quick=True)
+    assert audio_uplink.measured(quick) is None and audio_uplink.conclude(quick, None) == []
+    assert "full effort only" in audio_uplink.sentence(None)
+    assert audio_uplink.rows(quick, None) == [{"stages": "at full effort only"}]
 
 
 def test_detectors_hear_what_their_figures_say() -> None:

@@ -1,0 +1,88 @@
+"""What a client's Opus, silence that stays below and a denoiser cost in the gateway, each against frames as they come.
+
+Every session is listened to by its level and its stages are compiled, in all arms: what an arm costs is its own work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from perflab.experiments.audio_stages import USERS, StageQuestion, Stages, conclude_stages
+from perflab.experiments.audio_stages import measured as measured_blocks
+from perflab.experiments.null_arm import NULL
+from perflab.experiments.study import Study
+from perflab.experiments.trial import read_trial
+from perflab.experiments.units_of_work import ANSWERED
+from perflab.findings.finding import Finding
+
+UPLINK = StageQuestion(
+    key="uplink",
+    ordinal=9,
+    under="pipeline=per_frame_numba+voice_activity=energy",
+    arms={
+        "client_audio=opus": ("ST-AUDIO-01", "Opus between client and gateway"),
+        "silence=suppressed": ("ST-NET-15", "silence that is not sent up"),
+        "denoise=wiener": ("ST-AUDIO-06", "a denoiser on what comes up"),
+    },
+    plain="PCM, every frame sent up as it comes",
+    against="PCM of which every frame is sent up as it comes",
+    world=f"{USERS} clients at 16 kHz, each listened to by its level, stages compiled frame by frame",
+    asks="What does {} cost in the gateway?",
+)
+BLOCKS, UNITS = 9, 2  # 9: a step that all blocks show passes Holm over three arms, 3 * 2^(1 - 9) <= 0.05
+LEFT_OUT = "Opus, suppressed silence and the denoiser are measured in the gateway at full effort only."
+
+
+def measured(study: Study) -> Stages | None:
+    """Measure the arms in paired blocks of fresh processes; None at quick, which has no time for them."""
+    return None if study.quick else measured_blocks(study, UPLINK, BLOCKS, UNITS)
+
+
+def client_kb_per_unit(units: pd.DataFrame, kind: str) -> float:
+    """Return what client and gateway sent each other for an answered unit, both ways together, in kB (10^3 bytes).
+
+    The mean over the units of `kind` that were answered; NaN without any. Bytes of the frames, not of the network
+    below them; a turn's begin where its phrase does, so that the silence between turns is left out.
+    """
+    rows = units[(units["kind"] == kind) & units["outcome"].isin(ANSWERED)]
+    return float((rows["bytes_up"] + rows["bytes_down"]).mean()) / 1e3
+
+
+def sent_kb(study: Study, stages: Stages) -> dict[str, float]:
+    """Return the median over the blocks of `client_kb_per_unit`, by arm."""
+    import numpy as np
+
+    kind, found = study.system.load.unit_kind, dict[str, list[float]]()
+    for name in stages.blocks.trials:
+        trial = read_trial(study, name)
+        found.setdefault(trial.spec.arm, []).append(client_kb_per_unit(trial.units, kind))
+    return {arm: float(np.median(values)) for arm, values in found.items() if arm != NULL}
+
+
+def rows(study: Study, stages: Stages | None) -> list[dict[str, Any]]:
+    """Return one row for each arm: medians, changes, and what client and gateway sent each other for a turn."""
+    if stages is None:
+        return [{"stages": "at full effort only"}]
+    sent, told = sent_kb(study, stages), stages.rows()
+    arms = ["baseline", *(arm for arm in UPLINK.arms if any(one.arm == arm for one in stages.judged))]
+    return [{**row, "client and gateway (kB a turn)": round(sent[arm], 1)} for arm, row in zip(arms, told, strict=True)]
+
+
+def sentence(stages: Stages | None) -> str:
+    """Say what each arm changes, or that quick leaves them out."""
+    return stages.sentence if stages else LEFT_OUT
+
+
+def conclude(study: Study, stages: Stages | None) -> Sequence[Finding]:
+    """Return one finding for each figure of each arm, with the bytes of a turn beside it; none at quick."""
+    if stages is None:
+        return []
+    sent = sent_kb(study, stages)
+    return [
+        one.model_copy(update={"details": one.details | {"client and gateway, kB a turn":
+                       f"{sent['baseline']:.1f} without it, {sent[str(one.details['flag'])]:.1f} with it"}})
+        for one in conclude_stages(study, stages, None)
+    ]  # fmt: skip
