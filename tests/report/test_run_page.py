@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from perflab.findings.finding import Finding, dump_findings
 from perflab.report.audit import audit_page
 from perflab.report.run_index import build_index
 from perflab.report.run_page import build_run_page
@@ -36,6 +37,17 @@ def test_sections_stand_in_the_order_of_a_reader(page: PageFacts) -> None:
 def test_verdict_is_generated_and_comes_first(page: PageFacts) -> None:
     verdict = "meets 1 target (at quick effort) and misses 1 target (S4-LAT-2a); 1 target is inconclusive."
     assert page.text.index(verdict) < page.text.index("Can this machine measure?")
+
+
+def test_the_verdict_says_what_the_judged_settings_stand_for(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    rows = [{"setting": "latency=fast", "stands for": "a fast service, median 0.6 s"}]
+    decision = Finding(id="F90-1", notebook="90_verdict", question="What now?", claim="Ship.", kind="observation",
+                       verdict="reported", level="measured-quick", details={"judged_under": rows})  # fmt: skip
+    (run.path / "findings" / "90_verdict.json").write_bytes(dump_findings([decision]))
+    text = PageFacts(build_run_page(run, ROWS)).text
+    told = "Judged under latency=fast (a fast service, median 0.6 s)."
+    assert told in text and text.index(told) < text.index("Can this machine measure?")
 
 
 def test_every_finding_has_a_row_a_block_and_a_badge_with_a_word(page: PageFacts) -> None:
