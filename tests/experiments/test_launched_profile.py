@@ -14,7 +14,7 @@ MEMRAY = SimpleNamespace(name="memray", view="launch")
 
 
 @pytest.mark.parametrize(
-    "error", [SystemFailure("Process api was not ready after 30 s"), InstrumentFailure("memray wrote no file")]
+    "error", [SystemFailure("Process api was not ready after 30 s"), InstrumentFailure("P301", "memray wrote no file")]
 )
 def test_what_cannot_run_under_an_instrument_is_its_problem(study, monkeypatch, error):
     def fails(*_: object, **__: object) -> None:
