@@ -225,3 +225,15 @@ def _answer(sock):
         with connection:
             connection.recv(4096)
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def test_a_server_of_ones_own_may_be_an_endpoint(write_system, tmp_path):
+    with socket.socket() as store:
+        store.bind(("127.0.0.1", 0))
+        store.listen()
+        url = f"redis://127.0.0.1:{store.getsockname()[1]}"
+        path = write_system(extra=f'[[server]]\nname = "store"\nkind = "redis"\nurl = "{url}"\n')
+        path.write_text(path.read_text().replace("[endpoints]\n", '[endpoints]\nstore = "{server:store}"\n'))
+        system = load_system(path)
+        with launch(system, variant(system, "baseline"), tmp_path / "trial") as running:
+            assert running.endpoints["store"] == url
