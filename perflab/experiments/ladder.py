@@ -22,6 +22,7 @@ from perflab.experiments.units_of_work import (
     whole_ms,
     window,
 )
+from perflab.experiments.window_parts import answered_by_part, bounded, cpu_by_part
 from perflab.stats.interval import Interval
 
 
@@ -45,6 +46,8 @@ class Level:
     failed_as: tuple[tuple[str, int], ...] = ()  # kinds of the failures, see `failure_kinds`
     whole_p95: Interval | None = None  # until the whole reply; of turns, whose response is its first byte
     operations: tuple[Operation, ...] = ()  # everything that was asked for at this level, by class
+    throughput: Interval | None = None  # of `throughput_per_s`
+    cpu: Interval | None = None  # of `cpu_percent`
 
 
 def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level:
@@ -55,7 +58,7 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
     segment = next(s for s in trial.spec.segments if s.scenario == scenario)
     operations = () if kind else operations_of(study, trial, scenario)
     span, kind = window(trial, scenario), kind or study.system.load.unit_kind
-    rows = judged_rows(trial, kind, scenario)
+    every, rows = trial.units[trial.units["kind"] == kind], judged_rows(trial, kind, scenario)
     times = response_ms(rows)
     failed, finished = failures(rows)
     return Level(
@@ -66,7 +69,7 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
         quantile(times, 0.50),
         quantile(times, 0.95),
         quantile(times, 0.99),
-        answered_per_s(trial.units[trial.units["kind"] == kind], span),
+        answered_per_s(every, span),
         100 * system_cpu_in_window(trial, study.system, span) / span.seconds,
         peak_memory_mb(trial, study.system, span),
         failed,
@@ -75,6 +78,8 @@ def level_of(study: Study, trial: Trial, scenario: str, kind: str = "") -> Level
         failure_kinds(rows),
         quantile(whole_ms(rows), 0.95) if kind == "turn" else None,
         operations,
+        bounded(answered_by_part(every, span)),
+        bounded(cpu_by_part(trial, study.system, span)),
     )
 
 

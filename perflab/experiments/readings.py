@@ -12,7 +12,6 @@ from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial
 from perflab.experiments.units_of_work import (
     ANSWERED,
-    Window,
     answered_ns,
     failures,
     judged_rows,
@@ -21,6 +20,7 @@ from perflab.experiments.units_of_work import (
     response_ms,
     window,
 )
+from perflab.experiments.window_parts import cpu_by_part, edges_ns
 from perflab.findings.catalogue import QUANTILES
 from perflab.findings.finding import TrustCheck
 from perflab.stats.interval import Interval
@@ -28,7 +28,6 @@ from perflab.stats.latency import sectioned_mean
 from perflab.stats.proportion import clopper_pearson
 from perflab.system.spec import Measure
 
-PARTS = 20
 LONGER, LOGS = "Measure longer, or take --effort full", "Look at the logs of the trial"
 MISSED = {  # what to do about a figure of that kind with which a variant misses its limit
     "latency": "Find what takes the time: perflab profile of {variant} ranks it",
@@ -92,7 +91,7 @@ def _rate(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate
     rows = trial.units[trial.units["kind"] == measure.rows]
     for column, wanted in (("tag", measure.tag), ("name", measure.name)):
         rows = rows[rows[column] == wanted] if wanted else rows
-    edges = _edges(window(trial, scenario))
+    edges = edges_ns(window(trial, scenario))
     counts = np.histogram(answered_ns(rows[rows["outcome"].isin(ANSWERED)]), bins=edges)[0]
     per_min = counts * 60.0 * NS / np.diff(edges)
     return _of_parts(measure, per_min, "requests/min", int(counts.sum()), f"{measure.rows}s")
@@ -104,7 +103,7 @@ def _volume(study: Study, measure: Measure, trial: Trial, scenario: str, aggrega
     The bytes of the connection: what frames their content is in them, what was sent outside any unit is not.
     """
     rows = trial.units[(trial.units["kind"] == measure.rows) & trial.units["outcome"].isin(ANSWERED)]
-    edges = _edges(window(trial, scenario))
+    edges = edges_ns(window(trial, scenario))
     sent, at_ns = rows["bytes_up"].to_numpy(dtype=float), answered_ns(rows)
     per_min = np.histogram(at_ns, bins=edges, weights=sent)[0] * 60.0 * NS / np.diff(edges) / 1e6
     inside = int(((at_ns >= edges[0]) & (at_ns <= edges[-1])).sum())
@@ -130,13 +129,7 @@ def _errors(study: Study, measure: Measure, trial: Trial, scenario: str, aggrega
 
 def _cpu(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
     span = window(trial, scenario)
-    edges = _edges(span)
-    total = np.zeros(len(edges))
-    for process in study.system.system_processes:
-        rows = trial.resources[trial.resources["process"] == process.name]
-        total += np.interp(edges, rows["t_ns"].to_numpy(dtype=float), rows["cpu_s"])
-    share = 100 * np.diff(total) * NS / np.diff(edges)
-    return _of_parts(measure, share, "%", int(span.seconds), "seconds")
+    return _of_parts(measure, cpu_by_part(trial, study.system, span), "%", int(span.seconds), "seconds")
 
 
 def _memory(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> Reading:
@@ -165,11 +158,6 @@ def _sustained(study: Study, measure: Measure, trial: Trial, scenario: str, aggr
         needed = math.ceil(math.log(1 - share.confidence) / math.log(1 - FAILED))
         seen += f"; that fewer than {100 * FAILED:g} % do takes at least {needed} without a failure to show"
     return Reading(measure.metric, held, "sessions", finished, f"{measure.rows}s", seen)
-
-
-def _edges(span: Window) -> np.ndarray:
-    """Return the edges of 20 equal parts of a window, or of its seconds where it is longer than 20 s."""
-    return np.linspace(span.start_ns, span.end_ns, max(PARTS, int(span.seconds)) + 1)
 
 
 def _of_parts(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: str) -> Reading:

@@ -18,6 +18,7 @@ from perflab.experiments.screen import Screening
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial, read_trial
 from perflab.experiments.units_of_work import failures_text, response_ms
+from perflab.stats.interval import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +65,8 @@ def level_table(levels: Iterable[Level]) -> pd.DataFrame:
                 "p50 (ms)": text(x, "p50"),
                 "p95 (ms)": text(x, "p95"),
                 **({"whole reply p95 (ms)": text(x, "whole_p95")} if whole else {}),
-                "units/s": round(x.throughput_per_s, 1),
-                "CPU (% of a core)": round(x.cpu_percent, 1),
+                "units/s": f"{x.throughput_per_s:.1f}{_bounds(x.throughput)}",
+                "CPU (% of a core)": f"{x.cpu_percent:.1f}{_bounds(x.cpu)}",
                 "memory (MB)": round(x.memory_mb),
                 "failed": failures_text(x.failed, x.finished, x.failed_as),
                 "settled after (s)": x.settling.text if x.settling else "",
@@ -73,6 +74,13 @@ def level_table(levels: Iterable[Level]) -> pd.DataFrame:
             for x in levels
         ]
     )
+
+
+def _bounds(interval: Interval | None) -> str:
+    """Show the bounds of a figure that stands before them; nothing where it has none."""
+    if interval is None or interval.low is None or interval.high is None:
+        return ""
+    return f" [{max(interval.low, 0.0):.1f}, {interval.high:.1f}]"
 
 
 def operation_table(levels: Iterable[Level]) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def trial(*parts: pd.DataFrame) -> Trial:
     at = GO + np.arange(61, dtype=np.int64) * NS
     seen = pd.DataFrame({"process": "gateway", "role": "system", "t_ns": at, "cpu_s": np.arange(61) * 0.2,
                          "rss_bytes": 90_000_000})  # fmt: skip
-    units = pd.concat(parts, ignore_index=True).sort_values("intended_ns", kind="stable")
+    units = pd.concat(parts or (rows("turn", 2, 1, 1),), ignore_index=True).sort_values("intended_ns", kind="stable")
     return Trial(facts, units, seen, pd.DataFrame())
 
 
@@ -91,6 +91,21 @@ def test_a_p99_has_an_interval_or_is_not_told(study: Any) -> None:
     assert level_row(seen(study, rows("turn", 200, 900, 950)))["p99_ms"] is None
     row = level_row(seen(study, rows("turn", 900, 900, 950)))
     assert row["p99_low"] < row["p99_ms"] < row["p99_high"]
+
+
+def test_throughput_and_cpu_have_the_bounds_of_their_parts(study: Any) -> None:
+    even, made = rows("turn", 480, 900, 950), trial()
+    busy = made.resources.assign(cpu_s=np.cumsum(0.2 + 0.05 * np.sin(np.arange(61))))
+    level = level_of(study, replace(trial(even), resources=busy), "level-20")
+    assert level.cpu and level.cpu.low < level.cpu_percent < level.cpu.high  # type: ignore[operator]
+    assert level.cpu.value == pytest.approx(level.cpu_percent) == pytest.approx(20, abs=1)
+    assert level.throughput and level.throughput.value == pytest.approx(level.throughput_per_s)
+    row, table = level_row(level), tables.level_table([level])
+    assert row["cpu_low"] < row["cpu_percent"] < row["cpu_high"] and row["throughput_low"] < row["throughput_high"]
+    assert table["units/s"][0].startswith("8.0 [") and table["CPU (% of a core)"][0].count("[") == 1
+    idle = made.resources.assign(cpu_s=1.0)  # the same in each part: nothing to make an interval of
+    constant = level_of(study, replace(trial(even), resources=idle), "level-20")
+    assert constant.cpu is None and "cpu_low" not in level_row(constant)
 
 
 def test_the_climb_tells_of_the_requests_beside_the_units(study: Any) -> None:

@@ -16,7 +16,8 @@ from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
 from perflab.findings.finding import Evidence, Finding, TrustCheck
 
-NOT_FLAT = ("p50", "p95", "p99", "whole_p95", "settling", "failed_as", "operations")  # fields of a level
+QUANTILES, MEANS = ("p50", "p95", "p99", "whole_p95"), ("throughput", "cpu")
+NOT_FLAT = (*QUANTILES, *MEANS, "settling", "failed_as", "operations")  # fields of a level
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ def level_row(level: Level) -> dict[str, Any]:
     """Return a level as one flat row for tables."""
     row = {each.name: getattr(level, each.name) for each in fields(level) if each.name not in NOT_FLAT}
     row["failed_as"] = ", ".join(f"{n} {kind}" for kind, n in level.failed_as)
-    for name in ("p50", "p95", "p99", *(("whole_p95",) if level.whole_p95 else ())):
+    for name in MEANS:  # their values stand in the row already
+        if interval := getattr(level, name):
+            row |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+    for name in QUANTILES if level.whole_p95 else QUANTILES[:3]:
         interval = getattr(level, name)
         row |= {
             f"{name}_ms": interval.value if interval else None,
