@@ -54,6 +54,12 @@ def usual_judge(manifest: Manifest) -> str:
     return "optimised" if not body or any(changed) else "baseline"
 
 
+def names_a_price(manifest: Manifest) -> bool:
+    """Return whether the system's file names the price of a core."""
+    prices = description(manifest).get("prices", {})
+    return isinstance(prices, Mapping) and bool(prices.get("core_hour"))
+
+
 def declared_laboratories(manifest: Manifest) -> tuple[str, ...]:
     """Return the notebooks on parts by themselves that the system's file names, empty when it names none."""
     named = _description(manifest.system).get("laboratories", ())

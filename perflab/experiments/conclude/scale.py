@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from perflab.experiments.conclude.cost import beyond_quota, sizing
 from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed, world_on_time
 from perflab.experiments.conclude.world import elsewhere, under
 from perflab.experiments.scaling import Capacities
@@ -54,8 +55,11 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
                 effect=effect,
                 evidence=evidence(figure),
                 headline=4 if name == study.system.judge else 1,
-                caveats=tuple(f"{name}: may not claim {claim}" for claim in capacity.may_not_claim),
-                details={"capacity": [{"variant": name, **capacities.rows()[name]}]},
+                caveats=tuple(
+                    f"{name}: may not claim {claim}" for claim in (*capacity.may_not_claim, *beyond_quota(study))
+                ),
+                details={"capacity": [{"variant": name, **capacities.rows()[name]}]}
+                | ({} if vetoed(trust) else sizing(study, capacity.low)),
                 next_step=_climb(study, name, capacity.measured_up_to, trials)
                 if capacity.limited_by == "ladder"
                 else "",

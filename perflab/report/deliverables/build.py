@@ -16,6 +16,7 @@ from perflab.report.deliverables.strategy_guide import strategy_guide
 from perflab.report.described import (
     Rows,
     declared_laboratories,
+    names_a_price,
     strategies_described,
     strategy_names,
     target_limits,
@@ -42,7 +43,7 @@ def build_deliverables(run: Run, rows: Rows | None = None) -> list[Path]:
     material = Material(run.manifest, tuple(findings), verdict, tuple(traced), strategy_names(run.manifest),
                         known.catalogue, known.cards, known.fault, known.flags, known.code,
                         declared_laboratories(run.manifest), switched(run.manifest),
-                        target_limits(run.manifest))  # fmt: skip
+                        names_a_price(run.manifest), target_limits(run.manifest))  # fmt: skip
     paths = []
     for assemble in ALL:
         paths += _write(run, assemble(material))

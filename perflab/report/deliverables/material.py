@@ -33,6 +33,7 @@ class Material:
     code: Mapping[str, Sequence[str]] = field(default_factory=dict)  # strategy to the files of those values
     laboratories: tuple[str, ...] = ()  # notebooks on parts by themselves that the system names
     switched: tuple[Switch, ...] = ()  # what the optimised variant sets otherwise than the baseline
+    priced: bool = False  # whether the system's file names the price of a core
     limits: frozenset[str] = frozenset()  # what the target file notes of its targets, as findings quote it
 
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:

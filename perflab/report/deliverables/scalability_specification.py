@@ -7,6 +7,12 @@ from perflab.report.deliverables.document import Document, section
 from perflab.report.deliverables.material import Material, caveats, claims, details, pictures, split_world, target_table
 from perflab.report.verdict import judged_targets
 
+NO_CAPACITY = "A price is named, but 40_scalability has no capacity to be believed that it could be shared by."
+NO_PRICE = (
+    "No price was named, so no cost is stated. Name core_hour, currency and source in a [prices] table of the system's "
+    "file; 40_scalability then states what a user costs in an hour at most."
+)
+
 
 def scalability_specification(material: Material) -> Document:
     """Assemble the specification from the scalability notebook and the ladder that it rests on."""
@@ -17,7 +23,7 @@ def scalability_specification(material: Material) -> Document:
     sections = (
         section(
             "Capacity: the question and the answer",
-            claims(f for f in (*found, *ladder) if f.headline),
+            [*claims(f for f in (*found, *ladder) if f.headline), *details(found, "sizing")],
             material.ran("40"),
         ),
         section("Targets on concurrency and throughput", target_table(material, capacity, ""), material.ran("30")),
@@ -29,7 +35,7 @@ def scalability_specification(material: Material) -> Document:
         ),
         section(
             "Model and its limits",
-            [*claims(f for f in found if not f.headline), *details(found), *pictures(found)],
+            [*claims(f for f in found if not f.headline), *details(found, "capacity"), *pictures(found)],
             material.ran("40"),
         ),
         section(
@@ -42,7 +48,7 @@ def scalability_specification(material: Material) -> Document:
             details(found, "balanc", "admission", "autoscal"),
             "No finding on these has been recorded.",
         ),
-        section("Cost", details(found, "cost"), "Prices are an input that this run was not given."),
+        section("Cost", details(found, "cost"), NO_CAPACITY if material.priced else NO_PRICE),
         section("Scalability checklist", checklist(material, "scalability"), ""),
         section("Assumptions and limits", caveats([*found, *ladder]), "No caveat has been recorded.", judged=True),
     )
