@@ -27,7 +27,8 @@ def prepared(lab: Laboratory) -> Contest:
     ways = {"planned each time": way(0), "prepared once": way(100)}
     return Contest(
         key="statements", strategy="ST-STATE-02", title="prepared statements", pids=lab.postgres,
-        condition=f"a page of history, {QUERIES} queries one after the other on one connection",
+        condition=f"a page of history, {QUERIES} queries one after the other on one connection; the driver's cache of "
+        "statements, which asyncpg has by default, switched off against on",
         ways=ways,
         plans=dict.fromkeys(ways, lab.plan(PAGE.format(table="indexed", mark="1"))),
         price="memory for each connection and statement; after five runs the server may keep one plan for all values, "
