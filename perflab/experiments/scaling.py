@@ -250,16 +250,19 @@ class Capacities:
 
 def _percent_text(cost: CoreCost | None) -> str | None:
     """Show what a user costs with its 95 % interval, in percent of a core."""
-    if cost is None:
-        return None
-    return "{} ({} to {})".format(*(number_text(100 * x) for x in (cost.cores_per_user, cost.low, cost.high)))
+    return None if cost is None else _slope_text(100 * cost.cores_per_user, 100 * cost.low, 100 * cost.high)
 
 
 def _memory_text(cost: MemoryCost | None) -> str | None:
     """Show the peak memory that a user adds with its 95 % interval, in 10^6 bytes."""
-    if cost is None:
-        return None
-    return "{} ({} to {})".format(*(number_text(x) for x in (cost.mb_per_user, cost.low, cost.high)))
+    return None if cost is None else _slope_text(cost.mb_per_user, cost.low, cost.high)
+
+
+def _slope_text(value: float, low: float, high: float) -> str:
+    """Show what a user takes; where it may give something back, few levels leave the lower bound open."""
+    if low <= 0:
+        return f"{number_text(value)} (at most {number_text(high)})"
+    return f"{number_text(value)} ({number_text(low)} to {number_text(high)})"
 
 
 def capacity(study: Study, held: dict[str, list[Level]], target: ResponseTarget) -> Capacities:

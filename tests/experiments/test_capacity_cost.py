@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from perflab.experiments.conclude import scale
 from perflab.experiments.conclude.cost import beyond_quota, sizing
 from perflab.findings.finding import TrustCheck
+from perflab.model.capacity import CoreCost
 from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.scalability_specification import scalability_specification
 from perflab.system.spec import Prices
@@ -69,6 +70,13 @@ def test_nothing_is_sized_by_a_capacity_that_is_not_there_or_not_to_be_believed(
     monkeypatch.setattr(scale, "_trust", lambda *_: (failed,))
     (found,) = scale.conclude(priced(study, PRICES), capacities(), None)
     assert found.verdict == "untrusted" and set(found.details) == {"capacity"}
+
+
+def test_a_user_that_may_cost_less_than_nothing_has_no_lower_bound() -> None:
+    wide = CoreCost(0.1, 0.00257, -0.000955, 0.00609)
+    made = capacities()
+    told = replace(made, by_variant={"optimised": replace(made.by_variant["optimised"], cost=wide)}).rows()
+    assert told["optimised"]["CPU per user (% of a core)"] == "0.257 (at most 0.609)"
 
 
 def test_prices_need_a_source_and_a_currency() -> None:
