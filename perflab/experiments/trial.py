@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.errors import RunCorrupt, UsageError
 from perflab.experiments.side_by_side import SideBySide
 from perflab.experiments.study import Study
+from perflab.instrument.core_time import cores_ran_s
 from perflab.instrument.cpu_clock import tree_cpu_s
 from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow, run_canary
 from perflab.load.plan import LoadPlan
@@ -153,6 +154,7 @@ def run_trial(
                 load.wait_ready()
                 meeting.go()
             window, before = NoiseWindow(canary_rounds=1), _cpu_now(running)
+            ran_before = cores_ran_s(study.cores.system)
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
             stop_early = during is not None
@@ -160,10 +162,11 @@ def run_trial(
                 on_tick=lambda elapsed: _tick(running, None if ended else on_tick, elapsed, ended),
                 should_stop=lambda: stop_early,
             )
-            after, seen = _cpu_now(running), window.read()
+            after, ran_after, seen = _cpu_now(running), cores_ran_s(study.cores.system), window.read()
             keep(folder, "" if ended else running.metrics_url)
         cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}
-        noise = disturbance(seen, quiet.canary, run_canary())
+        own_s = sum(cpu_s.get(p.name, 0.0) for p in running.processes.values() if p.role == "system")
+        noise = disturbance(seen, quiet.canary, run_canary()) | core_account(ran_before, ran_after, own_s)
         return collect(study, spec, folder, result, sampler, go_ns, cpu_s, quiet.pressure or 0.0, noise)
     finally:
         load.kill()
@@ -196,6 +199,11 @@ def disturbance(reading: NoiseReading, before: Canary, after: Canary) -> dict[st
     """
     slowest, fastest = max(before.wall_ms, after.wall_ms), min(before.cpu_ms, after.cpu_ms)
     return {"steal": reading.steal, "throttled_s": reading.throttled_s, "canary": slowest / max(fastest, 1e-6)}
+
+
+def core_account(before: float | None, after: float | None, own_s: float) -> dict[str, float]:
+    """Return how long anything ran on the system's cores during the load, s, and the system itself; {} = not told."""
+    return {} if before is None or after is None else {"core_ran_s": after - before, "core_own_s": own_s}
 
 
 def _cpu_now(running: RunningSystem) -> dict[str, float]:

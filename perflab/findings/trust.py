@@ -21,6 +21,7 @@ GENERATOR_WARN, GENERATOR_VETO = 0.60, 0.85  # CPU share of one core of one work
 RUN_DELAY = 0.20  # share of its runnable time that a process spent waiting for a core
 PRESSURE = 0.40  # PSI cpu "some": share of time in which somebody waited
 LOST_FRAMES = 0.001
+OWN_WAITING = "Nothing else ran there: its own threads and processes queue for its core; look at fewer users"
 STEAL, CANARY = 0.05, 2.0  # share of CPU time taken by the hypervisor; times as slow as fixed work can be
 FAILED_APART = 0.02  # between the shares of failed units of two arms
 
@@ -67,7 +68,7 @@ def cpu_wait(run_delay_share: float, *, self_inflicted: bool = False, veto: bool
     return TrustCheck(
         name="system not waiting for a core", passed=passed, veto=veto and not self_inflicted,
         observed=_seen(run_delay_share, waited), limit=f"at most {RUN_DELAY:.0%}",
-        next_step="" if passed else "Stop what else runs here, then measure again",
+        next_step="" if passed else OWN_WAITING if self_inflicted else "Stop what else runs here, then measure again",
     )  # fmt: skip
 
 

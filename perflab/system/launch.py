@@ -28,6 +28,7 @@ from perflab.system.variant import Variant
 
 Wrap = Callable[[list[str], dict[str, str]], tuple[list[str], dict[str, str]]]
 
+PYTHON = "{python}"  # in a command: the interpreter that perflab itself runs in
 SWEEP_S = 0.5  # what gets a signal to end by itself before it is killed
 
 
@@ -107,8 +108,8 @@ def launch(
 
     `wrap` changes the command and environment of single processes (a profiler around the system); `plant` is
     handed to the processes that take planted defects. The servers that the variant uses start before everything, on
-    their own cores (what they fork stays there); stand-ins start first and all are awaited together; they start
-    on all cores, which halves the wait, and are pinned to their own when all are ready.
+    their own cores (what they fork stays there); stand-ins start first and all are awaited together; what perflab's
+    own Python runs starts on all cores, which halves the wait, and is pinned to its own when all are ready.
     """
     trial_dir.mkdir(parents=True, exist_ok=True)
     cores = cores or default_cores()
@@ -225,6 +226,17 @@ class _Renderer:
         return argv
 
 
+def _first_cores(process: Process, cores: Cores) -> tuple[int, ...]:
+    """Return the cores on which a process starts, before all are pinned.
+
+    perflab's own Python imports on all of them, which halves the wait. Others size their pools and collectors by the
+    cores that they find at the start, and keep to that: they start where they will run.
+    """
+    if PYTHON in process.command:
+        return tuple(sorted({*cores.system, *cores.others}))
+    return tuple(sorted(cores.system if process.role == "system" else cores.others))
+
+
 def _start(
     process: Process, render: _Renderer, running: RunningSystem, wrap: Wrap | None, plant: str
 ) -> ManagedProcess:
@@ -244,7 +256,7 @@ def _start(
         env,
         cwd,
         render.trial_dir / f"{process.name}.log",
-        tuple(sorted({*running.cores.system, *running.cores.others})),
+        _first_cores(process, running.cores),
         process.stop_timeout_s,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import UsageError
+from perflab.experiments.conclude.own_waiting import of_own_making
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, TrialFacts
 from perflab.experiments.units_of_work import judged_rows
@@ -81,7 +82,9 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[Tr
             sum(f.generator["lost_frames"] for f in facts), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
         ),
         _own_core(facts),
-        trust.cpu_wait(_worst(f.run_delay_share for f in facts), veto=not side_by_side),
+        trust.cpu_wait(
+            _worst(f.run_delay_share for f in facts), self_inflicted=of_own_making(facts), veto=not side_by_side
+        ),
         trust.cpu_pressure(_worst(f.pressure_before for f in facts)),
         *_disturbed([f.disturbance for f in facts if f.disturbance], side_by_side),
     )
