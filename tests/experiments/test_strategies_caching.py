@@ -175,13 +175,16 @@ def _result(experiment: StrategyExperiment, rng: np.random.Generator) -> Experim
 
 @pytest.mark.parametrize(("arm", "veto"), [("cache=l1", True), ("cache=l2", False)])
 def test_a_wait_for_the_core_voids_unless_the_systems_own_server_is_on_it(
-    gateway_study: Study, arm: str, veto: bool
+    gateway_study: Study, arm: str, veto: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = _result(levels.EXPERIMENT, np.random.default_rng(5))
     waited = ExperimentResult(seen.experiment, tuple({**row, "run_delay": 0.5} for row in seen.rows), seen.sizes)
     checks = checks_of(gateway_study, waited, arm, STANDARD[0])
     told = next(check for check in checks if check.name == "system not waiting for a core")
     assert not told.passed and told.veto == veto
+    monkeypatch.setenv("PERFLAB_CACHE_URL", "redis://elsewhere/0")  # a server of the user's own runs on no core of ours
+    own = checks_of(gateway_study, waited, arm, STANDARD[0])
+    assert next(check for check in own if check.name == told.name).veto
 
 
 def test_no_arm_has_a_core_that_its_base_lacks(

@@ -76,8 +76,8 @@ def _failures(result: ExperimentResult, arm: str, figure: FigureSpec) -> list[Tr
 def _served(study: Study, result: ExperimentResult, arm: str) -> bool:
     """Say whether a server runs on the system's cores, so that it waits for its own server there."""
     variants = [study.variant(result.experiment.variant_of(name)) for name in (BASE, arm)]
-    used = any(s.role == "system" and s.needed_by(v.flags) for s in study.system.server for v in variants)
-    return used or result.experiment.beside is not None
+    ours = [server for server in study.system.server if server.role == "system" and not server.own_url]
+    return result.experiment.beside is not None or any(s.needed_by(v.flags) for s in ours for v in variants)
 
 
 def _servers(study: Study, result: ExperimentResult, arm: str, figure: FigureSpec) -> list[TrustCheck]:
