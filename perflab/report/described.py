@@ -110,12 +110,6 @@ def _targets(manifest: Manifest) -> Sequence[Target]:
         return ()
 
 
-def target_limits(manifest: Manifest) -> frozenset[str]:
-    """Return what the target file notes of its targets, as caveats of findings quote it, with and without the id."""
-    noted = [target for target in _targets(manifest) if target.limits]
-    return frozenset(text for target in noted for text in (target.limits, f"{target.id}: {target.limits}"))
-
-
 def _goals(manifest: Manifest) -> dict[str, str]:
     """Return what the target file says of goals without a number, by id."""
     from perflab.findings.catalogue import load_goals

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,7 +252,7 @@ def test_caveats_name_their_findings_and_those_behind_the_answer_come_first() ->
     decides = said("30_prototype", "meets", kind="target", target_id="T", variant="optimised",
                    caveats=("T: denominator = cores given", quick, "its world is a stand-in"))  # fmt: skip
     others = [said("11_baseline_load", "reported", id=f"F11-{n}", caveats=(quick, "by reading")) for n in range(5)]
-    made = replace(material(decides, *others), limits=frozenset({"T: denominator = cores given"}))
+    made = material(decides, *others)
     first, rest = {s.title: s for s in executive_summary(made).sections}["How sure this is"].blocks
     assert first == Bullets((f"F30-1: {quick}", "F30-1: its world is a stand-in"))
     assert "F11-0, F11-1, F11-2 and 2 more: by reading" in rest.items and rest.folded  # type: ignore[union-attr]

@@ -19,7 +19,6 @@ from perflab.report.described import (
     names_a_price,
     strategies_described,
     strategy_names,
-    target_limits,
     target_rows,
 )
 from perflab.report.pages import FigureShelf, render
@@ -43,7 +42,7 @@ def build_deliverables(run: Run, rows: Rows | None = None) -> list[Path]:
     material = Material(run.manifest, tuple(findings), verdict, tuple(traced), strategy_names(run.manifest),
                         known.catalogue, known.cards, known.fault, known.flags, known.code,
                         declared_laboratories(run.manifest), switched(run.manifest),
-                        names_a_price(run.manifest), target_limits(run.manifest))  # fmt: skip
+                        names_a_price(run.manifest))  # fmt: skip
     paths = []
     for assemble in ALL:
         paths += _write(run, assemble(material))

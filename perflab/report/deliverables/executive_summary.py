@@ -64,4 +64,4 @@ def _how_sure(material: Material) -> list[Block]:
     carrying = [f for f in material.findings if f.headline or f in decided]
     rest = [f for f in material.findings if f not in carrying]
     told = "Caveats and failed checks of the other findings"
-    return [*caveats(carrying, material.limits), *folded_caveats(rest, told, material.limits)]
+    return [*caveats(carrying, notes=False), *folded_caveats(rest, told, notes=False)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perflab.findings.catalogue import Strategy, StrategyCard
@@ -34,7 +34,6 @@ class Material:
     laboratories: tuple[str, ...] = ()  # notebooks on parts by themselves that the system names
     switched: tuple[Switch, ...] = ()  # what the optimised variant sets otherwise than the baseline
     priced: bool = False  # whether the system's file names the price of a core
-    limits: frozenset[str] = frozenset()  # what the target file notes of its targets, as findings quote it
 
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:
         """Return the findings of some notebooks, the weightiest first."""
@@ -124,8 +123,11 @@ def pictures(findings: Iterable[Finding], most: int = 4) -> list[Block]:
     return [Picture(evidence) for evidence in list(found.values())[:most]]
 
 
-def caveats(findings: Iterable[Finding], without: Collection[str] = ()) -> list[Block]:
-    """Return every distinct failed check and caveat with the findings that it is of; `without`: texts to leave out."""
+def caveats(findings: Iterable[Finding], *, notes: bool = True) -> list[Block]:
+    """Return every distinct failed check and caveat with the findings that it is of.
+
+    Without `notes`, what the target file notes of a target is left out: it begins with the target's id.
+    """
     lines: dict[str, list[str]] = {}
     failed: dict[str, list[str]] = {}
     for f in findings:
@@ -134,17 +136,18 @@ def caveats(findings: Iterable[Finding], without: Collection[str] = ()) -> list[
                 text = f"Check failed: {t.name}, observed {t.observed}, limit {t.limit}. {t.next_step}".strip()
                 failed.setdefault(text, []).append(f.id)
         for text in f.caveats:
-            if text not in without:
+            if notes or not f.target_id or not text.startswith(f"{f.target_id}: "):
                 lines.setdefault(text, []).append(f.id)
     told = tuple(f"{few(ids)}: {text}" for text, ids in (*failed.items(), *lines.items()))
     return [Bullets(told)] if told else []
 
 
-def folded_caveats(findings: Iterable[Finding], title: str = "Caveats and failed checks",
-                   without: Collection[str] = ()) -> list[Block]:  # fmt: skip
+def folded_caveats(
+    findings: Iterable[Finding], title: str = "Caveats and failed checks", *, notes: bool = True
+) -> list[Block]:
     """Return `caveats` behind a click, where they stand below what decides."""
     return [Bullets(b.items, folded=f"{title} ({len(b.items)})")
-            for b in caveats(findings, without) if isinstance(b, Bullets)]  # fmt: skip
+            for b in caveats(findings, notes=notes) if isinstance(b, Bullets)]  # fmt: skip
 
 
 def target_table(material: Material, findings: Sequence[Finding], caption: str) -> list[Block]:
