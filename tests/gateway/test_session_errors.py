@@ -206,7 +206,8 @@ def test_a_gateway_that_stops_closes_the_sessions_that_it_opened_and_no_others(t
 
 @pytest.mark.parametrize(
     ("spoken", "answered", "broken", "counted"),
-    [(True, False, False, (1, 0)), (True, True, False, (0, 0)), (False, False, False, (0, 0)), (True, False, True, (0, 1))],
+    [(True, False, False, (1, 0)), (True, True, False, (0, 0)), (False, False, False, (0, 0)),
+     (True, False, True, (0, 1))],
     ids=["waits in vain", "has some of the reply", "has said nothing", "was told of an error"],
 )  # fmt: skip
 def test_a_client_that_leaves_without_any_reply_is_counted_once(
