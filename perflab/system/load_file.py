@@ -170,7 +170,8 @@ def _name_faults(system: System) -> list[str]:
 
 def _measure_faults(measure: Measure, scenarios: set[str]) -> list[str]:
     faults = []
-    if measure.kind in ("latency", "rate_per_min", "error_percent", "sustained_users") and not measure.rows:
+    of_rows = ("latency", "rate_per_min", "megabytes_per_min", "error_percent", "sustained_users")
+    if measure.kind in of_rows and not measure.rows:
         faults.append(f"kind {measure.kind} needs rows")
     if measure.scenario and measure.scenario not in scenarios:
         faults.append(f"no such scenario {measure.scenario!r}")

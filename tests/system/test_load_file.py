@@ -97,8 +97,9 @@ def test_a_flag_that_only_chooses_a_server_is_heard_by_its_url(write_system):
     assert check_system(path)[1] == []
 
 
-def test_all_faults_are_told_at_once(write_system):
-    extra = '[target_scenario]\nT-1 = "nope"\n[[measure]]\nmetric = "m"\nkind = "latency"\n'
+@pytest.mark.parametrize("kind", ["latency", "megabytes_per_min"])
+def test_all_faults_are_told_at_once(write_system, kind):
+    extra = f'[target_scenario]\nT-1 = "nope"\n[[measure]]\nmetric = "m"\nkind = "{kind}"\n'
     faults = check_system(write_system(extra=extra))[1]
     assert any("nope" in f for f in faults) and any("needs rows" in f for f in faults)
 
