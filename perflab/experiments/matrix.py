@@ -49,6 +49,13 @@ class MatrixResult:
     requests: dict[str, Level]  # the same scenarios, HTTP requests beside the main load
     recovery: Recovery | None
     trial: str
+    spikes: tuple[str, ...] = ()  # of the scenarios, those whose users come and go
+
+    @property
+    def steady(self) -> list[Level]:
+        """The levels with a median, from the fewest users on; a spike is a ramp with probes beside it, and no level."""
+        held = (level for name, level in self.levels.items() if name not in self.spikes and level.p50)
+        return sorted(held, key=lambda level: level.users)
 
 
 def matrix_spec(
@@ -123,7 +130,9 @@ def read_matrix(study: Study, trial: Trial) -> MatrixResult:
     requests = {name: level_of(study, trial, name, "request") for name in names}
     spikes = [s.name for s in study.system.scenario if s.shape == "spike" and s.name in names]
     recovery = recovery_of(study, trial, spikes[0]) if spikes else None
-    return MatrixResult(trial.spec.variant, trial.spec.conditions, levels, requests, recovery, trial.spec.name)
+    return MatrixResult(
+        trial.spec.variant, trial.spec.conditions, levels, requests, recovery, trial.spec.name, tuple(spikes)
+    )
 
 
 def recovery_of(study: Study, trial: Trial, spike: str) -> Recovery:

@@ -112,8 +112,8 @@ def fit(levels: Sequence[Level], study_seed: int = 7) -> dict[str, Any]:
     """Return the scaling law with its band inside the measured range, or why there is none."""
     from perflab.model.usl import fit_usl
 
-    users = [float(x.users) for x in levels if x.n]
-    flow = [x.throughput_per_s for x in levels if x.n]
+    served = [x for x in levels if x.n and x.throughput_per_s > 0]  # work due in a level may all be answered after it
+    users, flow = [float(x.users) for x in served], [x.throughput_per_s for x in served]
     if len(users) < 4:
         return {
             "sentence": f"{len(users)} levels cannot bind a law of three parameters; none is drawn.",

@@ -172,7 +172,7 @@ def screening_table(screening: Screening | None) -> pd.DataFrame:
 
 def degradation_points(result: MatrixResult) -> list[dict[str, Any]]:
     """Return each figure of the steady scenarios as a multiple of its value at the fewest users."""
-    steady = sorted((x for x in result.levels.values() if x.p50), key=lambda x: x.users)
+    steady = result.steady
     rows: list[dict[str, Any]] = []
     for name in ("p50", "p95"):
         base = next((getattr(x, name) for x in steady if getattr(x, name)), None)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from perflab.experiments import prototype
+from perflab.experiments import prototype, tables
 from perflab.experiments.conclude.prototype import conclude_matrix
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.scaling import fit
+from perflab.findings.finding import Evidence
 from perflab.stats.interval import Interval
 
 from .test_null_arm import trial_of
@@ -35,6 +37,33 @@ def test_one_level_went_nowhere(study: Any, levels: list[Level], said: str) -> N
     result = MatrixResult("optimised", {}, {each.scenario: each for each in levels}, {}, None, "matrix-optimised")
     (found,) = conclude_matrix(study, [result], [trial_of()], {}, ())
     assert said in found.claim
+
+
+def test_a_spike_is_no_level_among_the_steady_ones(study: Any) -> None:
+    """Its users come and go within seconds, with probes beside them: 20 told as a level were 30 of a ramp."""
+    levels = {
+        each.scenario: each for each in (level("normal", 8, 1010), level("peak", 16, 1100), level("spike", 20, 4000))
+    }
+    result = MatrixResult("optimised", {}, levels, {}, None, "matrix-optimised", ("spike",))
+    (found,) = conclude_matrix(study, [result], [trial_of()], {}, ())
+    assert "From 8 to 16 users the p50 of optimised went from 1010 to 1100 ms" in found.claim
+    assert {point["users"] for point in tables.degradation_points(result)} == {8, 16}
+
+
+def test_the_figures_of_the_judged_variant_are_no_evidence_on_another(study: Any) -> None:
+    shown = Evidence(kind="figure", path="figures/30-degradation.svg", title="optimised: how each figure moves")
+    results = [MatrixResult(name, {}, {"normal": level("normal", 50, 1010)}, {}, None, "matrix-optimised")
+               for name in ("optimised", "baseline")]  # fmt: skip
+    judged, other = conclude_matrix(study, results, [trial_of()], {"degradation": shown}, ())
+    assert shown in judged.evidence and shown not in other.evidence
+
+
+def test_a_level_whose_work_was_answered_after_it_costs_no_law() -> None:
+    """Due and answered, but not inside the level: its throughput is 0, which no law of throughput takes."""
+    climb = [replace(level(f"level-{users}", users, 1000.0), throughput_per_s=flow)
+             for users, flow in ((1, 0.0), (5, 2.0), (10, 4.0), (25, 9.0), (50, 15.0))]  # fmt: skip
+    assert fit(climb)["gamma"] > 0
+    assert fit(climb[:4])["levels"] == 3
 
 
 @pytest.mark.parametrize("effort", ["quick", "full"])

@@ -26,7 +26,8 @@ def conclude_matrix(
 ) -> list[Finding]:
     """Return the findings of the load matrix: degradation from the lightest to the heaviest level, and recovery.
 
-    `null`: the null arms of the run; levels beside each other are a comparison too, and a failed one voids it.
+    `figures` show the first result, and are evidence of no other. `null`: the null arms of the run; levels beside each
+    other are a comparison too, and a failed one voids it.
     """
     found = []
     by_trial = {t.spec.name: t for t in trials}
@@ -34,9 +35,10 @@ def conclude_matrix(
         stretches = [level.settling for level in result.levels.values()]
         trust = (*trust_of([by_trial[result.trial]]), settled_check(stretches), *null)
         rows = [{**level_row(level), "scenario": name} for name, level in result.levels.items()]
-        found.append(_degradation(study, number, result, rows, trust, figures))
+        own = figures if number == 1 else {}
+        found.append(_degradation(study, number, result, rows, trust, own))
         if result.recovery:
-            found.append(_recovery(study, number, result, trust, figures))
+            found.append(_recovery(study, number, result, trust, own))
     return found
 
 
@@ -48,8 +50,7 @@ def _degradation(
     trust: tuple[TrustCheck, ...],
     figures: dict[str, Evidence],
 ) -> Finding:
-    steady = [level for level in result.levels.values() if level.p50]
-    steady.sort(key=lambda level: level.users)
+    steady = result.steady
     claim = f"{result.variant} finished too few units to say"
     if steady:
         claim = _from_least_to_most(result.variant, steady[0], steady[-1])
