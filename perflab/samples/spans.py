@@ -99,7 +99,9 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class Lateness:
-    """How much later than it meant to a process of the world answered, over `n` units; NaN where n is 0.
+    """How much later than it meant to a process of the world answered, over `n` of `units`; NaN where n is 0.
+
+    `late`: units that it answered more than `limit_ms` late; a unit that did not ask it was not made to wait by it.
 
     `ks`: largest distance between the distributions of the times it meant to take and of those that it took. Both are
     of the same units, so that it is what lateness does to the distribution, without chance of its own. NaN where it
@@ -111,6 +113,8 @@ class Lateness:
     ks: float
     limit_ms: float
     n: int
+    late: int
+    units: int
 
 
 def stage_times(units: pd.DataFrame, spans: SpansLike) -> pd.DataFrame:
@@ -160,7 +164,8 @@ def lateness(units: pd.DataFrame, spans: SpansLike) -> list[Lateness]:
         meant = np.sum([_marks(units, name) for name in entry.durations], axis=0)[known] * 1e-6
         p99 = float(np.quantile(late[known], 0.99)) if known.any() else np.nan
         apart = _ks(meant, meant + late[known])
-        found.append(Lateness(entry.name, p99, apart, entry.check_ms, int(known.sum())))
+        over = int((late[known] > entry.check_ms).sum())
+        found.append(Lateness(entry.name, p99, apart, entry.check_ms, int(known.sum()), over, len(units)))
     return found
 
 

@@ -102,9 +102,10 @@ def world_on_time(study: Study, trials: Iterable[Trial], scenario: str = "") -> 
     for seen in (one for trial in trials for one in _told(lateness, study, trial, scenario)):
         by_name.setdefault(seen.name, []).append(seen)
     worst = [
-        max(seen, key=lambda one: (one.p99_ms > one.limit_ms, one.n == 0, one.p99_ms)) for seen in by_name.values()
+        max(seen, key=lambda one: (one.late > max(0.01 * one.units, 1), one.n == 0, one.late))
+        for seen in by_name.values()
     ]
-    return tuple(trust.world_on_time(one.name, one.p99_ms, one.limit_ms, one.n) for one in worst)
+    return tuple(trust.world_on_time(one.name, one.p99_ms, one.limit_ms, one.n, one.late, one.units) for one in worst)
 
 
 def reconciled(study: Study, trial: Trial, scenario: str = "") -> tuple[TrustCheck, ...]:
