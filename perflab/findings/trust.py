@@ -185,8 +185,8 @@ def world_on_time(
     """The world around the system answered when it meant to; what it adds of itself is not the system's time.
 
     At most 1 % of all `units` (or one of fewer than 100) waited more than `limit_ms` for it, so a quantile q of the
-    responses lies at most `limit_ms` above the quantile q + 1 % that a world on time would have shown. `n` of them asked
-    it and tell; where none does it is a warning, no veto.
+    responses lies at most `limit_ms` above the quantile q + 1 % that a world on time would have shown. `n` of them
+    asked it and tell; where none does it is a warning, no veto.
     """
     passed = n > 0 and late <= max(0.01 * units, 1)
     return TrustCheck(
