@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -17,6 +19,7 @@ from perflab.experiments.state_database import journals, place, plans, pools, st
 from perflab.experiments.state_database.place import Place
 from perflab.report.figures.pool_sweep import pool_sweep
 from perflab.stats.interval import Interval
+from perflab.stats.latency import section_minimum_n
 from perflab.system.servers.server import start_server
 
 
@@ -93,6 +96,21 @@ def test_the_pool_that_is_slower_than_none_is_named() -> None:
     assert "a pool of 1 cannot be told from no pool" in pools.pool_sentence((seen(0, 90), seen(1, 95), *swept[2:]))
     assert "and no larger one was tried" in pools.pool_sentence((*swept[:5], seen(16, 20)))
     assert "pool none: p95 90 ms" in pool_sweep([one.row() for one in swept], "Sweep").alt
+
+
+def test_the_shortest_sweep_holds_enough_queries_for_its_tail_whatever_the_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    met: list[int] = []
+
+    async def one(url: str, size: int, due: list[float]) -> None:
+        met.append(len(due))
+
+    monkeypatch.setattr(pools, "_one", one)
+    somewhere: Any = SimpleNamespace(postgres=SimpleNamespace(url=""))
+    for seed in range(200):
+        pools.sweep(somewhere, 0.5, seed)
+    assert len(met) == 200 * len(pools.SIZES) and min(met) >= section_minimum_n(0.95, pools.SECTIONS)
 
 
 def test_arrivals_are_the_same_for_every_size() -> None:

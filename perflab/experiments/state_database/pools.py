@@ -16,6 +16,8 @@ from perflab.stats.latency import sectioned_quantile
 
 SIZES = (0, 1, 2, 4, 8, 16)  # 0: a connection for each access
 PER_S, HELD_S = 28.0, 0.03  # one connection carries 33 a second: nearly full; above, its queue would never end
+SHORTEST_S = 6.0  # 168 arrivals on average: a p95 in five sections needs 100 of them, whatever the seed
+SECTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ def sweep(place: Place, seconds: float, seed: int) -> tuple[PoolSeen, ...]:
 
     A query holds its connection for 30 ms without using a core (`pg_sleep`): a wait for a disk or a lock. All sizes
     carry what arrives: where one did not, its waits would grow with the seconds that it is looked at.
+    `seconds`: for each size, at least SHORTEST_S.
     """
+    seconds = max(seconds, SHORTEST_S)
     order = random.Random(seed).sample(SIZES, len(SIZES))
     seen = {size: aside(_one(place.postgres.url, size, _due(seconds, seed))) for size in order}
     return tuple(seen[size] for size in SIZES)
@@ -75,7 +79,9 @@ async def _one(url: str, size: int, due: list[float]) -> PoolSeen:
     await asyncio.gather(*tasks)
     if pool is not None:
         await pool.close()
-    return PoolSeen(size, float(np.median(waits)), sectioned_quantile(waits, 0.95, 5, log=True), float(waits.max()))
+    return PoolSeen(
+        size, float(np.median(waits)), sectioned_quantile(waits, 0.95, SECTIONS, log=True), float(waits.max())
+    )
 
 
 def pool_sentence(seen: tuple[PoolSeen, ...]) -> str:
