@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.experiments.api_streaming import lab
+from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies import calls
 from perflab.experiments.strategies.arrivals import Arrivals
 from perflab.experiments.strategies.calls import asking, batch, dedup, failures, noisy, pool_sweep
 from perflab.experiments.strategies.experiment import BASE, StrategyExperiment
-from perflab.experiments.strategies.run import Sizes, run_experiment
+from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment
 from perflab.experiments.strategies.tails import least_of, tail
 from perflab.experiments.study import Study, create_run
 from perflab.gateway.calls.call import CallSettings
@@ -93,8 +96,8 @@ def virtual_arrivals(
     return seen
 
 
-def blank(seconds: float) -> Any:
-    return SimpleNamespace(rng=np.random.default_rng(3), seconds=seconds, block=0)
+def blank(seconds: float, seed: int = 3) -> Any:
+    return SimpleNamespace(rng=np.random.default_rng(seed), seconds=seconds, block=0)
 
 
 def test_the_quiet_session_stays_within_the_limit_and_a_block_begins_when_the_buckets_are_full() -> None:
@@ -103,6 +106,26 @@ def test_the_quiet_session_stays_within_the_limit_and_a_block_begins_when_the_bu
     lets_through_at_first = 2 * CallSettings().per_s  # the bucket, and what runs out of it until the next crowd
     crowds = np.sum(noisy.due_times(np.random.default_rng(1), noisy.SETTLE_S)[1] == noisy.NOISY)
     assert crowds > lets_through_at_first
+
+
+@pytest.mark.parametrize("seconds", [0.75, 1.5, 3.0])
+def test_every_block_tells_the_quiet_ones_tail_however_short_it_is_asked_to_be(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    blocks = virtual_arrivals(monkeypatch, noisy, lambda times: np.full(times.size, True))
+    for seed in range(100):
+        assert asyncio.run(noisy.side_by_side(blank(seconds, seed))).figures["victim_p95_ms"] == 10.0
+    asyncio.run(noisy.settle(blank(seconds)))
+    assert max(times[-1] for times in blocks) <= noisy.LEAST_S and blocks[-1][-1] <= noisy.SETTLE_S
+
+
+def test_a_median_that_a_block_lacks_is_not_told() -> None:
+    one = replace(noisy.EXPERIMENT, arms=("bulkhead=on",))
+    told = {figure.column: 1234.0 for figure in one.all_figures}
+    rows = tuple({"arm": arm, "block": block} | told for arm in (BASE, NULL, *one.arms) for block in range(3))
+    del rows[-1][noisy.VICTIM.column]
+    *_, shown = lab.median_rows(ExperimentResult(one, rows, Sizes(3, 0.75, fresh=True)))
+    assert shown["quiet session's p95 (ms)"] == "not told" and shown["response p95 (ms)"] == "1,234"
 
 
 @pytest.mark.parametrize(("refused", "share"), [(0, 1.0), (1, 1.0), (10, 0.9), (2, 0.5)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -66,7 +67,10 @@ def judged(results: Sequence[ExperimentResult]) -> tuple[ArmJudged, ...]:
 
 
 def median_rows(result: ExperimentResult) -> list[dict[str, Any]]:
-    """Return one row for each arm with the medians of its blocks: what the changes are changes of."""
+    """Return one row for each arm with the medians of its blocks: what the changes are changes of.
+
+    A figure that a block could not have, such as the tail of too few answers, is not told.
+    """
     import numpy as np
 
     from perflab.experiments.null_arm import NULL
@@ -78,7 +82,8 @@ def median_rows(result: ExperimentResult) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"setting": name}
         for figure in result.experiment.all_figures:
             value = float(np.median(result.column(arm, figure.column)))
-            row[f"{figure.name} ({figure.unit})"] = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+            told = "not told" if math.isnan(value) else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+            row[f"{figure.name} ({figure.unit})"] = told
         rows.append(row)
     return rows
 

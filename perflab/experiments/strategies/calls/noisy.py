@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from perflab.experiments.strategies.arrivals import Arrivals, arrivals_at, poisson_times
@@ -14,6 +12,7 @@ from perflab.experiments.strategies.tails import tail
 QUIET_PER_S = 12.0  # within what one session may ask for (20 calls/s): whoever is above is no victim
 CROWD, EVERY_S, FIRST_S = 40, 1.0, 0.1
 POOL = 16
+LEAST_S = 4.0  # 48 of the quiet session's on average: every block holds the 20 that make a p95
 SETTLE_S = 2.0  # two crowds: a full bucket and the places taken, as they stay while the noise goes on
 NOISY, QUIET = 1, 2  # the sessions
 VICTIM = FigureSpec("victim_p95_ms", "quiet session's p95", "ms", 0.1)
@@ -35,9 +34,14 @@ def due_times(rng: np.random.Generator, seconds: float) -> tuple[np.ndarray, np.
 async def side_by_side(target: Target) -> Work:
     """Let one session send a crowd of requests every second while another asks at a steady rate.
 
-    The quiet session's p95 is of all that it asked for: one in twenty refused leaves it no p95 at all.
+    The quiet session's p95 is of all that it asked for: one in twenty refused leaves it no p95 at all. A block lasts at
+    least LEAST_S: in a shorter one it asks too seldom for a p95.
     """
-    times, whose = due_times(target.rng, target.seconds)
+    return await _together(target, max(target.seconds, LEAST_S))
+
+
+async def _together(target: Target, seconds: float) -> Work:
+    times, whose = due_times(target.rng, seconds)
     prompts, asked = fresh_prompts(target, times.size), Asked()
 
     async def send(i: int) -> bool:
@@ -56,7 +60,7 @@ async def side_by_side(target: Target) -> Work:
 
 async def settle(target: Target) -> None:
     """Let both ask for a while: a bucket that is still empty lets a crowd through which a lasting one does not."""
-    await side_by_side(replace(target, seconds=SETTLE_S))
+    await _together(target, SETTLE_S)
 
 
 EXPERIMENT = StrategyExperiment(
