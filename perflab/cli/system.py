@@ -23,13 +23,14 @@ def check(file: Path, as_json: bool) -> int:
         typer.echo(f"{file}: {fault}", err=True)
     if faults or system is None:
         return EXIT_BROKEN
-    flags = ", ".join(f"{f.name} ({' | '.join(f.names)})" for f in system.flag) or "none"
+    flags = ", ".join(f"{f.name} ({' | '.join(f.names)}{'; of clients' if f.client else ''})" for f in system.flag)
     servers = ", ".join(f"{s.name} ({'your own' if s.own_url else 'from a wheel'})" for s in system.server)
     heard = ", ".join(p.name for p in system.system_processes if "{flags}" in p.command)
+    told = f", handed to {heard}" if heard and not all(flag.client for flag in system.flag) else ""
     judged, unmeasured = measured_targets(system)
     left = f" (no measure: {', '.join(unmeasured[:6])}{', ...' if len(unmeasured) > 6 else ''})" if unmeasured else ""
     typer.echo(
-        f"{file}: {system.title}; flags {flags}{f', handed to {heard}' if heard and system.flag else ''}; judged: "
+        f"{file}: {system.title}; flags {flags or 'none'}{told}; judged: "
         f"{system.judge}; scenarios {', '.join(s.name for s in system.scenario)}; {judged} of "
         f"{judged + len(unmeasured)} targets of {system.domain} have a measure{left}"
         f"{f'; servers {servers}' if servers else ''}. No fault found."

@@ -216,11 +216,13 @@ class _Renderer:
         return self.conditions[spec or ""] if name == "condition" else self.plain[name]
 
     def command(self, process: Process) -> list[str]:
-        """Return the process's argv; `{flags}` becomes one argument for each flag."""
+        """Return the process's argv; `{flags}` becomes one argument for each flag that is not the clients' alone."""
+        theirs = {flag.name for flag in self.system.flag if flag.client}
+        told = {name: value for name, value in self.variant.flags.items() if name not in theirs}
         argv: list[str] = []
         for part in process.command:
             if part == "{flags}":
-                argv += [process.flag_format.format(name=n, value=v) for n, v in self.variant.flags.items()]
+                argv += [process.flag_format.format(name=n, value=v) for n, v in told.items()]
             else:
                 argv.append(self(part))
         return argv
@@ -245,10 +247,11 @@ def _start(
     env[running.mark] = "1"
     if plant and process.plant_env:
         env[process.plant_env] = plant
+    cwd = render.system.resolve(process.cwd) if process.cwd else render.trial_dir
     argv, env = _without_env(render.command(process), env)
+    argv = [_program(argv[0], cwd), *argv[1:]]
     if wrap:
         argv, env = wrap(argv, env)
-    cwd = render.system.resolve(process.cwd) if process.cwd else render.trial_dir
     return start_process(
         process.name,
         process.role,
@@ -259,6 +262,14 @@ def _start(
         _first_cores(process, running.cores),
         process.stop_timeout_s,
     )
+
+
+def _program(word: str, cwd: Path) -> str:
+    """Return the first word of a command as who stands in another folder finds it too: profilers ask for it there.
+
+    No link is followed: a Python of a virtual environment knows its packages by the link to it.
+    """
+    return str(cwd / word) if "/" in word else word
 
 
 def _without_env(argv: list[str], env: dict[str, str]) -> tuple[list[str], dict[str, str]]:

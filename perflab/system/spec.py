@@ -30,11 +30,15 @@ class FlagValue(_Table):
 
 
 class Flag(_Table):
-    """One switch of a system; the first value is the baseline's."""
+    """One switch of a system; the first value is the baseline's.
+
+    `client`: the load file alone takes it, from `generator.plan.flags`; no process is handed it.
+    """
 
     name: str = Name
     help: str = ""
     optimised: str
+    client: bool = False
     touches: tuple[str, ...] = ()  # libraries, files or functions that it replaces: where a profile points to it
     values: tuple[FlagValue, ...] = Field(min_length=2)
 

@@ -38,12 +38,13 @@ def _unheard_flags(system: System) -> list[str]:
     if any("{flags}" in process.command for process in system.system_processes):
         return []
     seen = {name for server in system.server for name in server.when}  # told by the server's URL, empty or not
-    if not (unheard := [flag.name for flag in system.flag if flag.name not in seen]):
+    unheard = [flag.name for flag in system.flag if flag.name not in seen and not flag.client]
+    if not unheard:
         return []
     return [
         f'flag {", ".join(unheard)}: no process is handed it: put "{{flags}}" into the command of one with role = '
         '"system"; for variables of the environment: command = ["env", "{flags}", "./server"], '
-        'flag_format = "{name}={value}"'
+        'flag_format = "{name}={value}"; where only the load file takes it: client = true'
     ]
 
 

@@ -10,14 +10,16 @@ import sys
 import textwrap
 import time
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
 
 from perflab.errors import SystemFailure
 from perflab.experiments.trial import _cpu_now
+from perflab.instrument import proc
 from perflab.instrument.cpu_clock import process_cpu_s
-from perflab.system.launch import RunningSystem, _without_env, launch
+from perflab.system.launch import RunningSystem, _program, _without_env, launch
 from perflab.system.load_file import load_system
 from perflab.system.process import start_process, wait_for
 from perflab.system.variant import variant
@@ -130,6 +132,48 @@ def test_who_wraps_a_command_is_handed_the_program_and_not_env(write_system, tmp
         pass
     ((argv, env),) = seen
     assert argv[:3] == [sys.executable, "-m", "http.server"] and env["speed"] == "fast"
+
+
+def test_a_flag_of_the_clients_alone_is_handed_to_no_process(write_system, tmp_path):
+    seen = []
+
+    def wrap(argv, env):
+        seen.append((argv, env))
+        return argv, env
+
+    more = '[[flag]]\nname = "encoding"\noptimised = "gzip"\nclient = true\n'
+    more += 'values = [{ value = "identity" }, { value = "gzip" }]\n'
+    system = load_system(write_system(extra=more))
+    with launch(system, variant(system, "optimised"), tmp_path / "trial", wrap={"server": wrap}) as running:
+        assert running.variant.flags["encoding"] == "gzip"  # the load plan takes them from here
+    ((argv, env),) = seen
+    assert env["speed"] == "fast" and "encoding" not in env and "encoding" not in " ".join(argv)
+
+
+def test_a_program_below_the_folder_of_the_process_is_found_from_any_other(write_system, tmp_path):
+    python = tmp_path.resolve() / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    seen = []
+
+    def wrap(argv, env):
+        seen.append(argv)
+        return argv, env
+
+    path = write_system('[".venv/bin/python", "-m", "http.server", "{port:http}", "--bind", "127.0.0.1"]')
+    path.write_text(path.read_text().replace('name = "server"\n', 'name = "server"\ncwd = "."\n'))
+    system = load_system(path)
+    with launch(system, variant(system, "optimised"), tmp_path / "trial", wrap={"server": wrap}) as running:
+        told = proc.cmdline(running.processes["server"].pid)  # where who attaches looks for the interpreter
+    assert seen[0][:3] == told[:3] == [str(python), "-m", "http.server"]  # the link itself, not what it leads to
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [("./server", "/of/process/server"), ("bin/x", "/of/process/bin/x"), ("/usr/bin/x", "/usr/bin/x"), ("sh", "sh")],
+)
+def test_only_a_path_is_looked_for_below_the_folder_of_the_process(word, found):
+    assert _program(word, Path("/of/process")) == found
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ READY = 'ready = { http = "http://127.0.0.1:{port:http}/"'
         ("command = ", 'env = { A = "{flags}" }\ncommand = ', "{flags} in '{flags}' must be an argument of its own"),
         ('flag_format = "{name}', 'flag_format = "--{nam}', "only {name} and {value} can stand in it"),
         ('"env", "{flags}", ', "", 'flag speed: no process is handed it: put "{flags}" into the command'),
+        ('"env", "{flags}", ', "", "where only the load file takes it: client = true"),
         ('name = "server"\n', 'name = "server"\nrole = "standin"\n', "flag speed: no process is handed it"),
         ("command = ", 'cwd = "nowhere"\ncommand = ', "cwd = 'nowhere': no such folder"),
         ("[[flag]]", "[ports]\nhttp = 99999\n[[flag]]", "ports.http: Input should be less than or equal to 65535"),
@@ -94,6 +95,13 @@ def test_each_fault_has_its_line(write_system, old, new, expected):
 def test_a_flag_that_only_chooses_a_server_is_heard_by_its_url(write_system):
     path = write_system(extra='[[server]]\nname = "store"\nkind = "redis"\nwhen = { speed = ["fast"] }\n')
     path.write_text(path.read_text().replace('"env", "{flags}", ', "", 1))
+    assert check_system(path)[1] == []
+
+
+def test_a_flag_that_the_load_file_alone_takes_needs_no_process(write_system):
+    path = write_system()
+    text = path.read_text().replace('"env", "{flags}", ', "", 1)
+    path.write_text(text.replace('optimised = "fast"', 'optimised = "fast"\nclient = true'))
     assert check_system(path)[1] == []
 
 
