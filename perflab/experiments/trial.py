@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from perflab.errors import RunCorrupt, UsageError
 from perflab.experiments.side_by_side import SideBySide
 from perflab.experiments.study import Study
-from perflab.instrument.core_time import cores_ran_s
+from perflab.instrument.core_time import cores_interrupted_s, cores_ran_s
 from perflab.instrument.cpu_clock import tree_cpu_s
 from perflab.instrument.noise import Canary, NoiseReading, NoiseWindow, run_canary
 from perflab.load.plan import LoadPlan
@@ -154,7 +154,7 @@ def run_trial(
                 load.wait_ready()
                 meeting.go()
             window, before = NoiseWindow(canary_rounds=1), _cpu_now(running)
-            ran_before = cores_ran_s(study.cores.system)
+            ran_before = core_readings(study.cores.system)
             go_ns = load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
             stop_early = during is not None
@@ -162,10 +162,10 @@ def run_trial(
                 on_tick=lambda elapsed: _tick(running, None if ended else on_tick, elapsed, ended),
                 should_stop=lambda: stop_early,
             )
-            after, ran_after, seen = _cpu_now(running), cores_ran_s(study.cores.system), window.read()
+            after, ran_after, seen = _cpu_now(running), core_readings(study.cores.system), window.read()
             keep(folder, "" if ended else running.metrics_url)
         cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}
-        own_s = sum(cpu_s.get(p.name, 0.0) for p in running.processes.values() if p.role == "system")
+        own_s = system_ran_s(running.watched(), before, sampler.reached_cpu_s() | after)
         noise = disturbance(seen, quiet.canary, run_canary()) | core_account(ran_before, ran_after, own_s)
         return collect(study, spec, folder, result, sampler, go_ns, cpu_s, quiet.pressure or 0.0, noise)
     finally:
@@ -201,9 +201,30 @@ def disturbance(reading: NoiseReading, before: Canary, after: Canary) -> dict[st
     return {"steal": reading.steal, "throttled_s": reading.throttled_s, "canary": slowest / max(fastest, 1e-6)}
 
 
-def core_account(before: float | None, after: float | None, own_s: float) -> dict[str, float]:
-    """Return how long anything ran on the system's cores during the load, s, and the system itself; {} = not told."""
-    return {} if before is None or after is None else {"core_ran_s": after - before, "core_own_s": own_s}
+def system_ran_s(watched: dict[str, tuple[str, int]], before: dict[str, float], reached: dict[str, float]) -> float:
+    """Return the CPU seconds of all processes with role "system" between two readings by name.
+
+    `reached`: the second reading; of what a profiler has ended meanwhile, the last that the sensor saw of it.
+    """
+    names = [name for name, (role, _) in watched.items() if role == "system" and name in before]
+    return sum(max(reached.get(name, 0.0) - before[name], 0.0) for name in names)
+
+
+def core_readings(cores: Iterable[int]) -> dict[str, float]:
+    """Return what the kernel has booked on some cores since boot, s; {} where it does not tell of one of them."""
+    wanted = list(cores)
+    ran, interrupted = cores_ran_s(wanted), cores_interrupted_s(wanted)
+    return {} if ran is None or interrupted is None else {"core_ran_s": ran, "core_interrupted_s": interrupted}
+
+
+def core_account(before: dict[str, float], after: dict[str, float], own_s: float) -> dict[str, float]:
+    """Return for how many seconds of the load the system's cores ran anything, handled interrupts, ran the system.
+
+    `before`, `after`: `core_readings`. {} where one of them does not tell.
+    """
+    if not (before and after):
+        return {}
+    return {name: after[name] - before[name] for name in after} | {"core_own_s": own_s}
 
 
 def _cpu_now(running: RunningSystem) -> dict[str, float]:

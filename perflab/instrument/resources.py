@@ -77,6 +77,17 @@ class ResourceSampler:
         """Return the cores on which the processes of a role, descendants too, were free to run at any reading."""
         return sorted(self._cores.get(role, ()))
 
+    def reached_cpu_s(self) -> dict[str, float]:
+        """Return the most CPU seconds that any reading showed of each process, with its descendants, since its start.
+
+        For a process that has ended, of which no clock can be read any more; the most and not the last, because a
+        reading of one that is about to end can lack what it ran. Weakness: what ran after the last reading is missing.
+        """
+        reached: dict[str, float] = {}
+        for row in self.rows:
+            reached[row[0]] = max(row[3], reached.get(row[0], 0.0))
+        return reached
+
     def table(self, trial: str) -> pa.Table:
         """Return the rows as an Arrow table: `trial` and then COLUMNS."""
         import pyarrow as pa
