@@ -42,7 +42,8 @@ class StageQuestion:
     """Arms that are compared in one set of blocks.
 
     `under` is laid under all of them; `plain` names the way without any, `against` says it in a sentence, `world` the
-    load; `asks` has a place for the name of an arm. `key` names the trials and `ordinal` the findings.
+    load; `asks` has a place for the name of an arm. `key` names the trials and `ordinal` the findings; `condition` is
+    that of the findings, part of what the history knows a series by.
     """
 
     key: str
@@ -53,6 +54,7 @@ class StageQuestion:
     against: str
     world: str
     asks: str
+    condition: str = ""
 
 
 PIPELINE = StageQuestion(
@@ -199,7 +201,7 @@ def _finding(study: Study, stages: Stages, one: StageJudged, figure: Evidence | 
     flag = one.arm.replace("=", "-").replace("+", "-").replace("_", "-")
     return finding(
         study, f"{asked.ordinal}.{flag}.{one.column.replace('_', '-')}", kind="comparison", stage="confirmed",
-        question=asked.asks.format(called), condition=asked.world, strategy=strategy,
+        question=asked.asks.format(called), condition=asked.condition, strategy=strategy,
         variant=f"{study.system.judge}+{asked.under}+{one.arm}",
         verdict="untrusted" if vetoed(stages.trust) else one.said.verdict,
         claim=f"{called[0].upper()}{called[1:]} changes {one.figure} by {one.shown} in {one.said.n} blocks, against "

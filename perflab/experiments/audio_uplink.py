@@ -18,6 +18,7 @@ from perflab.experiments.trial import read_trial
 from perflab.experiments.units_of_work import ANSWERED
 from perflab.findings.finding import Finding
 
+WORLD = f"{USERS} clients at 16 kHz, each listened to by its level, stages compiled frame by frame"
 UPLINK = StageQuestion(
     key="uplink",
     ordinal=9,
@@ -29,8 +30,9 @@ UPLINK = StageQuestion(
     },
     plain="PCM, every frame sent up as it comes",
     against="PCM of which every frame is sent up as it comes",
-    world=f"{USERS} clients at 16 kHz, each listened to by its level, stages compiled frame by frame",
+    world=WORLD,
     asks="What does {} cost in the gateway?",
+    condition=WORLD,
 )
 BLOCKS, UNITS = 9, 2  # 9: a step that all blocks show passes Holm over three arms, 3 * 2^(1 - 9) <= 0.05
 LEFT_OUT = "Opus, suppressed silence and the denoiser are measured in the gateway at full effort only."

@@ -75,6 +75,7 @@ def test_a_check_that_vetoes_takes_every_verdict_back() -> None:
                                          Evidence(kind="figure", path="x.svg", title="x", alt="x"))  # fmt: skip
     assert len({one.id for one in sound}) == len(sound) == 3 * len(audio_stages.FIGURES)
     assert {one.strategy for one in sound} == {strategy for strategy, _ in audio_stages.ARMS.values()}
+    assert {one.condition for one in sound} == {""}  # the series that earlier runs began
 
 
 def test_the_arms_are_variants_of_the_system() -> None:
@@ -128,6 +129,7 @@ def test_a_cheaper_uplink_is_found_with_the_bytes_of_its_turns(monkeypatch: pyte
     assert sizes == [730.0, 150.0, 730.0, 730.0]
     found = audio_uplink.conclude(study, stages)
     assert len({one.id for one in found}) == len(found) == 3 * len(audio_stages.FIGURES)
+    assert {one.condition for one in found} == {audio_uplink.WORLD}
     cpu = {one.strategy: one for one in found if "CPU" in one.claim}
     assert {strategy: one.verdict for strategy, one in cpu.items()} == {
         "ST-AUDIO-01": "worse", "ST-NET-15": "better", "ST-AUDIO-06": "worse",
