@@ -173,18 +173,55 @@ def _result(experiment: StrategyExperiment, rng: np.random.Generator) -> Experim
     return ExperimentResult(experiment, tuple(rows), Sizes(8, 1.0, fresh=True))
 
 
-@pytest.mark.parametrize(("arm", "veto"), [("cache=l1", True), ("cache=l2", False)])
-def test_a_wait_for_the_core_voids_unless_the_systems_own_server_is_on_it(
-    gateway_study: Study, arm: str, veto: bool, monkeypatch: pytest.MonkeyPatch
+def account(ran_s: float, own_s: float, interrupted_s: float = 0.0) -> dict[str, float]:
+    return {"core_ran_s": ran_s, "core_own_s": own_s, "core_interrupted_s": interrupted_s}
+
+
+ALONE = account(3.0, 2.95, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("arm", "row", "veto"),
+    [
+        ("cache=l1", ALONE, True),
+        ("cache=l2", ALONE, False),
+        ("cache=l2", account(0.3, 0.28), False),  # little work, seen by 720 ticks in all
+        ("cache=l2", account(0.03, 0.03), True),  # too little for the ticks to tell
+        ("cache=l2", account(3.0, 1.5), True),  # somebody else ran there
+        ("cache=l2", account(1.5, 3.0), True),  # the account of another core
+        ("cache=l2", account(3.0, 3.6, 0.6), False),  # its packets, in its own time
+        ("cache=l2", account(3.0, 2.95, 0.8), True),  # which may hide a stranger as large
+        ("cache=l2", ALONE | {"steal": 0.2}, True),
+        ("cache=l2", {}, True),  # of an older run
+    ],
+)
+def test_a_wait_for_the_core_voids_unless_it_is_shown_to_be_for_the_systems_own_server(
+    gateway_study: Study, arm: str, row: dict[str, float], veto: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = _result(levels.EXPERIMENT, np.random.default_rng(5))
-    waited = ExperimentResult(seen.experiment, tuple({**row, "run_delay": 0.5} for row in seen.rows), seen.sizes)
+    rows = tuple({**one, "run_delay": 0.5, **row} for one in seen.rows)
+    waited = ExperimentResult(seen.experiment, rows, seen.sizes)
     checks = checks_of(gateway_study, waited, arm, STANDARD[0])
     told = next(check for check in checks if check.name == "system not waiting for a core")
-    assert not told.passed and told.veto == veto
+    assert not told.passed and told.veto == veto and ("Nothing else ran there" in told.next_step) != veto
     monkeypatch.setenv("PERFLAB_CACHE_URL", "redis://elsewhere/0")  # a server of the user's own runs on no core of ours
     own = checks_of(gateway_study, waited, arm, STANDARD[0])
     assert next(check for check in own if check.name == told.name).veto
+
+
+def test_a_stranger_in_one_block_of_many_is_none_and_a_wait_nobody_measured_is_no_own_making(
+    gateway_study: Study,
+) -> None:
+    seen = _result(levels.EXPERIMENT, np.random.default_rng(5))
+
+    def veto(changed: dict[str, float], blocks: int) -> bool:
+        rows = ({**one, "run_delay": 0.5, **ALONE, **(changed if one["block"] < blocks else {})} for one in seen.rows)
+        kept = tuple({name: value for name, value in row.items() if value == value} for row in rows)
+        checks = checks_of(gateway_study, ExperimentResult(seen.experiment, kept, seen.sizes), "cache=l2", STANDARD[0])
+        return next(check for check in checks if check.name == "system not waiting for a core").veto
+
+    assert not veto({"core_own_s": 2.6}, 1) and veto({"core_own_s": 2.6}, 8)
+    assert veto({"run_delay": float("nan")}, 8)
 
 
 def test_no_arm_has_a_core_that_its_base_lacks(

@@ -18,6 +18,7 @@ from perflab.experiments.strategies.experiment import StrategyExperiment, Target
 from perflab.experiments.strategies.loop_thread import LoopThread
 from perflab.experiments.strategies.tails import tail
 from perflab.experiments.study import Study
+from perflab.experiments.trial import core_account, core_readings
 from perflab.instrument.cpu_clock import tree_cpu_s
 from perflab.instrument.noise import NoiseWindow
 from perflab.instrument.proc import descendants, schedstat, stat
@@ -70,6 +71,7 @@ class Arm:
         memory: list[float] = []
         sampler = asyncio.create_task(_sample(self.running, memory))
         noise, before, waited = NoiseWindow(canary_rounds=1), cpu_now(self.running), _schedule(self.running)
+        booked = core_readings(self.study.cores.system)
         own, began = time.process_time(), time.perf_counter()
         try:
             work = await self.experiment.work(target)
@@ -79,6 +81,7 @@ class Arm:
                 await sampler
         client = (time.process_time() - own) / (time.perf_counter() - began)
         after, delays = cpu_now(self.running), _schedule(self.running)
+        booked_after = core_readings(self.study.cores.system)
         latency = np.asarray(work.latency_ms, dtype=np.float64)
         if not latency.size:
             raise SystemFailure(
@@ -100,6 +103,7 @@ class Arm:
             "run_delay": max((delays[pid].delay_since(waited[pid]) for pid in delays if pid in waited), default=0.0),
             "steal": noise.read().steal,
             "answers": work.answers,
+            **core_account(booked, booked_after, spent),
             **{name: float(value) for name, value in work.figures.items()},
         }
         return {name: value for name, value in row.items() if value == value}  # a figure it could not have is left out

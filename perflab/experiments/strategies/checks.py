@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from perflab.experiments.conclude.own_waiting import OTHERS
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.experiment import BASE, FigureSpec
 from perflab.experiments.strategies.run import ExperimentResult
 from perflab.experiments.study import Study
 from perflab.findings import trust
 from perflab.findings.finding import TrustCheck
+from perflab.instrument.proc import TICK_S
 from perflab.system.variant import equivalence
 
 COUNTED = ("cpu_ms_per_request", "memory_mb")  # what a server of the user's own would add to, unseen
+ACCOUNT = ("core_ran_s", "core_own_s", "core_interrupted_s")  # of the system's cores during a block
 OF_ANSWERED = ("cpu_ms_per_request", "p50_ms", "p95_ms", "p99_ms")  # figures of the requests that were answered
 
 
@@ -32,7 +36,7 @@ def checks_of(
         *machine,
         _answers(study, result, arm),
         trust.own_core(set(study.cores.system), set(study.cores.others), veto=True),
-        trust.cpu_wait(worst(rows, "run_delay"), self_inflicted=_served(study, result, arm)),
+        trust.cpu_wait(worst(rows, "run_delay"), self_inflicted=_served(study, result, arm) and _alone(rows)),
         trust.undisturbed(worst(rows, "steal"), 0.0, None),
         *_client(rows, requests),
         *_failures(result, arm, figure),
@@ -52,8 +56,6 @@ def worst(rows: Sequence[Mapping[str, Any]], name: str) -> float:
 
 def _client(rows: Sequence[Mapping[str, Any]], requests: int) -> list[TrustCheck]:
     """Return the checks on the client; work without open arrivals has no schedule to keep."""
-    import math
-
     late = worst(rows, "late_p99_ms")
     kept = [] if math.isnan(late) else [trust.generator_late(late, requests, "requests")]
     return [*kept, trust.generator_cpu(worst(rows, "client_cpu"))]
@@ -74,10 +76,30 @@ def _failures(result: ExperimentResult, arm: str, figure: FigureSpec) -> list[Tr
 
 
 def _served(study: Study, result: ExperimentResult, arm: str) -> bool:
-    """Say whether a server runs on the system's cores, so that it waits for its own server there."""
+    """Say whether a server runs on the system's cores, so that it may wait for its own server there."""
     variants = [study.variant(result.experiment.variant_of(name)) for name in (BASE, arm)]
     ours = [server for server in study.system.server if server.role == "system" and not server.own_url]
     return result.experiment.beside is not None or any(s.needed_by(v.flags) for s in ours for v in variants)
+
+
+def _alone(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether the blocks that waited too long for a core are shown to have had it to themselves.
+
+    Shown: of all that ran on the system's cores at most OTHERS was neither the system nor its servers, over these
+    blocks together and within two standard errors of the kernel's account; and less than RUN_DELAY even if both the
+    error and all time in interrupts, which the system's own clock may hold and what ran may not, hide others.
+    False where an account is missing, as of older runs, or time was stolen.
+    Weakness: arms that idle beside it count as others and little work is told coarsely, so quick seldom shows it.
+    """
+    over = [row for row in rows if not float(row.get("run_delay", math.nan)) <= trust.RUN_DELAY]
+    if not over or not all({"run_delay", *ACCOUNT} <= row.keys() for row in over):
+        return False
+    if not all(float(row["steal"]) <= trust.STEAL for row in over):
+        return False
+    ran, own, hidden = (sum(float(row[key]) for row in over) for key in ACCOUNT)
+    error = 2 * math.sqrt(ran * TICK_S)  # ticks that found something running, as rare events
+    allowed, others = OTHERS * ran + error, ran - own
+    return -(allowed + hidden) <= others <= allowed and others + hidden + error < trust.RUN_DELAY * (ran + hidden)
 
 
 def _servers(study: Study, result: ExperimentResult, arm: str, figure: FigureSpec) -> list[TrustCheck]:

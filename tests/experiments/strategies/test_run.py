@@ -16,6 +16,7 @@ from perflab.experiments.strategies.conclude import judge_arms
 from perflab.experiments.strategies.experiment import BASE, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.run import Sizes, run_experiment
 from perflab.experiments.study import Study, create_run
+from perflab.experiments.trial import core_readings
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
 
@@ -61,6 +62,9 @@ def test_side_by_side_blocks_hold_every_arm_on_the_same_work(notes: Study) -> No
         assert len({r["requests"] for r in seen.rows if r["block"] == block}) == 1  # common random numbers
     assert seen.counts("reads=one_trip")[0] == 0 and seen.equal_answers("reads=one_trip") == (3, 3)
     assert (seen.column("reads=one_trip", "cpu_ms_per_request") > 0).all()
+    account = np.array([seen.column(BASE, name) for name in ("core_ran_s", "core_own_s", "core_interrupted_s")])
+    assert np.isfinite(account).all() == bool(core_readings(notes.cores.system))
+    assert (account[~np.isnan(account)] >= 0).all()
     assert (seen.column(BASE, "memory_mb") > 20).all() and (seen.column(BASE, "bytes") > 200).all()
 
     text = (notes.run.folder("samples") / "strategy.notes-reads.json").read_text()
