@@ -45,8 +45,9 @@ pesq: $(READY)       ## add PESQ, the quality metric that comes as source and ne
 
 # What is kept of a run as the example: the page, the deliverables and their figures, with no link to what is not kept.
 example: $(READY)    ## renew reports/example from a run: RUN=ID, by default the newest
+	$(BIN)/perflab report "$(RUN)" --to reports/.example
 	rm -rf reports/example/deliverables reports/example/figures
-	$(BIN)/perflab report "$(RUN)" --to reports/example
+	cp -r reports/.example/. reports/example && rm -rf reports/.example
 
 lint: $(READY)       ## format and lint in place
 	$(BIN)/ruff format perflab tests

@@ -69,7 +69,7 @@ def rows(study: Study, stages: Stages | None) -> list[dict[str, Any]]:
     if stages is None:
         return [{"stages": "at full effort only"}]
     sent, told = sent_kb(study, stages), stages.rows()
-    arms = ["baseline", *(arm for arm in UPLINK.arms if any(one.arm == arm for one in stages.judged))]
+    arms = ["baseline", *dict.fromkeys(one.arm for one in stages.judged)]  # in the order of `told`
     return [{**row, "client and gateway (kB a turn)": round(sent[arm], 1)} for arm, row in zip(arms, told, strict=True)]
 
 

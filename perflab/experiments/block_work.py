@@ -11,7 +11,7 @@ import numpy as np
 from perflab.experiments.effort import Effort
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
-from perflab.experiments.units_of_work import ANSWERED, Window, judged_rows, system_cpu_in_window, units_done
+from perflab.experiments.units_of_work import ANSWERED, Window, cpu_in_window, judged_rows, units_done
 from perflab.system.variant import BASELINE
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BLOCK_S = 5.0  # of work for each user in a trial, where its units are shorter than that
 PACE_S = 3.0  # of looking at how fast one unit of a user follows the other
+LIMIT_S = 60.0  # bounds what hangs: a block ends by itself, and an arm five times as slow is to be judged too
 LEFT_OUT = 5  # one unit of so many: the first ones meet a process that has connected, compiled and cached nothing
 BLOCK_OPTIONS = {"think_s": 0.3, "phrase_max_s": 1.2}
 
@@ -38,8 +39,8 @@ def block_work(study: Study, sizes: Effort) -> BlockWork:
 
     Forty requests are over in a fraction of a second and tell of the start of a process; forty turns of 5 s do not.
     How fast units follow each other stands in the load file and is measured, in one short trial of the baseline
-    (`pace`, read back where the run has it), under the users of a block; units that a user paces show it exactly,
-    others as fast as the baseline is. Units that by the system's file fill BLOCK_S need no such trial.
+    (`pace`, read back where the run has it), under the users of a block: by when units were due, or ended where the
+    baseline cannot keep up. Units that by the system's file fill BLOCK_S need no such trial.
     `time_scale` shortens it, as all stretches. Raises what a trial raises.
     """
     usual = BlockWork(sizes.units_per_user, _limit_s(sizes.units_per_user, study.system.load.probe_seconds))
@@ -47,11 +48,12 @@ def block_work(study: Study, sizes: Effort) -> BlockWork:
     if sizes.units_per_user * study.system.load.probe_seconds >= lasting:
         return usual
     study.progress("blocks", 0, 1, "how fast one unit follows the other", PACE_S + 4.0)
-    apart = seconds_apart(run_trial(study, pace_spec(study, sizes.block_users)), study.system.load.unit_kind)
+    pace, kind = run_trial(study, pace_spec(study, sizes.block_users)), study.system.load.unit_kind
+    apart = max(seconds_apart(pace, kind), seconds_apart(pace, kind, "end_ns"))
     if not apart or sizes.units_per_user * apart >= lasting:
         return usual
     units = math.ceil(lasting / apart - 1e-6)
-    return BlockWork(units, _limit_s(units, apart))
+    return BlockWork(units, max(_limit_s(units, apart), LIMIT_S))
 
 
 def _limit_s(units: int, apart_s: float) -> float:
@@ -72,10 +74,16 @@ def pace_spec(study: Study, users: int) -> TrialSpec:
     )
 
 
-def seconds_apart(trial: Trial, kind: str) -> float:
-    """Return the median time between two units of a user as they were due, s; 0 where no user came to a second."""
-    rows = trial.units[trial.units["kind"] == kind].sort_values("intended_ns", kind="stable")
-    apart = rows.groupby("user")["intended_ns"].diff().dropna().to_numpy(dtype=float)
+def seconds_apart(trial: Trial, kind: str, by: str = "intended_ns") -> float:
+    """Return the median time between two units of a user, s, as they were due or answered (`by` end_ns).
+
+    0 where no user came to a second.
+    """
+    rows = trial.units[trial.units["kind"] == kind]
+    if by != "intended_ns":
+        rows = rows[rows["outcome"].isin(ANSWERED)]
+    rows = rows.sort_values(by, kind="stable")
+    apart = rows.groupby("user")[by].diff().dropna().to_numpy(dtype=float)
     return float(np.median(apart)) / NS if apart.size else 0.0
 
 
@@ -107,7 +115,9 @@ def cpu_s_per_unit(trial: Trial, system: System) -> float:
         return float("nan")
     span = Window(int(np.median(ended)), trial.facts.end_ns)
     done = units_done(good, span)
-    return system_cpu_in_window(trial, system, span) / done if done > 0 else float("nan")
+    roles = trial.resources.drop_duplicates("process").set_index("process")["role"]  # servers of role "system" too
+    used = sum(cpu_in_window(trial, name, span) for name, role in roles.items() if role == "system")
+    return used / done if done > 0 else float("nan")
 
 
 def _rank(rows: pd.DataFrame) -> pd.Series:

@@ -74,9 +74,13 @@ def _judge_condition(study: Study, result: MatrixResult, targets: Sequence[Targe
             checks += world_on_time(study, [trial], scenario)
         slow = _latencies_of(measure, [j for j in made.values() if j.scenario == scenario], measures)
         held, more = as_held(reading, slow) if measure.kind in NEED_LATENCY else (reading, ())
+        if measure.kind == "rate_per_min":  # its figure stays what was measured, and is no level that is or is not held
+            held = reading
         item = _judge(study, target, held, (*checks, *more), scenario, result)
         if measure.kind == "latency":
             item = _parted(study, item, measure, trial)
+        elif measure.kind == "rate_per_min":
+            item = _too_slow(item, slow)
         elif held is not reading:
             item = _blamed(item, reading, slow)
         if item.judgement.verdict == "misses" and not item.judgement.next_step:
@@ -102,8 +106,27 @@ def _latencies_of(measure: Measure, there: Sequence[Judged], measures: dict[str,
     found = [j for j in there if measures[j.target.metric].kind == "latency"]
     if measure.kind == "sustained_users":
         return found
-    same = [j for j in found if measures[j.target.metric].rows == measure.rows]
+    same = [j for j in found if _share_rows(measures[j.target.metric], measure)]
     return [j for j in same if j.judgement.verdict in ("misses", "untrusted")]
+
+
+def _share_rows(one: Measure, other: Measure) -> bool:
+    """Whether two measures read some of the same rows: those of one tag say nothing of another's."""
+    named = ((one.tag, other.tag), (one.name, other.name))
+    return one.rows == other.rows and all(not a or not b or a == b for a, b in named)
+
+
+def _too_slow(item: Judged, slow: Sequence[Judged]) -> Judged:
+    """Let a rate whose latencies miss miss its target, and show what it was."""
+    missed = sorted((j for j in slow if j.judgement.verdict == "misses"), key=lambda j: bool(j.cause))
+    said = item.judgement
+    if not missed or said.verdict not in ("meets", "inconclusive"):
+        return item
+    worst = missed[0]
+    reason = f"{said.reason}, but {worst.target.id} at that load: {worst.judgement.printed}, {worst.judgement.reason}"
+    printed = said.printed.replace(said.verdict, "misses", 1)
+    changed = replace(said, verdict="misses", printed=printed, reason=reason, next_step=worst.judgement.next_step)
+    return replace(item, judgement=changed, cause=worst.cause)
 
 
 def _parted(study: Study, item: Judged, measure: Measure, trial: Trial) -> Judged:
@@ -163,7 +186,7 @@ def _with_reason(item: Judged, more: str) -> Judged:
 
 
 def as_held(reading: Reading, latencies: Sequence[Judged]) -> tuple[Reading, tuple[TrustCheck, ...]]:
-    """Return the reading of a level or rate no better than the latencies judged at it, and the checks they failed.
+    """Return the reading of a level no better than the latencies judged at it, and the checks they failed.
 
     Users who are served too slowly are not sustained: a level whose latency misses is not held, one whose latency is
     open or untrusted is not surely held. Of several misses the one that the system could mend is named.

@@ -193,9 +193,9 @@ def levels_by_variant(study: Study) -> dict[str, list[Level]]:
 def best_levels(levels: Sequence[Level]) -> list[Level]:
     """Return each number of users once: of several looks the least favourable, by which "at least" stays true.
 
-    That is one of which surely too many units failed, else the one whose p95 may be the largest; one without a p95
-    only where no other has it. Weakness: of two looks at one level the chance that either breaks it wrongly is twice
-    that of one.
+    That is one of which surely too many units failed, else the one whose p95 may be the largest; of one without a p95
+    what its p50 surely exceeds stands for it. Weakness: of two looks at one level the chance that either breaks it
+    wrongly is twice that of one.
     """
     least: dict[int, Level] = {}
     for level in (x for x in levels if x.finished):
@@ -204,10 +204,10 @@ def best_levels(levels: Sequence[Level]) -> list[Level]:
     return [least[users] for users in sorted(least)]
 
 
-def _against(level: Level) -> tuple[bool, bool, float]:
+def _against(level: Level) -> tuple[bool, float]:
     """Return how much a level speaks against a capacity, to be compared with another look at as many users."""
     bound = level.p95.high if level.p95 else level.p50.low if level.p50 else 0.0
-    return _rung(level).surely_failed > MOST_FAILED, level.p95 is not None, math.inf if bound is None else bound
+    return _rung(level).surely_failed > MOST_FAILED, math.inf if bound is None else bound
 
 
 @dataclass(frozen=True)

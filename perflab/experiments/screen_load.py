@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perflab.experiments.block_work import seconds_apart
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Trial, read_trial
 from perflab.system.variant import BASELINE
@@ -15,8 +16,10 @@ from perflab.system.variant import BASELINE
 if TYPE_CHECKING:
     from perflab.experiments.screen import ScreenPlan
 
-ROOM = 0.8  # of the system's cores: above it 14 arms let no unit end for ten seconds on two cores
+ROOM = 0.8  # of the system's cores; at 1.4 of one core 14 arms let no unit end for ten seconds
+FULL = 1.0  # what two users an arm may come to before the flags are split: a group more costs its whole time again
 LEAST_USERS = 2
+FIRST_BLOCKS = 6  # the fewest that a comparison ends with: every session of a run has them
 
 
 def fitted(plan: ScreenPlan, arms: Callable[[int], int], user_cores: float | None, cores: int) -> ScreenPlan:
@@ -33,27 +36,32 @@ def fitted(plan: ScreenPlan, arms: Callable[[int], int], user_cores: float | Non
     users = int(room // arms(plan.together))
     if users >= LEAST_USERS:
         return replace(plan, users=min(plan.users, users))
-    least = min(plan.users, LEAST_USERS)
-    together = next((n for n in range(max(int(room // least), 1), 1, -1) if arms(n) * least <= room), 1)
+    least, most = min(plan.users, LEAST_USERS), FULL * cores / user_cores
+    if arms(plan.together) * least <= most:
+        return replace(plan, users=least)
+    together = next((n for n in range(max(int(most // least), 1), 1, -1) if arms(n) * least <= most), 1)
     return replace(plan, users=least, together=together)
 
 
 def user_cores(study: Study) -> float | None:
-    """Return how many cores one user of the baseline keeps busy, by the blocks that this run has; None without any.
+    """Return how many cores one user of the baseline keeps busy, by the blocks or the ladder of this run; None without.
 
-    CPU per unit over the time that a unit takes, medians over the trials: without pauses between units, so a little
-    above what a user with pauses asks for.
+    CPU per unit over the time from one unit of a user to the next as they were due: a pace is in it, and the queue of
+    a baseline that is too slow is not. Where each user does one unit, over the time that it takes: without the pause
+    that follows it, so a little above what is asked for. Median over the trials, of the first blocks only: a resumed
+    run may go on to more of them, and must find the same plan.
     """
-    asked = []
-    for path in sorted(study.run.folder("samples").glob(f"trial.compare-b*-{BASELINE}.json")):
+    asked, folder = [], study.run.folder("samples")
+    blocks = sorted(folder.glob(f"trial.compare-b*-{BASELINE}.json"))[:FIRST_BLOCKS]
+    for path in blocks or folder.glob(f"trial.ladder-{BASELINE}.json"):  # without blocks: judge = "baseline"
         asked.append(_of(study, read_trial(study, path.name.removeprefix("trial.").removesuffix(".json"))))
     known = [value for value in asked if value is not None]
     return float(np.median(known)) if known else None
 
 
 def _of(study: Study, trial: Trial) -> float | None:
-    rows = trial.units[(trial.units["kind"] == study.system.load.unit_kind) & (trial.units["outcome"] == "ok")]
+    kind = study.system.load.unit_kind
+    rows = trial.units[(trial.units["kind"] == kind) & (trial.units["outcome"] == "ok")]
     took = (rows["end_ns"] - np.where(rows["start_ns"] > 0, rows["start_ns"], rows["intended_ns"])) / NS
-    if len(rows) == 0 or not float(took.median()) > 0:
-        return None
-    return trial.system_cpu_s() / len(rows) / float(took.median())
+    busy = seconds_apart(trial, kind) or (float(took.median()) if len(rows) else 0.0)
+    return trial.system_cpu_s() / len(rows) / busy if len(rows) and busy > 0 else None

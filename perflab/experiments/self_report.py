@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,11 +80,16 @@ def compared(study: Study, series: MetricMap | None) -> list[Compared]:
         condition = ",".join(f"{name}={value}" for name, value in sorted(trial.spec.conditions.items()))
         where = (trial.spec.name, trial.spec.variant, condition)
         rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
-        own = None if page is None or not series.total else own_counts.failures(page, series)
+        own = _asked(own_counts.failures, page, series) if series.total else None
         if series.bad:
             found.append(Compared(*where, f"{study.system.unit}s that failed", own, failures(rows)))
         found += [
-            Compared(*where, f"{target.metric} above {target.value:g} {target.unit}", _slow(page, series, target), slow)
+            Compared(
+                *where,
+                f"{target.metric} above {target.value:g} {target.unit}",
+                _asked(own_counts.above, page, series.latency[target.metric], target.canonical_value),
+                slow,
+            )
             for target, slow in _slow_for_clients(study, trial, targets, series)
         ]
     return found
@@ -128,8 +133,14 @@ def _page(study: Study, trial: Trial) -> tuple[own_counts.Sample, ...] | None:
         return None
 
 
-def _slow(page: tuple[own_counts.Sample, ...] | None, series: MetricMap, target: Target) -> tuple[float, float] | None:
-    return None if page is None else own_counts.above(page, series.latency[target.metric], target.canonical_value)
+def _asked(
+    ask: Callable[..., tuple[float, float] | None], page: tuple[own_counts.Sample, ...] | None, *named: Any
+) -> tuple[float, float] | None:
+    """Return what the page tells; None without a page, or where its series cannot be picked out."""
+    try:
+        return None if page is None else ask(page, *named)
+    except ValueError:
+        return None
 
 
 def _slow_for_clients(

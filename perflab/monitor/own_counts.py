@@ -10,6 +10,8 @@ from perflab.monitor.metric_map import MetricMap, Series
 
 _MATCHER = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
 
+_ESCAPED = re.compile(r"\\(.)")  # in PromQL the text between the quotes is a string: 5\d\d is written 5\\d\\d
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -29,8 +31,11 @@ def samples(page: str) -> tuple[Sample, ...]:
 
 
 def counted(page: Iterable[Sample], series: Series, suffix: str = "", **labels: str) -> float:
-    """Return the sum of the samples that a series names, 0 where there are none; `labels` must be there besides."""
-    wanted = _MATCHER.findall(series.matchers)
+    """Return the sum of the samples that a series names, 0 where there are none; `labels` must be there besides.
+
+    Raises ValueError for a regular expression that only Prometheus' own dialect knows.
+    """
+    wanted = [(key, sign, _ESCAPED.sub(r"\1", text)) for key, sign, text in _MATCHER.findall(series.matchers)]
     return sum(
         sample.value
         for sample in page
@@ -60,4 +65,7 @@ def above(page: Iterable[Sample], histogram: Series, limit_s: float) -> tuple[fl
 def _holds(value: str, sign: str, text: str) -> bool:
     if sign in ("=", "!="):
         return (value == text) == (sign == "=")
-    return (re.fullmatch(text, value) is not None) == (sign == "=~")
+    try:
+        return (re.fullmatch(text, value) is not None) == (sign == "=~")
+    except re.error as error:
+        raise ValueError(f"the regular expression {text!r} is not one of Python's: {error}") from None

@@ -24,11 +24,13 @@ def short(study: Any, probe_s: float = 1.0) -> Any:
     return replace(study, system=study.system.model_copy(update={"load": load, "spans": Spans()}))
 
 
-def paced(apart_s: float, length_s: float = 3.0) -> Trial:
-    """Rows of users who each begin a request every `apart_s` seconds, not all at the same moment."""
+def paced(apart_s: float, length_s: float = 3.0, took_s: float = 0.004) -> Trial:
+    """Rows of users whose requests are due every `apart_s` seconds and take `took_s` each, one after the other."""
     due = [(user, seq, user * 0.01 + seq * apart_s) for user in range(USERS) for seq in range(int(length_s / apart_s))]
-    rows = [{"kind": "request", "user": user, "seq": seq, "intended_ns": round(at * NS)} for user, seq, at in due]
-    rows += [{"kind": "other", "user": 0, "seq": 0, "intended_ns": n} for n in range(50)]
+    step = max(apart_s, took_s)
+    rows = [{"kind": "request", "user": user, "seq": seq, "outcome": "ok", "intended_ns": round(at * NS),
+             "end_ns": round((user * 0.01 + seq * step + took_s) * NS)} for user, seq, at in due]  # fmt: skip
+    rows += [{"kind": "other", "user": 0, "seq": 0, "outcome": "ok", "intended_ns": n, "end_ns": n} for n in range(50)]
     return Trial(None, pd.DataFrame(rows), pd.DataFrame(), pd.DataFrame())  # type: ignore[arg-type]
 
 
@@ -52,9 +54,27 @@ def test_short_units_fill_five_seconds_at_the_pace_that_was_seen(
     monkeypatch.setattr(subject, "run_trial", lambda study, spec: paced(apart_s))
     one = replace(short(study, probe_s), effort="quick")
     found = block_work(one, one.sizes)
-    assert (found.units, found.limit_s) == (units, pytest.approx(10.0 + 2.0 * units * apart_s))
+    assert (found.units, found.limit_s) == (units, 60.0)
     plan = block_plan(one, one.sizes, 0.0)
     assert (plan.units_per_user, plan.limit_s) == (found.units, found.limit_s)
+
+
+def test_a_pace_that_the_baseline_cannot_keep_is_not_its_pace(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Due twice a second, served every 3.2 s: ten units each would be cut off, and the comparison be untrusted."""
+    monkeypatch.setattr(subject, "run_trial", lambda study, spec: paced(0.5, took_s=3.2))
+    one = replace(short(study), effort="quick")
+    assert block_work(one, one.sizes).units == 2
+    assert subject.seconds_apart(paced(0.5, took_s=3.2), "request") == pytest.approx(0.5)  # what its users ask for
+
+
+def test_a_server_of_the_system_is_in_the_cpu_of_a_unit_however_many_units_there_are(study: Any) -> None:
+    one = short(study)
+    for units in (4, 10):
+        trial = cold(study, units, 0)
+        beside = trial.resources.assign(process="db", cpu_s=2 * trial.resources["cpu_s"])
+        cpu = {**trial.facts.cpu_s, "db": 2 * sum(trial.facts.cpu_s.values())}
+        both = replace(trial, resources=pd.concat([trial.resources, beside]), facts=replace(trial.facts, cpu_s=cpu))
+        assert arm_figures(one, both).cpu_ms_per_unit == pytest.approx(3 * arm_figures(one, trial).cpu_ms_per_unit)
 
 
 def test_units_of_which_no_user_comes_to_a_second_are_long(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,3 +60,5 @@ def test_a_level_without_a_p95_is_kept_but_replaces_none_that_has_it():
     few, again = level(150, None, 0, 30, "matrix"), level(100, 970, scenario="matrix")
     assert scaling.best_levels([*CLIMB, BROKEN, again, few]) == [CLIMB[0], again, CLIMB[2], BROKEN]
     assert scaling.best_levels([few, CLIMB[2], level(7, None, 0, 0)]) == [CLIMB[2]]
+    drowned = replace(few, p50=Interval(2_627, 2_422, 2_849, 0.95, 30, "planted"))  # its p95 is surely above that
+    assert scaling.best_levels([drowned, CLIMB[2]]) == scaling.best_levels([CLIMB[2], drowned]) == [drowned]

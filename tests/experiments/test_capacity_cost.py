@@ -29,7 +29,8 @@ def priced(study: Any, prices: Prices | None) -> Any:
 def test_without_a_price_none_is_stated_and_it_is_said_how_to_name_one(study: Any) -> None:
     (found,) = scale.conclude(priced(study, None), capacities(), None)
     assert "cost" not in found.details
-    assert found.details["sizing"] == [{"target": "S4-THR-1", "concurrent users": 100.0, "cores, at most": 1}]
+    row = {"target": "S4-THR-1", "concurrent users": 100.0, "cores, at most": 1, "holds under": "latency=aa-fast"}
+    assert found.details["sizing"] == [row]
     report = {s.title: s for s in scalability_specification(material(found)).sections}
     assert report["Cost"].empty and "core_hour, currency and source in a [prices] table" in str(report["Cost"].blocks)
     assert "S4-THR-1" in str(report["Capacity: the question and the answer"].blocks)
@@ -50,6 +51,9 @@ def test_a_named_price_is_shared_out_and_its_source_shown(study: Any) -> None:
 
 
 def test_an_upper_bound_is_never_rounded_down(study: Any) -> None:
+    assert {row["holds under"] for table in sizing(priced(study, PRICES), 132.0).values() for row in table} == {
+        "latency=aa-fast"
+    }
     (row,) = sizing(priced(study, PRICES), 132.0)["cost"]  # 0.04 / 132 = 0.000303030...
     assert float(row["a user for an hour, at most (EUR)"]) == pytest.approx(0.000304)
 

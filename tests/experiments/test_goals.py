@@ -69,7 +69,7 @@ def test_failures_under_stress_and_a_spike_that_stays_are_told(study: Any) -> No
     assert "40 of 400 turns failed (30 refused at once)" in found["S4-MX-3"].claim
     assert found["S4-MX-3"].effect.value == pytest.approx(10.0)
     assert "was not back within the 20 s observed" in found["S4-MX-4"].claim
-    assert (found["S4-MX-4"].effect.low, found["S4-MX-4"].effect.high) == (20.0, None)
+    assert found["S4-MX-4"].effect is None  # what was not seen to end has no figure that a history could follow
 
 
 def test_reported_goals_stand_on_the_scorecard_and_decide_nothing(study: Any) -> None:

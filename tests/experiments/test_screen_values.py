@@ -89,20 +89,47 @@ def test_windows_are_long_enough_for_the_units_of_the_system(study, side_by_side
 
 @pytest.mark.parametrize(
     ("user_cores", "cores", "users", "together"),
-    [(None, 1, 5, 12), (0.005, 1, 5, 12), (0.024, 1, 2, 12), (0.024, 2, 4, 12), (0.05, 1, 2, 6), (2.0, 1, 2, 1)],
+    [
+        (None, 1, 5, 12),
+        (0.005, 1, 5, 12),
+        (0.024, 1, 2, 12),
+        (0.024, 2, 4, 12),
+        (0.035, 1, 2, 12),
+        (0.05, 1, 2, 8),
+        (2.0, 1, 2, 1),
+    ],
 )
 def test_what_runs_side_by_side_leaves_the_systems_cores_some_air(user_cores, cores, users, together):
     """Fourteen arms of five users asked for 1.4 cores of one: no unit of the baseline ended for ten seconds."""
     plan = fitted(replace(PLAN, together=12), lambda most: (most or 12) + 2, user_cores, cores)
     assert (plan.users, plan.together) == (users, together)
     if user_cores and together > 1:
-        assert plan.users * (together + 2) * user_cores <= 0.8 * cores
+        assert plan.users * (together + 2) * user_cores <= 1.0 * cores
+
+
+@pytest.mark.parametrize(("apart_s", "took_s"), [(0.05, 1.5), (0.5, 0.004)])
+def test_a_user_with_a_pace_asks_for_cores_by_that_pace(study, monkeypatch, apart_s, took_s):
+    """Whether its requests queue for seconds or are over in milliseconds: 3 ms of CPU for each, as often as it asks."""
+    due = [(user, round(n * apart_s * 1e9)) for user in range(4) for n in range(10)]
+    rows = pd.DataFrame(due, columns=["user", "intended_ns"]).assign(kind="turn", outcome="ok", start_ns=0)
+    rows["end_ns"] = rows["intended_ns"] + round(took_s * 1e9)
+    trial = SimpleNamespace(units=rows, system_cpu_s=lambda: 0.003 * len(rows))
+    monkeypatch.setattr(screen_load, "read_trial", lambda study, name: trial)
+    (study.run.folder("samples") / "trial.ladder-baseline.json").write_text("{}")
+    assert screen_load.user_cores(study) == pytest.approx(0.003 / apart_s)
 
 
 def test_the_cores_of_a_user_are_read_from_the_blocks_of_the_run(study, monkeypatch):
     assert screen_load.user_cores(study) is None
     rows = pd.DataFrame(
-        {"kind": "turn", "outcome": ["ok"] * 4 + ["timeout"], "intended_ns": 0, "start_ns": 1, "end_ns": 2 * 10**9 + 1}
+        {
+            "kind": "turn",
+            "user": range(5),
+            "outcome": ["ok"] * 4 + ["timeout"],
+            "intended_ns": 0,
+            "start_ns": 1,
+            "end_ns": 2 * 10**9 + 1,
+        }
     )
     trial = SimpleNamespace(units=rows, system_cpu_s=lambda: 0.2)
     monkeypatch.setattr(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -93,10 +94,20 @@ def test_a_histogram_without_the_edge_tells_nothing():
 
 @pytest.mark.parametrize(
     ("matchers", "sum_"), [("", 55), ('outcome="ok"', 50), ('outcome!="ok"', 5), ('outcome=~"o.|x"', 50),
-                           ('outcome!~"o.*", outcome=~".+"', 5)],
+                           ('outcome!~"o.*", outcome=~".+"', 5), (r'outcome=~"\\w\\w"', 50)],
 )  # fmt: skip
 def test_matchers_are_those_of_prometheus(matchers, sum_):
     assert own_counts.counted(own_counts.samples(PAGE % 0), Series("gateway_turns_total", matchers)) == sum_
+
+
+def test_an_expression_that_only_prometheus_knows_is_not_told(study, seen):
+    series = replace(
+        watch.rules(study).series, bad=(Series("gateway_turns_total", r'outcome=~"\\pL+"', 'outcome="ok"'),)
+    )
+    with pytest.raises(ValueError, match="not one of Python's"):
+        own_counts.counted(own_counts.samples(PAGE % 0), series.bad[0])
+    seen(0, 20)
+    assert by_figure(self_report.compared(study, series))["turns that failed"].own is None
 
 
 class Pages(http.server.BaseHTTPRequestHandler):

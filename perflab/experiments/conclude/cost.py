@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from perflab.experiments.conclude.world import under
 from perflab.experiments.study import Study
 from perflab.model.price import most_cores, most_per_user_hour
 
@@ -14,15 +15,18 @@ ALONE = "CPU alone, on cores as full as this; instances that share nothing"
 def sizing(study: Study, users_per_core: float | None) -> dict[str, list[dict[str, Any]]]:
     """Return tables for a finding: the cores for each target on concurrent users, and the price where there is one.
 
-    `users_per_core` is what one core serves at least; without it there is nothing to divide by.
+    `users_per_core` is what one core serves at least, under the defaults of the conditions, which every row names;
+    without it there is nothing to divide by.
     """
     if not users_per_core:
         return {}
+    where = under(study).removeprefix(" under ")
+    held = {"holds under": where} if where else {}
     tables: dict[str, list[dict[str, Any]]] = {}
     asked = _asked_users(study)
     if asked:
         tables["sizing"] = [
-            {"target": id, "concurrent users": users, "cores, at most": most_cores(users, users_per_core)}
+            {"target": id, "concurrent users": users, "cores, at most": most_cores(users, users_per_core), **held}
             for id, users in asked.items()
         ]
     prices = study.system.prices
@@ -35,6 +39,7 @@ def sizing(study: Study, users_per_core: float | None) -> dict[str, list[dict[st
                 f"a user for an hour, at most ({prices.currency})": _rounded_up(cost),
                 "what is in it": ALONE,
                 "price from": prices.source,
+                **held,
             }
         ]
     return tables

@@ -8,7 +8,7 @@ from perflab.experiments.conclude.load import level_row
 from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
 from perflab.experiments.conclude.world import under
 from perflab.experiments.ladder import Level
-from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.matrix import PROBE_USERS, MatrixResult
 from perflab.experiments.operations import operation_rows
 from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
@@ -96,7 +96,8 @@ def what_broke(study: Study, result: MatrixResult) -> str:
         failed = [failures_text(x.failed, x.finished, x.failed_as, f"{what}s") for x, what in beside if x and x.failed]
         few = "" if level.p50 else f"too few {unit}s finished for a p50"
         parts = [*([f"{' and '.join(failed)} failed"] if failed else []), *([few] if few else [])]
-        told += f"; at {level.users} users ({name}) {', and '.join(parts)}" if parts else ""
+        there = level.users + PROBE_USERS * (name in result.spikes)
+        told += f"; at {there} users ({name}) {', and '.join(parts)}" if parts else ""
     return told
 
 

@@ -111,7 +111,7 @@ def _borne(study: Study, scenario: Scenario, level: Level, result: MatrixResult,
     unit = study.system.unit
     rows = judged_rows(trial, study.system.load.unit_kind, scenario.name)
     refused = int((rows["outcome"] == REFUSED).sum())
-    lighter = [x for x in result.levels.values() if x.users < level.users and x.throughput_per_s]
+    lighter = [x for x in result.steady if x.users < level.users and x.throughput_per_s]
     flow = f"{number_text(level.throughput_per_s)} {unit}s/s"
     if lighter:
         most = max(lighter, key=lambda x: x.throughput_per_s)
@@ -141,13 +141,11 @@ def _recovered(study: Study, scenario: Scenario, recovery: Recovery | None, tria
 
 
 def _recovery_time(recovery: Recovery | None) -> Effect | None:
-    if recovery is None:
+    """Return when the probes were back; None where that was not seen: the claim tells for how long it was watched."""
+    if recovery is None or recovery.recovered_s is None:
         return None
-    back, metric = recovery.recovered_s, "recovery after a spike"
-    if back is None:
-        least = recovery.observed_s
-        return Effect(metric=metric, value=least, low=least, unit="s", n=1, n_unit="spike", method="not seen to end")
-    return Effect(metric=metric, value=back, unit="s", n=1, n_unit="spike", method="one spike")
+    return Effect(metric="recovery after a spike", value=recovery.recovered_s, unit="s", n=1, n_unit="spike",
+                  method="one spike")  # fmt: skip
 
 
 def _failed_share(study: Study, level: Level) -> Effect | None:

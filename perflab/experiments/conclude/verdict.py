@@ -39,7 +39,7 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
         claim = f"Do not ship {judged} as it is: it changes answers that it promises to leave alone ({answers})."
     elif named["untrusted"]:
         claim = f"Measure {judged} again: trust checks refused to judge {', '.join(named['untrusted'])}."
-    elif not named["meets"]:
+    elif not named["meets"] and not around:
         left = (
             f"no target is met or missed, inconclusive: {', '.join(named['inconclusive'])}"
             if named["inconclusive"]

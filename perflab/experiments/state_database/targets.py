@@ -24,7 +24,6 @@ from perflab.findings.judge import judge_target, target_finding
 from perflab.findings.trust import generator_late, nothing_lost
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
-from perflab.units import interval_text
 
 TARGETS = (("S4-LAT-3a", "read"), ("S4-LAT-3b", "write"), ("S4-THR-4", "rate"))
 RATE = "queries/min"
@@ -137,7 +136,7 @@ def state_sentence(seen: StateSeen) -> str:
 def state_targets(study: Study, seen: StateSeen) -> list[Finding]:
     """Judge the catalogue's targets on state access; a target that the system's catalogue lacks is left out.
 
-    The rate is held only where reads and writes keep their latency at it: answers that come late support no rate.
+    The rate meets its target only where reads and writes keep their latency at it: late answers support no rate.
     """
     catalogue = load_targets(study.system.resolve(study.system.targets)) if study.system.targets else []
     known = {target.id for target in catalogue}
@@ -150,22 +149,17 @@ def state_targets(study: Study, seen: StateSeen) -> list[Finding]:
         few = "" if what == "rate" else f"{answered} {what}s are too few"
         interval = seen.interval(what)
         late = next((f for f in found if f.verdict == "misses"), None) if what == "rate" and interval else None
-        said = ""
-        if late and interval:
-            said = f"{interval_text(interval.value, interval.low, interval.high, RATE)} answered; {late.claim}"
-            interval = Interval(0, 0, 0, interval.confidence, interval.n, "rate not held")
         judgement = judge_target(
             target, interval, unit=RATE if what == "rate" else "ms", level=study.level,
             trust=seen.checks, domain=study.system.domain, reason=few, next_step=LONGER,
         )  # fmt: skip
-        if judgement.verdict == "misses":
-            step = (
-                late.next_step
-                if late
-                else MISSED["rate_per_min" if what == "rate" else "latency"].format(variant=seen.variant)
-            )
-            reason = f"{judgement.reason} ({said.rstrip('.')})" if late else judgement.reason
-            judgement = replace(judgement, reason=reason, next_step=step)
+        if late and judgement.verdict in ("meets", "inconclusive"):  # its figure stays what was measured
+            printed = judgement.printed.replace(judgement.verdict, "misses", 1)
+            reason = f"{judgement.reason}, but {late.claim.rstrip('.')}"
+            judgement = replace(judgement, verdict="misses", printed=printed, reason=reason, next_step=late.next_step)
+        elif judgement.verdict == "misses":
+            step = MISSED["rate_per_min" if what == "rate" else "latency"].format(variant=seen.variant)
+            judgement = replace(judgement, next_step=step)
         found.append(
             target_finding(
                 target, judgement, id=f"F24-target.{number}", notebook=study.notebook, n=answered, n_unit="accesses",

@@ -17,9 +17,12 @@ REACTIONS = {  # whom a severity calls is the team's to say; how soon is what th
 TO_USE = """# in the run's folder; write the address of each instance into prometheus.yml first
 promtool check config monitoring/prometheus.yml
 prometheus --config.file=monitoring/prometheus.yml
-# a probe from the users' side, and a change held against the last release before it ships
-perflab load --system {system} --users 1 --seconds 60
-perflab gate --help"""
+# a change held against the last release before it ships
+perflab gate --system {system} --help"""
+NO_PROBE = (
+    "A probe from the users' side is the team's to set up: perflab load starts an instance of its own and never "
+    "reaches the one in service."
+)
 
 
 def monitoring_plan(material: Material) -> Document:
@@ -68,7 +71,7 @@ def _limits(overhead: Sequence[Finding]) -> list[Block]:
 
 def _to_use(material: Material, files: Sequence[Block]) -> list[Block]:
     system = material.manifest.system_shown
-    return [*files, Code(TO_USE.format(system=system))] if files else []
+    return [*files, Code(TO_USE.format(system=system)), Text(NO_PROBE)] if files else []
 
 
 def _reactions(found: Sequence[Finding]) -> list[Block]:

@@ -9,6 +9,7 @@ from perflab.report.deliverables.document import Block, Row, Rows
 from perflab.report.deliverables.guide.cases import GAINS, Case, cases_of
 from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.material import Material
+from perflab.report.verdict import judged_targets
 from perflab.report.wording import SCREENED, effect_text, look, plural
 
 ORDER = ("adopt", "confirm first", "needs more data", "not if", "do not confirm", "reject")
@@ -42,8 +43,15 @@ def decision_row(material: Material, key: str, own: Sequence[Finding]) -> Row:
 
 def decision_of(material: Material, key: str, own: Sequence[Finding]) -> str:
     """Return the decision on a strategy; of the judged variant as a whole also that targets decide against it."""
-    missed = material.verdict.counts.get("misses", 0) if key == material.verdict.judged else 0
+    missed = _missed_by_itself(material) if key == material.verdict.judged else 0
     return decide(own) + (f"; but it misses {plural(missed, 'target')}: see the verdict" if missed else "")
+
+
+def _missed_by_itself(material: Material) -> int:
+    """Return how many targets the judged variant misses; what the world around it misses alone speaks against none."""
+    rows = judged_targets(material.findings, material.verdict.judged)
+    own = {f.target_id for f in rows if f.verdict == "misses" and f.details.get("cause") != "world"}
+    return len(own)
 
 
 def title_of(material: Material, key: str) -> str:
