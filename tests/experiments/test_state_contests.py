@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from perflab.experiments.state_database import (
     sqlite_settings,
     statements,
 )
+from perflab.experiments.state_database import contest as contest_module
 from perflab.experiments.state_database.contest import (
     FEWEST,
     Contest,
@@ -69,14 +69,34 @@ def study(tmp_path: Path) -> Study:
     return Study(run, system, "24_state_database", "full", 7, default_cores())
 
 
+class KnownTime:
+    """The clocks of a contest: what work is said to take passes on them, spread by a hundredth, and nothing else."""
+
+    def __init__(self) -> None:
+        self.now, self.rng = 100.0, np.random.default_rng(5)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds * float(np.exp(self.rng.normal(0, 0.01)))
+
+    def process_time(self) -> float:
+        return self.now
+
+    perf_counter = process_time
+
+
+@pytest.fixture
+def known_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contest_module, "time", KnownTime())
+
+
 def spin(seconds: float, answer: str = "right", count: int = 6) -> Any:
-    """Use the CPU for a known time, plus a little that differs from block to block."""
+    """Take a known time, plus a little that differs from block to block; of the test's clock with `known_time`."""
 
     def work(rng: np.random.Generator) -> Done:
         def one(extra: float) -> str:
-            until = time.process_time() + seconds * (1 + extra)
-            while time.process_time() < until:
-                pass
+            clock = contest_module.time
+            if isinstance(clock, KnownTime):
+                clock.pass_by(seconds * (1 + extra))
             return answer
 
         return timed((0.1 * rng.random(count)).tolist(), one)
@@ -90,6 +110,7 @@ def planted(**ways: Any) -> Contest:
                    plans={name: f"plan of {name}" for name in names}, price="nothing", turns="never")  # fmt: skip
 
 
+@pytest.mark.usefixtures("known_time")
 def test_a_planted_gain_is_found_and_what_is_the_same_is_not(study: Study) -> None:
     contest = planted(**{name: spin(ms / 1e3, count=20) for name, ms in (("slow", 0.6), ("fast", 0.3), ("alike", 0.6))})
     result = run_contest(contest, 14, 7)
@@ -116,6 +137,7 @@ def test_a_planted_gain_is_found_and_what_is_the_same_is_not(study: Study) -> No
     assert [row["way"] for row in price_rows([contest])] == ["fast", "alike"]
 
 
+@pytest.mark.usefixtures("known_time")
 def test_what_a_screening_saw_is_not_published(study: Study) -> None:
     contest = planted(slow=spin(0.001), fast=spin(0.0005))
     result = run_contest(contest, 8, 7, screening=True)
@@ -197,6 +219,7 @@ def test_submissions_and_reads_come_while_a_view_is_refreshed() -> None:
     assert len(beside) == leaderboard.BURSTS and min(beside[:-1]) >= come  # beside the last one nothing is due
 
 
+@pytest.mark.usefixtures("known_time")
 def test_a_decision_names_the_question_under_which_a_way_pays(study: Study) -> None:
     fast, slow = spin(0.0003, count=20), spin(0.0006, count=20)
     seldom, often = (
@@ -208,6 +231,7 @@ def test_a_decision_names_the_question_under_which_a_way_pays(study: Study) -> N
     assert said.startswith("adopt if looked-at and memory") and said.endswith("; not if changed")
 
 
+@pytest.mark.usefixtures("known_time")
 def test_a_way_that_answers_otherwise_has_no_verdict(study: Study) -> None:
     contest = planted(slow=spin(0.002), wrong=spin(0.001, "wrong"))
     judged = judge_arms([run_contest(contest, 6, 7)])

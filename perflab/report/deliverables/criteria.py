@@ -46,7 +46,7 @@ def complexity(material: Material) -> str:
     """Return how much code the optimised variant runs in place of the baseline's, as far as it can be counted."""
     after, before = sum(s.lines for s in material.switched), sum(s.lines_before for s in material.switched)
     if not material.switched:
-        return "" if material.flags else "No strategy's flag is switched: no code is added."
+        return "No flag is switched: no code is added." if material.verdict.judged == "baseline" else ""
     told = f"The optimised variant switches {plural(len(material.switched), 'flag')}"
     if not after:
         return f"{told}; their code is not in files of their own below the system's source, so it was not counted."
