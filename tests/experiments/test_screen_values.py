@@ -91,20 +91,19 @@ def test_windows_are_long_enough_for_the_units_of_the_system(study, side_by_side
     ("user_cores", "cores", "users", "together"),
     [
         (None, 1, 5, 12),
-        (0.005, 1, 5, 12),
-        (0.024, 1, 2, 12),
-        (0.024, 2, 4, 12),
-        (0.035, 1, 2, 12),
-        (0.05, 1, 2, 8),
+        (0.024, 1, 5, 12),
+        (0.05, 1, 3, 12),
+        (0.05, 2, 5, 12),
+        (0.2, 1, 2, 4),
         (2.0, 1, 2, 1),
     ],
 )
 def test_what_runs_side_by_side_leaves_the_systems_cores_some_air(user_cores, cores, users, together):
-    """Fourteen arms of five users asked for 1.4 cores of one: no unit of the baseline ended for ten seconds."""
+    """Fourteen arms of five users asked for 3.5 cores of one: no unit of the baseline ended for ten seconds."""
     plan = fitted(replace(PLAN, together=12), lambda most: (most or 12) + 2, user_cores, cores)
     assert (plan.users, plan.together) == (users, together)
     if user_cores and together > 1:
-        assert plan.users * (together + 2) * user_cores <= 1.0 * cores
+        assert plan.users * (together + 2) * user_cores <= screen_load.ROOM * cores
 
 
 @pytest.mark.parametrize(("apart_s", "took_s"), [(0.05, 1.5), (0.5, 0.004)])
