@@ -83,7 +83,7 @@ QUICK = Effort(
         "24_state_database": 420,
         "30_prototype": 370,
         "40_scalability": 8,
-        "41_monitoring": 12,
+        "41_monitoring": 15,
         "90_verdict": 5,
     },
     fixed_s={
