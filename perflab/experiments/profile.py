@@ -309,11 +309,17 @@ def first_look(study: Study, sampled: ProfilePass) -> list[dict[str, Any]]:
 
 
 def units_seen(study: Study, sampled: ProfilePass) -> dict[str, Any]:
-    """Return how much work the pass saw, and which instrument failed on it."""
+    """Return how much work the pass saw, and which instrument failed on it.
+
+    Work counts by when it ended: a system that an instrument slows below what it is asked for works through what was
+    due before, and is at work all the same.
+    """
     assert sampled.trial is not None
-    rows = judged_rows(sampled.trial, study.system.load.unit_kind)
+    trial = sampled.trial
+    rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
+    settled_ns = trial.facts.go_ns + int(min(s.start_s + trial.settle_s(s) for s in trial.spec.segments) * NS)
     return {
-        "done": int((rows["outcome"] == "ok").sum()),
+        "done": int(((rows["outcome"] == "ok") & (rows["end_ns"] >= settled_ns)).sum()),
         "instruments": sorted(sampled.captures),
         "problems": [line for _, line in sampled.problems],
     }
