@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from perflab.findings.catalogue import Target
     from perflab.findings.finding import TrustCheck
     from perflab.findings.judge import Judgement
-    from perflab.system.spec import Measure
+    from perflab.system.tables.load import Measure
 
 NEED_LATENCY = ("sustained_users", "rate_per_min")  # kinds that hold only where the latencies at that load do
 WORLD = "world"

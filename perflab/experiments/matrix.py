@@ -13,7 +13,7 @@ from perflab.experiments.ladder import Level, level_of
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, run_trial
 from perflab.experiments.units_of_work import SILENT_AFTER_S, failed_rows, failures, judged_rows, response_ms
-from perflab.system.spec import Scenario
+from perflab.system.tables.load import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd

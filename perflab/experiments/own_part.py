@@ -14,7 +14,7 @@ from perflab.findings.catalogue import QUANTILES
 from perflab.samples.spans import sum_ms
 from perflab.stats.interval import Interval
 from perflab.stats.latency import section_minimum_n, sectioned_quantile
-from perflab.system.spec import Measure
+from perflab.system.tables.load import Measure
 from perflab.units import interval_text, number_text
 
 KNOWN = 0.9  # of fewer units than this share the sum of marks says nothing of the others

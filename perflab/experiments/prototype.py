@@ -24,7 +24,7 @@ from perflab.system.variant import BASELINE, every_value_pairs, same_program, si
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perflab.system.spec import Scenario
+    from perflab.system.tables.load import Scenario
 
 # Of the first and of the other scenarios at quick for a variant on which no target is judged. What one core carries is
 # read from the first: 50 users finish 100 turns in it, fewer have no p95 with an interval.

@@ -26,7 +26,7 @@ from perflab.findings.finding import TrustCheck
 from perflab.stats.interval import Interval
 from perflab.stats.latency import sectioned_mean
 from perflab.stats.proportion import clopper_pearson
-from perflab.system.spec import Measure
+from perflab.system.tables.load import Measure
 
 LONGER, LOGS = "Measure longer, or take --effort full", "Look at the logs of the trial"
 MISSED = {  # what to do about a figure of that kind with which a variant misses its limit

@@ -12,7 +12,7 @@ from perflab.monitor.promtool import Outcome, check_config, test_rules
 from perflab.monitor.rules import RuleSet, alert_rules
 from perflab.monitor.scrape import scrape_yaml
 from perflab.runs import write_atomic
-from perflab.system.spec import Monitor, SeriesName
+from perflab.system.tables.monitor import Monitor, SeriesName
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from perflab.errors import SystemFileError, UsageError
 from perflab.system.load_file import load_system
-from perflab.system.spec import Process, System
+from perflab.system.spec import System
+from perflab.system.tables.processes import Process
 
 GIT_S = 120.0
 _GIT = ("git", "-c", "core.hooksPath=/dev/null", "-C")  # a hook of the user's must not run for a tree of ours

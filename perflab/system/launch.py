@@ -23,7 +23,8 @@ from perflab.system.served import require_served
 from perflab.system.servers.kinds import Settings
 from perflab.system.servers.own import require_reachable
 from perflab.system.servers.server import EmbeddedServer, start_server
-from perflab.system.spec import Process, Server, System
+from perflab.system.spec import System
+from perflab.system.tables.processes import Process, Server
 from perflab.system.variant import Variant
 
 Wrap = Callable[[list[str], dict[str, str]], tuple[list[str], dict[str, str]]]

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from perflab.errors import SystemFileError, UsageError
 from perflab.system.needs import need_faults
-from perflab.system.spec import Measure, System
+from perflab.system.spec import System
+from perflab.system.tables.load import Measure
 from perflab.system.texts import placeholders, text_faults
 from perflab.system.variant import BASELINE, same_program
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from perflab.errors import SystemFileError
-from perflab.system.spec import Flag, System
+from perflab.system.spec import System
+from perflab.system.tables.settings import Flag
 
 
 def needed_settings(system: System, flag: str, value: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from perflab.system.spec import Ready
+from perflab.system.tables.processes import Ready
 
 
 def readiness(ready: Ready, render: Callable[[str], str], log_path: Path) -> tuple[Callable[[], bool], str]:

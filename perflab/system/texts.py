@@ -7,7 +7,8 @@ import string
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from perflab.system.spec import Process, System
+from perflab.system.spec import System
+from perflab.system.tables.processes import Process
 
 PLACEHOLDERS = ("python", "trial_dir", "seed", "flags", "system_dir")
 _PORT = re.compile(r"port:([a-z][a-z0-9_]*)")

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from perflab.system.spec import Process, System
+from perflab.system.spec import System
+from perflab.system.tables.processes import Process
 
 GENERATOR = "load generator"
 _PORT = re.compile(r"\{port:([^}]*)\}")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from perflab.errors import UsageError
 from perflab.system.needs import needed_settings
-from perflab.system.spec import Equivalence, System
+from perflab.system.spec import System
+from perflab.system.tables.settings import Equivalence
 
 BASELINE = "baseline"
 

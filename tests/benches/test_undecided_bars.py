@@ -29,7 +29,7 @@ from perflab.cli import bench
 from perflab.experiments.ladder import Level
 from perflab.stats.interval import Interval
 from perflab.strict_json import json_text
-from perflab.system.spec import Spans, SpanSum
+from perflab.system.tables.spans import Spans, SpanSum
 
 
 def level(failed: int) -> Level:

@@ -14,7 +14,7 @@ from perflab.experiments.blocks import BlockPlan, arm_figures, block_spec
 from perflab.experiments.effort import sizes_of
 from perflab.experiments.prototype import block_plan
 from perflab.experiments.trial import NS, Trial, TrialFacts
-from perflab.system.spec import Spans
+from perflab.system.tables.spans import Spans
 
 USERS = 4
 

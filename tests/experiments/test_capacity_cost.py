@@ -14,7 +14,7 @@ from perflab.findings.finding import TrustCheck
 from perflab.model.capacity import CoreCost
 from perflab.report.deliverables.checklist import checklist
 from perflab.report.deliverables.scalability_specification import scalability_specification
-from perflab.system.spec import Prices
+from perflab.system.tables.prices import Prices
 from tests.report.test_criteria import material
 
 from .test_capacity_findings import capacities

@@ -11,7 +11,7 @@ import pytest
 from perflab.experiments import readings
 from perflab.experiments.trial import NS
 from perflab.experiments.units_of_work import Window, answered_per_s, units_done
-from perflab.system.spec import Measure
+from perflab.system.tables.load import Measure
 
 GO = 3 * NS
 

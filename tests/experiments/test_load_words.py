@@ -13,7 +13,7 @@ from perflab.experiments.conclude.load import conclude
 from perflab.experiments.ladder import Level
 from perflab.experiments.open_load import why_no_arrivals
 from perflab.stats.interval import Interval
-from perflab.system.spec import Spans
+from perflab.system.tables.spans import Spans
 
 
 def level(users: int, p95_ms: float) -> Level:

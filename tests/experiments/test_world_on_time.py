@@ -18,7 +18,7 @@ from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.profile import ProfilePass
 from perflab.experiments.trial import Trial
 from perflab.findings.trust import vetoes
-from perflab.system.spec import Spans, SpanSum
+from perflab.system.tables.spans import Spans, SpanSum
 from tests.experiments import test_capacity_findings as capacity
 from tests.experiments import test_load_words as words
 from tests.experiments.test_judged_targets import measured, spoken

@@ -18,7 +18,7 @@ from perflab.findings.finding import TrustCheck
 from perflab.history.store import HistoryStore
 from perflab.system.checkout import at_ref, with_world_of
 from perflab.system.load_file import load_system
-from perflab.system.spec import Process, Ready
+from perflab.system.tables.processes import Process, Ready
 from tests.history import notes_repository
 from tests.history.runs import comparison, make_run
 

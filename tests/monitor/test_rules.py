@@ -17,7 +17,7 @@ from perflab.monitor.objectives import NO_CEILING, objectives
 from perflab.monitor.rules import alert_rules, rules_yaml
 from perflab.monitor.scrape import scrape_yaml
 from perflab.system.load_file import load_system
-from perflab.system.spec import SeriesName
+from perflab.system.tables.monitor import SeriesName
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = load_targets(ROOT / "data/catalogue/targets.toml")

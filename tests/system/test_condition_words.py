@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from perflab.system.spec import Condition
+from perflab.system.tables.settings import Condition
 
 
 def test_about_speaks_of_values_that_the_condition_has():

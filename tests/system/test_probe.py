@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from perflab.system.probe import readiness
-from perflab.system.spec import Ready
+from perflab.system.tables.processes import Ready
 
 
 class _Deep(BaseHTTPRequestHandler):

@@ -9,8 +9,8 @@ from perflab.cli.app import app
 from perflab.errors import SystemFileError
 from perflab.experiments import readings
 from perflab.system.load_file import load_system
-from perflab.system.spec import Measure
 from perflab.system.study_faults import UNITS, measured_targets, require_study, study_faults
+from perflab.system.tables.load import Measure
 
 MEASURE = '[[measure]]\nmetric = "{metric}"\nkind = "{kind}"\nrows = "request"\n'
 TARGET = (

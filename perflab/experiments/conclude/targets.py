@@ -14,7 +14,7 @@ from perflab.experiments.trial import Trial
 from perflab.experiments.units_of_work import judged_rows, peak_memory_mb, window
 from perflab.findings.finding import Effect, Finding, TrustCheck
 from perflab.stats.proportion import clopper_pearson
-from perflab.system.spec import Scenario
+from perflab.system.tables.load import Scenario
 from perflab.units import interval_text, number_text
 
 REFUSED = "shed"
