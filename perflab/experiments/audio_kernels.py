@@ -1,4 +1,4 @@
-"""What compiling buys, and whether it is right: the kernels of audio, raced, checked, called, started, threaded."""
+"""What compiling buys: the kernels of audio held to the machine's ceiling, raced, called, started, threaded."""
 
 from __future__ import annotations
 
@@ -13,48 +13,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflab.audio.kernels import g711
 from perflab.audio.kernels.ceiling import Ceiling, measure_ceiling
-from perflab.audio.kernels.denoiser_setting import DenoiserSetting
-from perflab.audio.kernels.echo_canceller import EchoCanceller
-from perflab.audio.kernels.echo_setting import EchoSetting
 from perflab.audio.kernels.level import level
-from perflab.audio.kernels.oracle import denoiser as oracle_denoiser
-from perflab.audio.kernels.oracle import echo_canceller as oracle_echo
-from perflab.audio.kernels.oracle import silero as oracle_silero
-from perflab.audio.kernels.silero import SileroBatch
-from perflab.audio.kernels.silero_weights import CHUNK, load_weights
 from perflab.audio.kernels.warm_up import warm_up
 from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling, voice_activity
 from perflab.benches.audio.contest import Contest, Outcome, circumstances_line, hold
 from perflab.benches.audio.material import speech_like
 from perflab.benches.audio.peers import audioop
-from perflab.benches.audio.rooms import RATE, TAIL, converse
 from perflab.benches.audio.speexdsp import WHY as NO_SPEEXDSP
 from perflab.benches.audio.speexdsp import speexdsp
 from perflab.benches.audio.threads import ThreadGain, two_threads
-from perflab.benches.bar import Bar
 from perflab.errors import InstrumentFailure
-from perflab.experiments.conclude.parts import effect_of, evidence, finding
 from perflab.experiments.study import Study
-from perflab.findings.finding import Evidence, Finding, TrustCheck
 from perflab.stats.interval import Interval
 from perflab.system.cores import stay_on
 
 QUICK_BLOCKS, FULL_BLOCKS = 11, 41
 BATCHES = (1, 4, 16, 64, 256)
-TURN_S = 0.16  # a third of what denoiser, echo canceller and detector are checked on: whole frames of 20 ms
 SLOWED_PERCENT = 10  # CPU time that two threads take more for the same work, until they count as in each other's way
 NEARLY_TWO = 1.9  # speed of two threads from which on too little is missing to ask why
-# Contests on a strategy of the catalogue: its id, how the ids of the contests begin, and the question.
-STRATEGIES = {
-    "denoiser": ("ST-AUDIO-06", "ns", "What does suppressing noise cost?"),
-    "echo": ("ST-AUDIO-07", "aec", "What does cancelling echo cost?"),
-    "network": ("ST-COMPUTE-03", "vad-", "What does the network that hears speech cost?"),
-}
-ONLY_CPU = "CPU time of a compiled kernel against a native peer: what it does to speech and words is not in this figure"
 STARTS = {"cached": False, "nothing cached": True}
 _START = "from perflab.audio.kernels.warm_up import warm_up; print('took', warm_up(lambda line: None))"
 
@@ -110,60 +89,6 @@ class CallCost:
             first, last = row[_column(BATCHES[0])], row[_column(BATCHES[-1])]
             parts.append(f"{row['kernel']} {first / last:.0f} times")
         return f"With one session per call a session costs more than with {BATCHES[-1]}: {', '.join(parts)}."
-
-
-def check_kernels() -> list[TrustCheck]:
-    """Hold every kernel that is raced to its plain oracle, in this run; the detector to the wheel's as well."""
-    bars = [*(companding.exactness(law) for law in companding.NAMES), fourier.exactness(), mixing.mixed_exactly(),
-            mixing.levels_exactly(), *resampling.quality(), *resampling.delays(),
-            voice_activity.agreement(lambda line: None), *one_session_exactly()]  # fmt: skip
-    return [_check(bar) for bar in bars]
-
-
-def check_rows(checks: list[TrustCheck]) -> tuple[dict[str, Any], ...]:
-    """Return one row per check, and soxr's lag beside ours: shown with them, but no check of what is ours."""
-    rows = [{"check": c.name, "seen": c.observed, "asked": c.limit} for c in checks]
-    lag = resampling.lag()
-    if lag.value is not None:
-        shown = _check(lag)
-        rows.append({"check": f"no check, but beside them: {lag.title}", "seen": shown.observed, "asked": shown.limit})
-    return tuple(rows)
-
-
-def one_session_exactly() -> list[Bar]:
-    """Hold one session of denoiser, echo canceller and detector, in the forms that are raced, to their oracles.
-
-    Half a second of a conversation, the near end talking in the last third of it; int16 may be rounded otherwise once.
-    """
-    scene = converse(1, 3 * TURN_S, near_from=2 * TURN_S)
-    partitions = EchoCanceller(1, tail_ms=1e3 * TAIL / RATE).partitions
-    quiet = oracle_denoiser.denoise(scene.mic[0], DenoiserSetting())
-    rest = oracle_echo.cancel(scene.mic[0], scene.far[0], partitions, EchoSetting())
-    return [
-        _apart("ns-plain", "denoiser: largest distance from a float64 reference", denoising.ours(scene.mic)[0], quiet),
-        _apart("aec-plain", "echo canceller: largest distance from a float64 reference",
-               echo.ours(scene.mic, scene.far)[0], rest),
-        _detected(scene.mic[0]),
-    ]  # fmt: skip
-
-
-def _apart(id_: str, title: str, made: NDArray[np.int16], wanted: NDArray[np.float64]) -> Bar:
-    apart = float(np.abs(made - np.clip(wanted, -32768, 32767)).max())
-    return Bar(id_, title, apart, "<=", 1, "LSB", made.size)
-
-
-def _detected(pcm: NDArray[np.int16]) -> Bar:
-    """Return the largest difference of a probability to the graph in float64, with the context that the race has."""
-    batch, plain = SileroBatch(load_weights(), 1), oracle_silero.Silero(load_weights(), "previous")
-    chunks = pcm[: pcm.size // CHUNK * CHUNK].reshape(-1, CHUNK) / np.float32(32_768)
-    apart = max(abs(float(batch.process(chunk[None])[0]) - plain(chunk.astype(np.float64))) for chunk in chunks)
-    title = "voice activity: largest difference of a probability to a float64 reference"
-    return Bar("vad-plain", title, apart, "<=", 1e-4, "", len(chunks))
-
-
-def _check(bar: Bar) -> TrustCheck:
-    return TrustCheck(name=bar.title, passed=bar.holds, observed=f"{bar.value:.4g} {bar.unit}".strip(),
-                      limit=f"{bar.operator} {bar.limit:g} {bar.unit}".strip())  # fmt: skip
 
 
 def ceiling_of(study: Study) -> tuple[Ceiling, float]:
@@ -300,62 +225,12 @@ def thread_sentence(study: Study, gain: ThreadGain) -> str:
     else:
         why = "that is nearly all that two cores can give"
     return (
-        f"Two threads resample {gain.speed.value:.2f} times as fast as one (n = {gain.speed.n}, {_bounds(gain.speed)}) "
-        f"and take {extra:+.0f} % of CPU time for the same work: {why}."
+        f"Two threads resample {gain.speed.value:.2f} times as fast as one (n = {gain.speed.n}, "
+        f"{bounds_told(gain.speed)}) and take {extra:+.0f} % of CPU time for the same work: {why}."
     )
 
 
-def _bounds(interval: Interval) -> str:
+def bounds_told(interval: Interval) -> str:
+    """Say both bounds of a ratio; a side that n cannot bound is a question mark."""
     low, high = (f"{bound:.2f}" if bound is not None else "?" for bound in (interval.low, interval.high))
     return f"95 % interval {low} to {high}"
-
-
-def conclude(study: Study, raced: Race, checks: list[TrustCheck], ceiling: str, calls: CallCost, starts: str,
-             threads: ThreadGain, figure: Evidence) -> list[Finding]:  # fmt: skip
-    """Return what a reader takes away, the race with the checks of this run as its trust."""
-    trust, least = tuple(checks), raced.slowest
-    told = {"2": ("How near is that to what the machine can do?", ceiling),
-            "3": ("What does a call cost?", calls.sentence), "4": ("What does a start cost?", starts)}  # fmt: skip
-    return [
-        finding(study, "1", question="What does compiling buy?", kind="observation", verdict="reported",
-                claim=raced.sentence, evidence=evidence(figure), trust=trust,
-                effect=effect_of(f"smallest ratio: {least.contest.title}", least.ratio, "x", "pairs"),
-                details={"ratios": raced.rows()}),
-        *(finding(study, ordinal, question=question, kind="observation", verdict="reported", claim=claim)
-          for ordinal, (question, claim) in told.items()),
-        *_by_strategy(study, raced, trust),
-        finding(study, "5", question="What does a second thread gain?", kind="observation",
-                verdict="not-measurable-here" if study.cores.shared else "reported",
-                claim=thread_sentence(study, threads), strategy="ST-COMPUTE-02",
-                effect=None if study.cores.shared
-                else effect_of("speed of two threads over one", threads.speed, "x", "pairs")),
-    ]  # fmt: skip
-
-
-def _by_strategy(study: Study, raced: Race, trust: tuple[TrustCheck, ...]) -> list[Finding]:
-    """Return one finding for each strategy whose kernel was raced: its ratios, for the strategy's card."""
-    found = []
-    for ordinal, (strategy, start, question) in STRATEGIES.items():
-        own = [o for o in raced.outcomes if o.contest.id.startswith(start)]
-        if not own:
-            continue
-        told = "; ".join(f"{o.contest.title}: {o.ratio.value:.2f} times the CPU time ({_bounds(o.ratio)}; ours takes "
-                         f"{o.ours_us:.1f} us a session)" for o in own)  # fmt: skip
-        least = min(own, key=lambda o: o.ratio.value)
-        found.append(
-            finding(study, ordinal, question=question, kind="observation", verdict="reported", trust=trust,
-                    claim=f"{told}.", strategy=strategy, caveats=(ONLY_CPU,),
-                    effect=effect_of(f"smallest ratio: {least.contest.title}", least.ratio, "x", "pairs"))
-        )  # fmt: skip
-    return found
-
-
-def conclude_rooms(study: Study, detectors: str, gpu: str) -> list[Finding]:
-    """Return what a reader takes away of the detectors of voice, and of the kernels for CUDA."""
-    shown = "not-measurable-here" if "were not run" in gpu else "reported"
-    return [
-        finding(study, "6", question="Which detector hears speech in which room?", kind="observation",
-                verdict="reported", claim=detectors),
-        finding(study, "7", question="What does a GPU gain?", kind="observation", verdict=shown, claim=gpu,
-                strategy="ST-COMPUTE-01"),
-    ]  # fmt: skip

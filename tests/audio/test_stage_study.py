@@ -14,8 +14,8 @@ from perflab.audio.corpus import load_corpus
 from perflab.benches.audio import gpu
 from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, judge
 from perflab.experiments import audio_detectors, audio_stages, audio_uplink, codecs_jitter
-from perflab.experiments.audio_kernels import conclude_rooms
 from perflab.experiments.blocks import ArmFigures, BlockResult
+from perflab.experiments.conclude.audio_kernels import conclude_rooms
 from perflab.experiments.null_arm import NULL
 from perflab.findings.finding import Evidence, TrustCheck
 from perflab.report.figures.curves import curves
