@@ -37,13 +37,13 @@ def run_load_command(
     system_path: str, variant: str, users: int, seconds: float, workers: int, remote: RemoteWorkers,
     conditions: list[str], hdr_file: str, as_json: bool,
 ) -> int:  # fmt: skip
-    """Run one closed load; exit code 2 when no unit succeeded, 3 when the generator is not to be believed."""
+    """Run one closed load; exit code 2 when no unit succeeded, 3 when generator or stand-ins are not to be believed."""
     system = load_system(system_path)
     chosen = parse_conditions(system, conditions)
     log = _log_path(hdr_file, remote.master)
     if remote.master:
         return add_workers(system, users, seconds, workers, remote.master, chosen, variant)
-    from perflab.experiments.conclude.parts import trust_of, vetoed
+    from perflab.experiments.conclude.parts import trust_of, vetoed, world_on_time
     from perflab.experiments.ladder import level_of
     from perflab.experiments.settling import settling_caveats
     from perflab.experiments.trial import Segment, TrialSpec, run_trial
@@ -63,7 +63,8 @@ def run_load_command(
             users=dict(system.load.users), remote_workers=remote.count, bind=remote.bind, drain_s=SILENT_AFTER_S,
         )  # fmt: skip
         trial = run_trial(study, spec, on_tick=lambda at: _tell(at, seconds, as_json))
-    level, trust = level_of(study, trial, "load"), trust_of([trial])
+    # Response times are the system's only where the world around it answered when it meant to.
+    level, trust = level_of(study, trial, "load"), (*trust_of([trial]), *world_on_time(study, [trial], "load"))
     _print(level, trust, trial.facts.generator, as_json)
     for note in settling_caveats([level.settling]):
         typer.echo(f"perflab: note: {note}", err=True)

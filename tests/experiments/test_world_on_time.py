@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perflab.errors import UsageError
+from perflab.cli import load as load_command
+from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments import judging
 from perflab.experiments.conclude import load, scale
 from perflab.experiments.conclude.parts import reconciled, vetoed, world_on_time
@@ -149,6 +151,27 @@ def test_no_knee_and_no_capacity_in_a_world_that_was_late(study, monkeypatch, la
     assert {one.verdict for one in told[:3]} == {verdict}
     monkeypatch.setattr(scale, "_trials", lambda *_: [trial])
     assert scale.conclude(study, capacity.capacities(), None)[0].verdict == verdict
+
+
+@pytest.mark.parametrize(("late_ms", "code"), [(1.0, EXIT_OK), (LATE_MS, EXIT_UNTRUSTED)])
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_load_in_a_world_that_was_late_is_refused_and_says_why(study, monkeypatch, capsys, late_ms, code, as_json):
+    def run(_, spec, on_tick):
+        made = full_trial(study, of_the_reference_system(late_ms))
+        facts = replace(made.facts, spec=replace(spec, segments=(replace(spec.segments[0], settle_s=0.0),)))
+        return replace(made, facts=facts, units=made.units.assign(scenario="load"))
+
+    monkeypatch.setattr("perflab.experiments.trial.run_trial", run)
+    monkeypatch.setattr(load_command, "stay_on", lambda _: None)
+    system, remote = str(study.system.path), load_command.RemoteWorkers()
+    assert load_command.run_load_command(system, "baseline", 50, 20.0, 1, remote, [], "", as_json) == code
+    said = capsys.readouterr().out
+    held = code == EXIT_OK
+    if as_json:
+        found = {check["name"]: check["passed"] for check in json.loads(said)["trust"]}
+        assert found["world around the system on time (live_late)"] is held
+    else:
+        assert ("veto: world around the system on time (live_late)" in said) is not held
 
 
 def test_stages_by_a_mark_that_is_50_ms_early_say_so(study):
