@@ -235,8 +235,8 @@ def arm_figures(study: Study, trial: Trial) -> ArmFigures:
         raise StatisticError(
             f"Trial {trial.spec.name} finished {len(times)} units", "at least 2 are needed", "Look at its logs"
         )
-    added = [s for s in study.system.spans.sum if s.role == "added"]
-    added_ms = sum_ms(rows, added[0]) if added else np.array([np.nan])
+    added = study.system.spans.added_to()
+    added_ms = sum_ms(rows, added) if added else np.array([np.nan])
     return ArmFigures(
         arm=trial.spec.arm,
         block=trial.spec.block,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from perflab.errors import NotComparable
 from perflab.experiments.conclude.parts import trust_of, world_on_time
 from perflab.experiments.matrix import MatrixResult
-from perflab.experiments.own_part import own_part
+from perflab.experiments.own_part import own_part_or_why
 from perflab.experiments.readings import MISSED, Reading, answered, read_measure
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
@@ -130,10 +130,15 @@ def _too_slow(item: Judged, slow: Sequence[Judged]) -> Judged:
 
 
 def _parted(study: Study, item: Judged, measure: Measure, trial: Trial) -> Judged:
-    """Tell beside a latency what the system adds to it, and whether any change of the system could meet the target."""
-    part = own_part(study, measure, trial, item.scenario, item.target.verdict_aggregate)
-    if part is None or item.judgement.interval is None:
+    """Tell beside a latency what the system adds to it, and whether any change of the system could meet the target.
+
+    Where nothing tells it, why: a reader would else take the whole response for the system's, or for the world's.
+    """
+    if item.judgement.interval is None:
         return item
+    part = own_part_or_why(study, measure, trial, item.scenario, item.target.verdict_aggregate)
+    if isinstance(part, str):
+        return _with_reason(item, part)
     limit_ms = 1e3 * item.target.canonical_value
     item = _with_reason(item, part.told(limit_ms))
     if item.judgement.verdict != "misses":
@@ -212,9 +217,13 @@ def _bounded(reading: Reading, interval: Interval, by: Judged) -> Reading:
 
 
 def target_table(judged: Sequence[Judged]) -> pd.DataFrame:
-    """Return the judged targets as a short table."""
+    """Return the judged targets as a short table; of a condition what tells it from the others, the rest on top."""
     import pandas as pd
 
+    from perflab.findings.conditions import conditions
+
+    under = conditions(j.condition for j in judged)
+    beside = f"condition (beside {under.shared})" if under.shared else "condition"
     return pd.DataFrame(
         [
             {
@@ -222,7 +231,7 @@ def target_table(judged: Sequence[Judged]) -> pd.DataFrame:
                 "variant": j.variant,
                 "asked": j.target.text,
                 "scenario": j.scenario,
-                "condition": j.condition,
+                beside: under.shown(j.condition),
                 "seen": j.judgement.reason,
                 "n": f"{j.reading.n} {j.reading.n_unit}",
                 "verdict": j.judgement.printed,

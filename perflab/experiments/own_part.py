@@ -72,21 +72,36 @@ def own_part(study: Study, measure: Measure, trial: Trial, scenario: str, aggreg
     A difference of clocks may fall below zero, so the bounds are not made on logarithms, and such a unit leaves the
     whole response to the world.
     """
-    sums = [entry for entry in study.system.spans.sum if entry.role == "added"]
-    if not sums or measure.rows != study.system.load.unit_kind or aggregate not in QUANTILES:
-        return None
+    part = own_part_or_why(study, measure, trial, scenario, aggregate)
+    return part if isinstance(part, OwnPart) else None
+
+
+def own_part_or_why(study: Study, measure: Measure, trial: Trial, scenario: str, aggregate: str) -> OwnPart | str:
+    """Return what `own_part` returns, or in words why nothing tells how much of a response is the system's own.
+
+    It takes a sum of role "added" of the measure's rows in the system's file, and its marks in nine rows of ten.
+    """
+    of_units = measure.rows == study.system.load.unit_kind
+    spans, what = study.system.spans, " ".join(filter(None, (measure.tag or measure.name, f"{measure.rows}s")))
+    entry = spans.added_to(measure.rows) or (spans.added_to() if of_units else None)
+    if entry is None:
+        return f"what the system itself adds is not known: the system's file declares no span of {what}"
+    if aggregate not in QUANTILES:
+        return f"what the system itself adds is told at one of {', '.join(QUANTILES)}, not at {aggregate}"
     rows = judged_rows(trial, measure.rows, scenario, measure.tag, measure.name)
     rows = rows[rows["outcome"].isin(ANSWERED)]
     try:
-        added = sum_ms(rows, sums[0])
+        added = sum_ms(rows, entry)
         known = np.isfinite(added)
         if known.sum() < KNOWN * len(rows):
-            return None
+            return f"what the system itself adds is not known: {known.sum()} of {len(rows)} {what} carry its marks"
         around = response_ms(rows)[known] - np.maximum(added[known], 0.0)
         q = QUANTILES[aggregate]
         return OwnPart(_quantile(added[known], q), _quantile(around, q), aggregate)
-    except (UsageError, StatisticError):  # a mark of the sum is in no row, or too few units have them all
-        return None
+    except UsageError as error:  # a mark of the sum is in no row
+        return f"what the system itself adds is not known: {error.given}"
+    except StatisticError:
+        return f"what the system itself adds is not known: of {len(rows)} {what} its {aggregate} has no interval"
 
 
 def _quantile(ms: np.ndarray, q: float) -> Interval:

@@ -49,7 +49,7 @@ def conclude_blocks(
         ("2", "response p50", "p50_ms", P50_MARGIN, "ratio"),
         ("4", "peak memory", "memory_mb", MEMORY_MARGIN, "ratio"),
     ]
-    if any(s.role == "added" for s in study.system.spans.sum):
+    if study.system.spans.added_to():
         wanted.insert(2, ("3", "time added by the system, p50", "added_p50_ms", ADDED_MARGIN_MS, "ms"))
     if counts_bytes(result, judged):
         wanted.append(("6", f"bytes per {unit}", BYTES, BYTES_MARGIN, "ratio"))

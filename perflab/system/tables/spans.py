@@ -29,11 +29,14 @@ class SpanSum(Table):
 
     `added`: the system's own share. `world`: how much later than it meant to a process of the world around the system
     answered, what it meant being among `durations`; at p99 `check_ms` at most, or no response time is the system's.
+    `rows`: the kind of rows that it is of, where those are not the units of work. The logs of other processes are of
+    units, so that it has the rows' own marks alone.
     """
 
     name: str = Name
     help: str = ""
     role: Literal["added", "world", ""] = ""
+    rows: Literal["turn", "request", "arrival", ""] = ""
     plus: tuple[str, ...]
     minus: tuple[str, ...]
     durations: tuple[str, ...] = ()  # marks that hold a time span and no moment, ns: taken away
@@ -54,3 +57,10 @@ class Spans(Table):
     marks: tuple[str, ...] = Field(default=(), max_length=8)
     stage: tuple[Stage, ...] = ()
     sum: tuple[SpanSum, ...] = ()
+
+    def added_to(self, rows: str = "") -> SpanSum | None:
+        """Return the sum that says what the system adds to rows of a kind ("" = the units of work), None without one.
+
+        The first where there are several: the others are checked against it.
+        """
+        return next((entry for entry in self.sum if entry.role == "added" and entry.rows == rows), None)
