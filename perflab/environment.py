@@ -124,6 +124,7 @@ def _file_digest(path: Path) -> str:
 
 def _packages_digest() -> str:
     """Digest name and version of everything installed beside perflab, and the interpreter's own version."""
-    named = ((str(dist.metadata["Name"]), dist.version) for dist in metadata.distributions())
+    told = (dist.metadata for dist in metadata.distributions())  # each look at it parses the whole file
+    named = ((str(facts["Name"]), facts["Version"]) for facts in told)
     found = {f"{name}=={version}" for name, version in named if name.lower() not in FOR_CHECKS}
     return hashlib.sha256("\n".join([sys.version, *sorted(found)]).encode()).hexdigest()[:16]

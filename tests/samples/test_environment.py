@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perflab import environment
 from perflab.environment import differences, fingerprint, short_fingerprint
 from perflab.errors import NotComparable
 from perflab.instrument import machine
@@ -40,8 +41,10 @@ def test_lock_file_counts(tmp_path):
 
 
 def test_a_package_for_checks_alone_makes_no_other_environment(monkeypatch):
+    monkeypatch.setattr(environment, "_packages_digest", environment._packages_digest.__wrapped__)  # read it each time
+
     def installed(*names: str) -> str:
-        found = [SimpleNamespace(metadata={"Name": name}, version="1") for name in names]
+        found = [SimpleNamespace(metadata={"Name": name, "Version": "1"}) for name in names]
         monkeypatch.setattr("perflab.environment.metadata.distributions", lambda: found)
         return fingerprint()["packages"]
 
