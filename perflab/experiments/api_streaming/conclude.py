@@ -7,7 +7,7 @@ from typing import Any
 
 from perflab.experiments.api_streaming.knee import JUDGED_PER_MIN, LIMIT_MS, Rung, knee_sentence
 from perflab.experiments.api_streaming.lab import pool_sentence
-from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, evidence, finding, vetoed
+from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, evidence, finding, observation
 from perflab.experiments.readings import LONGER
 from perflab.experiments.strategies.conclude import ArmJudged, findings
 from perflab.experiments.strategies.payloads import break_even
@@ -46,10 +46,9 @@ def conclude(
 
 def link_finding(study: Study, link: ExperimentResult) -> Finding:
     """Return the finding on the break-even model's test; untrusted where identical arms differed."""
-    checks = link.null_checks
-    return finding(
-        study, "2", question="Does the break-even model hold on a link?", kind="observation", strategy="ST-NET-03",
-        verdict="untrusted" if vetoed(checks) else "reported", claim=link_sentence(link), trust=checks,
+    return observation(
+        study, "2", link.null_checks, question="Does the break-even model hold on a link?", strategy="ST-NET-03",
+        claim=link_sentence(link),
     )  # fmt: skip
 
 
@@ -72,9 +71,8 @@ def _knee(study: Study, rungs: Sequence[Rung]) -> Finding:
     checks = first.checks
     p95 = effect_of("p95 of simple requests at the bar's rate", first.p95, "ms", "requests") if first.p95 else None
     bar = f"The bar of {JUDGED_PER_MIN:,}/min under {LIMIT_MS:g} ms {'holds' if first.held else 'is missed'}"
-    return finding(
-        study, "3", question="How many requests a minute does the API take?", kind="observation",
-        verdict="untrusted" if vetoed(checks) else "reported", variant=first.variant, trust=checks,
+    return observation(
+        study, "3", checks, question="How many requests a minute does the API take?", variant=first.variant,
         claim=f"{bar}. {knee_sentence(rungs)}",
         effect=p95, caveats=(STAND_IN_CAVEAT,), details={"rungs": [rung.row() for rung in rungs]}, headline=2,
     )  # fmt: skip

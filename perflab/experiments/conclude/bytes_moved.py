@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perflab.experiments.blocks import BlockResult
-from perflab.experiments.conclude.parts import finding, vetoed
+from perflab.experiments.conclude.parts import observation
 from perflab.experiments.study import Study
 from perflab.findings.finding import Finding, TrustCheck
 from perflab.units import number_text
@@ -34,15 +34,13 @@ def moved_alike(study: Study, result: BlockResult, trust: tuple[TrustCheck, ...]
     if not np.allclose(ratio, ratio[0], rtol=1e-9, atol=0):
         return None
     moved = f"{100 * (ratio[0] - 1):+.1f} %" if abs(ratio[0] - 1) > 1e-9 else "no change"
-    return finding(
+    return observation(
         study,
         "6",
+        trust,
         question=f"Does {judged} change bytes per {unit}?",
-        kind="observation",
         variant=judged,
-        verdict="untrusted" if vetoed(trust) else "reported",
         claim=f"Bytes per {unit} of {judged} against baseline: {moved}, alike in each of {len(ratio)} paired blocks "
         f"(medians {number_text(float(np.median(before)))} and {number_text(float(np.median(after)))} kB).",
-        trust=trust,
         caveats=(COUNTED,),
     )

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed, world_on_time
+from perflab.experiments.conclude.parts import effect_of, evidence, finding, observation, trust_of, world_on_time
 from perflab.experiments.ladder import Level
 from perflab.experiments.open_load import why_no_arrivals
 from perflab.experiments.operations import operation_rows, operations_moved
@@ -93,14 +93,12 @@ def conclude(
         if first.p95 and last.p95
         else f"p50 went from {_ms(first)} at {first.users} users to {_ms(last)} at {last.users}"
     )
-    climb = finding(
+    climb = observation(
         study,
         "1",
+        trust,
         question="What happens as users are added?",
-        kind="observation",
-        verdict="untrusted" if vetoed(trust) else "reported",
         variant=variant,
-        trust=trust,
         claim=f"As users were added to {variant}, {moved} (n = {first.n} and {last.n}); its CPU went from "
         f"{first.cpu_percent:.0f} to {last.cpu_percent:.0f} % of a core and {sum(x.failed for x in levels)} of "
         f"{sum(x.finished for x in levels)} units failed." + operations_moved(levels, study.system.load.unit_kind),
@@ -110,15 +108,13 @@ def conclude(
         caveats=settling_caveats(stretches),
         details={"levels": rows, "law": law, "operations": operation_rows(levels)},
     )
-    where = finding(
+    where = observation(
         study,
         "2",
+        trust,
         question="Where is the knee?",
-        kind="observation",
         variant=variant,
-        verdict="untrusted" if vetoed(trust) else "reported",
         claim=str(knee["claim"]),
-        trust=trust,
         details={"knee": {k: v for k, v in knee.items() if k != "claim"}},
         caveats=(loop.caveat,),
     )
@@ -158,16 +154,14 @@ def _open_against(
             "load.arrivals be true: response times of users who wait for answers hide how a queue grows",
         )
     closed = middle_level(levels)
-    return finding(
+    return observation(
         study,
         "3",
+        trust,
         question=loop.question,
-        kind="observation",
         variant=variant,
-        verdict="untrusted" if vetoed(trust) else "reported",
-        trust=trust,
-        claim=f"At {closed.throughput_per_s:.1f} units/s, the rate of {closed.users} {loop.users}, open arrivals saw a "
-        f"p95 of {_p95(opened)} (n = {opened.n}, {opened.throughput_per_s:.1f} a second answered), those users "
+        claim=f"At {closed.throughput_per_s:.1f} units/s, the rate of {closed.users} {loop.users}, open arrivals saw "
+        f"{_p95(opened)} (n = {opened.n}, {opened.throughput_per_s:.1f} a second answered), those users "
         f"{_p95(closed)} (n = {closed.n}){_drowning(opened)}.",
         details={"open": level_row(opened), "closed": level_row(closed)},
     )
@@ -180,7 +174,7 @@ def _ms(level: Level) -> str:
 def _p95(level: Level) -> str:
     if not level.p95:
         return "too few units for a p95 with an interval"
-    return f"{level.p95.value:.0f} ms [{level.p95.low:.0f}, {level.p95.high:.0f}]"
+    return f"a p95 of {level.p95.value:.0f} ms [{level.p95.low:.0f}, {level.p95.high:.0f}]"
 
 
 def _drowning(level: Level) -> str:

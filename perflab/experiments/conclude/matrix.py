@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perflab.experiments.conclude.load import level_row
-from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed
+from perflab.experiments.conclude.parts import evidence, observation, trust_of
 from perflab.experiments.conclude.world import under
 from perflab.experiments.ladder import Level
 from perflab.experiments.matrix import PROBE_USERS, MatrixResult
@@ -54,14 +54,12 @@ def _degradation(
     claim = f"{result.variant} finished too few units to say"
     if steady:
         claim = _from_least_to_most(result.variant, steady[0], steady[-1])
-    return finding(
+    return observation(
         study,
         f"matrix.{number}",
+        trust,
         question=f"How does {result.variant} bear the load matrix?",
-        kind="observation",
-        verdict="untrusted" if vetoed(trust) else "reported",
         variant=result.variant,
-        trust=trust,
         condition=",".join(f"{k}={v}" for k, v in result.conditions.items()),
         claim=f"{claim}{under(study, result.conditions)}{what_broke(study, result)}.",
         caveats=settling_caveats(level.settling for level in result.levels.values()),
@@ -111,14 +109,12 @@ def _recovery(
         if recovery.recovered_s is not None
         else f"was not back within the {recovery.observed_s:.0f} s observed"
     )
-    return finding(
+    return observation(
         study,
         f"spike.{number}",
+        trust,
         question=f"How fast is {result.variant} back after a spike?",
-        kind="observation",
-        verdict="untrusted" if vetoed(trust) else "reported",
         variant=result.variant,
-        trust=trust,
         claim=f"In the spike the p95 of {result.variant} went from {recovery.before_p95_ms:.0f} to "
         f"{recovery.during_p95_ms:.0f} ms, the p95 of probes {back}, and {recovery.lost} units were lost.",
         evidence=evidence(figures.get("spike")),

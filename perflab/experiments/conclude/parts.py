@@ -33,6 +33,12 @@ def finding(study: Study, ordinal: str, **fields: Any) -> Finding:
     return Finding(id=f"F{study.notebook[:2]}-{ordinal.replace('_', '-')}", notebook=study.notebook, **fields)
 
 
+def observation(study: Study, ordinal: str, trust: tuple[TrustCheck, ...], **fields: Any) -> Finding:
+    """Return a finding on what was seen, without a target to judge it by: reported, unless a check of it vetoes."""
+    fields |= {"kind": "observation", "trust": trust, "verdict": "untrusted" if vetoed(trust) else "reported"}
+    return finding(study, ordinal, **fields)
+
+
 def effect_of(metric: str, interval: Interval, unit: str, n_unit: str) -> Effect:
     """Return an interval as an effect."""
     return Effect(
@@ -50,17 +56,7 @@ def effect_of(metric: str, interval: Interval, unit: str, n_unit: str) -> Effect
 
 def effect_of_comparison(metric: str, comparison: Comparison, unit: str = "ratio") -> Effect:
     """Return a paired comparison as an effect: a ratio, or a difference in `unit`."""
-    return Effect(
-        metric=metric,
-        value=comparison.effect,
-        low=comparison.low,
-        high=comparison.high,
-        unit=unit,
-        confidence=comparison.confidence,
-        n=comparison.n,
-        n_unit="pairs",
-        method="paired Hodges-Lehmann",
-    )
+    return effect_of(metric, comparison.interval, unit, "pairs")
 
 
 def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[TrustCheck, ...]:

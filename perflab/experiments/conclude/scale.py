@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from perflab.experiments.conclude.cost import beyond_quota, sizing
-from perflab.experiments.conclude.parts import evidence, finding, trust_of, vetoed, world_on_time
+from perflab.experiments.conclude.parts import evidence, observation, trust_of, vetoed, world_on_time
 from perflab.experiments.conclude.world import elsewhere, under
 from perflab.experiments.scaling import Capacities
 from perflab.experiments.settling import settled_check
@@ -42,13 +42,11 @@ def conclude(study: Study, capacities: Capacities, figure: Evidence | None) -> l
         trials = _trials(study, name)
         trust = (*_trust(trials, capacities, name), *world_on_time(study, trials))
         found.append(
-            finding(
+            observation(
                 study,
                 str(number),
+                trust,
                 question=f"What does one core carry with {name}?",
-                kind="observation",
-                verdict="untrusted" if vetoed(trust) else "reported",
-                trust=trust,
                 variant=name,
                 claim=f"{name}: {capacity.explanation} ({capacities.target.text}){under(study)}."
                 + elsewhere(study, judged, capacities.target.id, name),

@@ -9,7 +9,7 @@ import numpy as np
 
 from perflab.errors import StatisticError
 from perflab.experiments.block_work import counted_rows
-from perflab.experiments.conclude.parts import effect_of, finding, vetoed
+from perflab.experiments.conclude.parts import effect_of, observation
 from perflab.experiments.study import Study
 from perflab.experiments.units_of_work import response_ms
 from perflab.findings.finding import Finding, TrustCheck
@@ -67,17 +67,15 @@ def conclude_tail(study: Study, trials: Sequence[Trial], trust: tuple[TrustCheck
     if tail.ratio is None:
         return []
     return [
-        finding(
+        observation(
             study,
             "5",
+            trust,
             question=f"What does {judged} do to the tail?",
-            kind="observation",
             variant=judged,
-            verdict="untrusted" if vetoed(trust) else "reported",
             claim=f"Response p99 of all units of {judged} against baseline: {tail.text} ({tail.before_ms:.0f} and "
             f"{tail.after_ms:.0f} ms, {tail.ratio.n} units).",
             effect=effect_of("response p99 of all units, against baseline", tail.ratio, "ratio", "units"),
-            trust=trust,
             caveats=("blocks are resampled whole: no verdict hangs on a bootstrap over so few",),
         )
     ]

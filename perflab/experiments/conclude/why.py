@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.experiments.conclude.parts import effect_of, evidence, finding, trust_of, vetoed
+from perflab.experiments.conclude.parts import effect_of, evidence, observation, trust_of
 from perflab.experiments.null_arm import failed_null
 from perflab.experiments.profile import profiled_process
 from perflab.experiments.profile_pairs import Why
@@ -19,14 +19,12 @@ def conclude_why(study: Study, why: Why, figure: Evidence | None = None, null: t
     """
     trust = (*trust_of([read_trial(study, name) for name in why.trials], side_by_side=True), *null)
     failed = failed_null(null)
-    return finding(
+    return observation(
         study,
         "why",
+        trust,
         question=f"Which functions make {why.candidate} differ from {why.baseline}?",
-        kind="observation",
-        verdict="untrusted" if vetoed(trust) else "reported",
         variant=why.candidate,
-        trust=trust,
         claim=f"No function is named: {failed}." if failed else why.sentence(),
         effect=None if failed else effect_of(_metric(why), why.own.total.scaled(1e-3), "ms", "stretches"),
         evidence=() if failed else evidence(figure, *why.pictures),

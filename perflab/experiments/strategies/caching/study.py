@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from perflab.experiments.conclude.parts import evidence, finding, vetoed
+from perflab.experiments.conclude.parts import evidence, finding, observation
 from perflab.experiments.strategies.caching import EXPERIMENTS, no_writes
 from perflab.experiments.strategies.caching.break_even import Turning, turning_sentence
 from perflab.experiments.strategies.caching.lost_writes import Lost, lost_check, lost_rows, lost_sentence
@@ -37,10 +37,9 @@ def conclude(
     trust = turned[0].trust
     return [
         *findings(study, judged, figures.get("forest")),
-        finding(
-            study, "turning", question="What must a miss cost before a level pays?", kind="observation",
-            verdict="untrusted" if vetoed(trust) else "reported", strategy="ST-CACHE-13",
-            claim=turning_sentence(turned), trust=trust,
+        observation(
+            study, "turning", trust, question="What must a miss cost before a level pays?", strategy="ST-CACHE-13",
+            claim=turning_sentence(turned),
             evidence=evidence(figures.get("break-even")), details={"levels": [one.row() for one in turned]},
             caveats=("a straight line through two stores, with the difference of two mixes for the cost of a miss",),
         ),
