@@ -82,7 +82,7 @@ def test_the_breaker_opens_tries_one_and_closes(tmp_path: Path, monkeypatch: pyt
             await asyncio.sleep(0.02)
         return reached, opened, still, states, dict(counts)
 
-    with generator(tmp_path, *FAST, "--faults", "rest_503@0.5+0.8") as url:
+    with generator(tmp_path, *FAST, "--faults", "rest_503@0.2+2") as url:
         reached, opened, still, states, counts = through(url, work, breaker="on")
     assert reached == still == breaker.FAILURES
     assert {type(answer) for answer in opened} == {CallRefused} and {answer.answer for answer in opened} == {503}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.request
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,11 +26,18 @@ def unbroken(outside: World) -> list[Answer]:
         return conversation(running)
 
 
+@pytest.fixture(scope="module")
+def broken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Stand-ins with a fault, for all gateways that meet it."""
+    with world(tmp_path_factory.mktemp("broken"), "--faults", request.param) as running:
+        yield running
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", BOTH, ids=name_of)
-@pytest.mark.parametrize("fault", ["close_1011%1.0", "close_1006%1.0", "goaway%1.0:1.5"])
-def test_a_conversation_survives(unbroken: list[Answer], tmp_path: Path, flags: dict[str, str], fault: str) -> None:
-    with world(tmp_path, "--faults", fault) as broken, gateway(broken, "gateway", flags) as running:
+@pytest.mark.parametrize("broken", ["close_1011%1.0", "close_1006%1.0", "goaway%1.0:1.5"], indirect=True)
+def test_a_conversation_survives(unbroken: list[Answer], broken: World, flags: dict[str, str]) -> None:
+    with gateway(broken, f"broken-{name_of(flags)}", flags) as running:
         answers = conversation(running)
         resumed = renewals(running)
     assert [(a.text, a.audio) for a in answers] == [(a.text, a.audio) for a in unbroken]
@@ -40,7 +47,8 @@ def test_a_conversation_survives(unbroken: list[Answer], tmp_path: Path, flags: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", BOTH, ids=name_of)
-def test_a_refused_handshake_is_tried_again(tmp_path: Path, flags: dict[str, str]) -> None:
-    with world(tmp_path, "--faults", "handshake_503%0.5") as busy, gateway(busy, "gateway", flags) as running:
+@pytest.mark.parametrize("broken", ["handshake_503%0.5"], indirect=True)
+def test_a_refused_handshake_is_tried_again(broken: World, flags: dict[str, str]) -> None:
+    with gateway(broken, f"busy-{name_of(flags)}", flags) as running:
         answers = [conversation(running, session)[0] for session in (1, 2)]
     assert all(answer.audio for answer in answers)
