@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import typer
@@ -18,9 +19,25 @@ from perflab.cli.signals import ended_as_interrupt
 from perflab.errors import NotComparable, UsageError
 from perflab.system.load_file import load_system
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
 
 def perflab(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "perflab", *args], capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def said(monkeypatch, capsys) -> Command:
+    """Run the command line within this process: a process for each of forty lines takes a second of CPU each."""
+
+    def run(*args: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["perflab", *args])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(args, ended.value.code, out, err)
+
+    return run
 
 
 def test_help_imports_nothing_heavy():
@@ -34,8 +51,8 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("command", ["spike", "notebook", "load", "profile", "report", "runs", "bench", "doctor"])
-def test_every_command_has_help(command):
-    done = perflab(command, "--help")
+def test_every_command_has_help(said, command):
+    done = said(command, "--help")
     assert done.returncode == 0 and "Usage" in done.stdout
 
 
@@ -64,22 +81,25 @@ def test_every_command_has_help(command):
         (("load", "--hdr", "x.hlog", "--master", "127.0.0.1:1"), "Give --hdr to the master"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_two(args, expected):
-    done = perflab(*args)
+def test_bad_input_is_one_line_and_exit_code_two(said, args, expected):
+    done = said(*args)
     assert done.returncode == 2
     assert expected.lower() in done.stderr.lower(), done.stderr
     assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_no_runs_yet_says_how_to_make_one():
-    done = perflab("runs")
+def test_no_runs_yet_says_how_to_make_one(said):
+    done = said("runs")
     assert done.returncode == 0 and "perflab spike" in done.stdout
-    assert json.loads(perflab("runs", "--json").stdout) == []
+    assert json.loads(said("runs", "--json").stdout) == []
 
 
-def test_system_check_tells_what_it_read(root):
+def test_a_process_of_its_own_ends_with_the_code_and_the_line(root):
     done = perflab("system", "check", str(root / "data/systems/voice_gateway.toml"))
     assert done.returncode == 0 and "No fault found" in done.stdout
+    done = perflab("system", "check", "none.toml")
+    assert done.returncode == 2 and done.stdout == ""
+    assert "no such file" in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
 def test_parameters_in_papermills_form():

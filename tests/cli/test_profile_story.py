@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from perflab.cli.app import main
 from perflab.cli.profile_story import write_story
 from perflab.experiments.bottlenecks import of_command
 from perflab.instrument.ranking import rank
@@ -42,8 +44,8 @@ def test_the_story_names_the_place_its_line_what_waits_and_who_is_believed(tmp_p
     assert "pyspy-gil and scalene-cpu share 100 %" in text and HOSTILE not in text
 
 
-def test_an_argument_that_is_a_toml_file_is_a_system():
-    done = subprocess.run(
-        [sys.executable, "-m", "perflab", "profile", "none.toml"], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2 and done.stderr.startswith("perflab: none.toml: no such file")
+def test_an_argument_that_is_a_toml_file_is_a_system(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["perflab", "profile", "none.toml"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and capsys.readouterr().err.startswith("perflab: none.toml: no such file")
