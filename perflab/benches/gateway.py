@@ -1,4 +1,4 @@
-"""The bars of the reference system: response, CPU, capacity, generator, spike, start-up."""
+"""The bars of the reference system: response, CPU, capacity, generator, spike, start-up, and a fresh clone's study."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from perflab.benches import quick_spike
 from perflab.benches.bar import Bar, measured
 from perflab.benches.echo_floor import echo_floor
 from perflab.benches.parts import Keep, Say, check_names, keep_nothing, run_named
@@ -42,7 +43,10 @@ OPTIMISED_LADDER = (200, 300, 400)
 
 
 def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
-    """Measure the family (or the groups named in `only`) and return its bars."""
+    """Measure the family (or the groups named in `only`) and return its bars.
+
+    The group of the fresh clone is a study of its own: it comes last, and needs no run of the bench.
+    """
     groups = {
         "hundred": hundred_sessions,
         "capacity": capacity,
@@ -50,10 +54,14 @@ def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
         "spike": spike,
         "help": help_time,
     }
-    check_names(only, groups)
+    fresh = {"quick": partial(quick_spike.bars, say)}
+    check_names(only, [*groups, *fresh])
+    if only == set(fresh):
+        return run_named(fresh, only, say, keep)
     study = bench_study()
     with concluded(study.run):
-        return run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
+        in_study = {name: partial(measure, study, say) for name, measure in groups.items()}
+        return run_named(in_study | fresh, only, say, keep)
 
 
 def bench_study() -> Study:

@@ -213,7 +213,10 @@ def gate(
     raise typer.Exit(run_gate(baseline, sizes or [], system, variant, metric, always, json_file))
 
 
-@app.command(epilog="Examples: perflab bench gateway --json bars.json; perflab bench stats --only recording,quantiles")
+@app.command(
+    epilog="Examples: perflab bench gateway --json bars.json | perflab bench stats --only recording,quantiles | "
+    "perflab bench gateway --only quick (a fresh clone: its set-up, its quick spike, its first finding; ten minutes)"
+)
 def bench(
     name: Annotated[str, typer.Argument(help="gateway, plants, stats, profiles, audio, cache or state.")],
     json_file: Annotated[str, typer.Option("--json", help="Also write the bars to this file.")] = "",

@@ -15,7 +15,7 @@ GIT_S = 20.0
 PERFLAB = Path(__file__).resolve().parents[1]
 SOURCES = ("*.py", "*.toml", "*.ipynb")  # of files that git does not know only these: logs and outputs change by nature
 # What a hook or a caller's git may have set would point at another repository.
-_FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
+FOREIGN_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
 
 
 def commit_of(folder: Path) -> str:
@@ -62,7 +62,7 @@ def _read(file: Path) -> bytes:
 
 
 def _git(folder: Path, *words: str) -> bytes:
-    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN_GIT}
     try:
         done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, timeout=GIT_S, env=environment)
     except (OSError, subprocess.TimeoutExpired):

@@ -10,6 +10,8 @@ import urllib.request
 
 import pytest
 
+from perflab.cli.spike import LABORATORIES, NOTEBOOKS, ONLY_FULL
+from perflab.experiments.effort import QUICK
 from perflab.findings.catalogue import load_targets
 from perflab.system.launch import launch
 from perflab.system.load_file import check_system, load_system
@@ -96,3 +98,14 @@ def test_every_command_of_the_table_exists(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`perflab ([a-z]+)", readme))
     assert named <= set(get_command(app).commands), named
+
+
+def test_the_published_budgets_are_those_that_the_runs_are_held_to(root):
+    """One row for the set-up and for each notebook of a quick study, in their order, with what `effort.py` allows."""
+    section = (root / "README.md").read_text(encoding="utf-8").split("## Quick budget")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    published = {"setup" if name.startswith("set-up") else name: float(budget) for name, budget, _ in rows[2:]}
+    studied = [name for name in NOTEBOOKS if name not in {*ONLY_FULL, *LABORATORIES}]
+    assert list(published) == ["setup", *studied]
+    assert published == {name: QUICK.budget_s[name] for name in published}
+    assert all(float(seen) <= published[name] for name, (_, _, seen) in zip(published, rows[2:], strict=True))
