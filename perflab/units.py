@@ -67,11 +67,6 @@ def seconds_text(value: float) -> str:
     return f"{number_text(value * factor)} {unit}"
 
 
-def ns_text(value: float) -> str:
-    """Show nanoseconds as `seconds_text` does."""
-    return seconds_text(value * 1e-9)
-
-
 def bytes_text(value: float) -> str:
     """Show an amount of bytes, decimal: 212 MB, 1.50 kB, 640 B."""
     floor, unit = next(step for step in _STEPS_BYTES if abs(value) >= step[0])

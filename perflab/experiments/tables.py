@@ -217,16 +217,3 @@ def seconds_series(study: Study, trial: Trial, variant: str, every_s: float = 2.
 def users_over_time(trial: Trial) -> list[dict[str, Any]]:
     """Return the users asked for over time, for shading."""
     return [{"second": at, "users": users} for at, users in trial.spec.steps]
-
-
-def resource_rows(trial: Trial) -> list[dict[str, Any]]:
-    """Return CPU (percent of one core) and memory of each process over time."""
-    found = []
-    for name, group in trial.resources.groupby("process"):
-        at = (group["t_ns"].to_numpy() - trial.facts.go_ns) / NS
-        percent = 100 * np.gradient(group["cpu_s"].to_numpy(), at) if len(at) > 2 else np.zeros(len(at))
-        found += [
-            {"second": float(s), "process": name, "cpu_percent": float(c), "rss_mb": float(m) / 1e6}
-            for s, c, m in zip(at[::5], percent[::5], group["rss_bytes"].to_numpy()[::5], strict=True)
-        ]
-    return found

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from perflab.errors import RunCorrupt
 
-ComparisonVerdict = Literal["better", "worse", "equivalent", "trivial", "inconclusive", "untrusted"]
 TargetVerdict = Literal[
     "meets", "misses", "inconclusive", "reported", "not-measurable-here", "not-yet-judged", "untrusted"
 ]

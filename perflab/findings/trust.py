@@ -144,15 +144,6 @@ def failing_alike(before: tuple[int, int], after: tuple[int, int]) -> TrustCheck
     )  # fmt: skip
 
 
-def enough_samples(n: int, needed: int, what: str = "samples") -> TrustCheck:
-    """There are as many samples as the statistic needs."""
-    passed = n >= needed
-    return TrustCheck(
-        name="enough samples", passed=passed, observed=f"{n:,} {what}", limit=f"at least {needed:,}",
-        next_step="" if passed else f"Measure {max(needed / max(n, 1), 1.1):.1f} times as long, or --effort full",
-    )  # fmt: skip
-
-
 def nothing_lost(lost: float, total: int, what: str = "rows", *, limit: float = 0.0) -> TrustCheck:
     """What was sent was accounted for: no row missing (limit 0), at most 0.1 % of frames (limit LOST_FRAMES)."""
     passed = total > 0 and lost <= limit * total

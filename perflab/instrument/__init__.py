@@ -1,1 +1,1 @@
-"""instrument."""
+"""Instruments: clocks, paired timing, sensors of noise, spans, and the three profilers as one table."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from perflab.errors import RunCorrupt
 from perflab.instrument.stacks import Attribution, Place
@@ -15,9 +15,6 @@ from perflab.instrument.stacks import Attribution, Place
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-AttributionKind = Literal["own", "leaf", "library"]
-Granularity = Literal["measured", "modelled"]
 
 
 class ProfileRow(NamedTuple):

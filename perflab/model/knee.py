@@ -1,12 +1,10 @@
-"""Where a ladder of load levels bends: by the target, and by the shape of the throughput curve."""
+"""Where a ladder of load levels bends: the highest level that surely keeps the target."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from perflab.errors import StatisticError
 from perflab.units import percent_text
@@ -83,28 +81,10 @@ def knee_at_target(rungs: Sequence[Rung], limit: float, *, most_failed: float = 
     return Knee(holds, None, tuple(unsure), _words(holds, None, unsure, most_failed))
 
 
-def throughput_knee(rungs: Sequence[Rung]) -> float | None:
-    """Return the level where throughput bends away from a straight line the most; None when it does not bend.
-
-    Kneedle: scale users and throughput to 0..1; the knee is where the scaled curve lies highest above the diagonal.
-    Below 0.05 above it there is no knee. Weakness: it finds the bend of the levels that were measured, wherever they
-    lie; use it to look, and `knee_at_target` to decide. Source: Satopaa et al., Finding a Kneedle in a Haystack, 2011.
-    """
-    ordered = _ladder(rungs, least=4)
-    n = np.array([rung.users for rung in ordered], dtype=np.float64)
-    x = np.array([rung.throughput_per_s for rung in ordered], dtype=np.float64)
-    if not bool(np.isfinite(x).all()):
-        raise StatisticError("`rungs` lack a throughput", "every level must have one")
-    if x.max() == x.min():
-        return float(n[0])
-    gap = (x - x[0]) / (x.max() - x[0] or 1.0) - (n - n[0]) / (n[-1] - n[0])
-    return float(n[int(gap.argmax())]) if gap.max() > 0.05 else None
-
-
-def _ladder(rungs: Sequence[Rung], least: int = 1) -> list[Rung]:
+def _ladder(rungs: Sequence[Rung]) -> list[Rung]:
     ordered = sorted(rungs, key=lambda rung: rung.users)
-    if len(ordered) < least:
-        raise StatisticError(f"`rungs` holds {len(ordered)} levels", f"at least {least} are needed")
+    if not ordered:
+        raise StatisticError("`rungs` holds no level", "at least 1 is needed")
     if len({rung.users for rung in ordered}) < len(ordered):
         raise StatisticError("`rungs` holds one level twice", "each level must occur once")
     return ordered

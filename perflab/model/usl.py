@@ -86,18 +86,6 @@ class UslFit:
         return float(usl(users, self.alpha, self.beta, self.gamma))
 
 
-@dataclass(frozen=True)
-class UslInterval:
-    """Percentile intervals of the parameters and of the peak from refitting resampled residuals."""
-
-    alpha: tuple[float, float]
-    beta: tuple[float, float]
-    gamma: tuple[float, float]
-    peak_users: tuple[float, float] | None  # None when the fit has none, or at least 5 % of the refits have no beta
-    confidence: float
-    resamples: int
-
-
 def usl(n: ArrayLike, alpha: float, beta: float, gamma: float) -> Floats:
     """Return X(N) of the law."""
     users = np.asarray(n, dtype=np.float64)
@@ -124,32 +112,6 @@ def fit_usl(levels: ArrayLike, throughputs: ArrayLike) -> UslFit:
         alpha, beta, gamma, _standard_errors(best.jac, residual_sd, flat), residual_sd, tuple(n), tuple(x), flat,
         _caveats(n, flat),
     )  # fmt: skip
-
-
-def bootstrap_usl(fit: UslFit, *, resamples: int = 200, confidence: float = 0.90, seed: int = 7) -> UslInterval:
-    """Return percentile intervals by refitting the curve plus resampled residuals.
-
-    Residuals are inflated by sqrt(n / (n - 3)) for the degrees of freedom that the fit used. Why not +-1.96 standard
-    errors: at a bound they mean nothing.
-    """
-    n, curve = np.array(fit.levels), usl(fit.levels, fit.alpha, fit.beta, fit.gamma)
-    residuals = (np.array(fit.throughputs) - curve) * math.sqrt(n.size / max(n.size - 3, 1))
-    start = max(fit.alpha, 1e-4), max(fit.beta, 1e-7)
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(resamples):
-        x = np.maximum(curve + rng.choice(residuals, n.size), curve * 1e-3)
-        found.append(_best_fit(n, x, starts=(start,), precision=1e-9).x)
-    table = np.array(found)
-    tails = [50 * (1 - confidence), 50 * (1 + confidence)]
-    low, high = np.percentile(table, tails, axis=0)
-    curved = table[:, 1] > _EDGE
-    peak = None
-    if curved.mean() > 0.95 and fit.peak_users is not None:
-        at = np.sqrt((1 - table[curved, 0]) / table[curved, 1])
-        peak = (float(np.percentile(at, tails[0])), float(np.percentile(at, tails[1])))
-    bounds = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-    return UslInterval(bounds[0], bounds[1], bounds[2], peak, confidence, resamples)
 
 
 def _checked(levels: ArrayLike, throughputs: ArrayLike) -> tuple[Floats, Floats]:

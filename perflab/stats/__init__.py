@@ -1,1 +1,1 @@
-"""stats."""
+"""Statistics: pure functions, from arrays to small frozen objects; no file and no clock is touched."""

@@ -13,7 +13,7 @@ from perflab.stats.inputs import FloatArray, series
 from perflab.stats.signed_rank import fewest_pairs, hodges_lehmann, tied_step
 
 Why = Literal["not yet", "precise", "out of time", "most pairs"]
-FIRST, FIRST_SMOKE, GROWTH = 15, 10, 1.25
+FIRST, GROWTH = 15, 1.25
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class StopRule:
     """Look at `first` pairs and then at each `growth` times as many; stop when the interval is narrow enough.
 
     `target`: half-width of the interval on the logarithmic scale, 0.02 = about 2 % either way (or in the unit, for
-    differences). `first`: 15, or 10 for a smoke run. `most`: pairs after which it ends in any case. `family`: how many
-    comparisons are judged together with Holm's correction; time is never up before one among them could be confirmed.
+    differences). `most`: pairs after which it ends in any case. `family`: how many comparisons are judged together with
+    Holm's correction; time is never up before one among them could be confirmed.
     """
 
     target: float

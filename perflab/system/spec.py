@@ -57,10 +57,6 @@ class System(Table):
         """Return the value of every condition: the default where nothing else is chosen."""
         return {c.name: chosen.get(c.name, c.default) for c in self.condition}
 
-    def scenario_named(self, name: str) -> Scenario:
-        """Return the scenario of that name; raises KeyError."""
-        return {s.name: s for s in self.scenario}[name]
-
     @property
     def system_processes(self) -> tuple[Process, ...]:
         """The processes that are measured."""

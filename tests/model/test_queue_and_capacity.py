@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from perflab.errors import StatisticError
 from perflab.model.capacity import capacity_statement, core_cost
 from perflab.model.erlang import erlang_b, erlang_c, mean_wait_s, servers_needed
-from perflab.model.knee import Rung, knee_at_target, throughput_knee
-from perflab.model.little import interactive_law
+from perflab.model.knee import Rung, knee_at_target
 
 
 def test_erlang_against_closed_forms():
@@ -54,25 +53,6 @@ def test_impossible_queues(call):
         call()
 
 
-def test_littles_law_holds_in_a_simulated_closed_load_and_catches_a_wrong_row():
-    rng, users, horizon = np.random.default_rng(4), 20, 4000.0
-    responses, thinks = [], []
-    for _ in range(users):
-        at = 0.0
-        while at < horizon:
-            response, think = rng.lognormal(-0.5, 0.3), rng.exponential(2.0)
-            at += response + think
-            if at < horizon:
-                responses.append(response)
-                thinks.append(think)
-    x, r, z = len(responses) / horizon, float(np.mean(responses)), float(np.mean(thinks))
-    assert interactive_law(users, x, r, z, tolerance=0.02).holds
-    wrong = interactive_law(users, x / 2, r, z)
-    assert not wrong.holds and wrong.deviation == pytest.approx(-0.5, abs=0.02) and "20 that were" in wrong.explanation
-    with pytest.raises(StatisticError, match="`users`"):
-        interactive_law(0, 1, 1, 1)
-
-
 def ladder(*rows):
     return [Rung(users, (low + high) / 2, low, high, throughput, users / 400) for users, low, high, throughput in rows]
 
@@ -98,12 +78,9 @@ def test_knee_at_the_edges_of_a_ladder():
     assert knee_at_target(unbounded, 2.0).users == 10 and knee_at_target(unbounded[:1], 2.0).unsure == (5,)
 
 
-def test_throughput_knee():
-    bend = ladder(*((n, 0, 1, min(n, 60) + 0.02 * n) for n in (1, 10, 20, 40, 60, 80, 100)))
-    assert throughput_knee(bend) == 60
-    assert throughput_knee(ladder(*((n, 0, 1, 2.0 * n) for n in (1, 10, 50, 100)))) is None
-    with pytest.raises(StatisticError, match="at least 4"):
-        throughput_knee(CLIMB[:3])
+def test_a_ladder_without_levels_or_with_one_twice_is_refused():
+    with pytest.raises(StatisticError, match="no level"):
+        knee_at_target([], 1.0)
     with pytest.raises(StatisticError, match="twice"):
         knee_at_target([CLIMB[0], CLIMB[0]], 1.0)
 

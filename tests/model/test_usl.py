@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.errors import StatisticError
-from perflab.model.usl import bootstrap_usl, fit_usl, usl
+from perflab.model.usl import fit_usl, usl
 
 # SPARCcenter 2000, SPEC SDM91; parameters of the R package usl 3.0 (README): NLS on X.
 SPECSDM91 = ([1, 18, 36, 72, 108, 144, 216], [64.9, 995.9, 1652.4, 1853.2, 1828.9, 1775.0, 1702.2])
@@ -44,7 +44,6 @@ def test_bound_solution_is_flagged_and_never_read_as_endless():
     assert fit.beta == 0.0 and fit.not_identified == ("beta",)
     assert fit.peak_users is None and fit.peak_throughput is None and "bound" in fit.caveats[0]
     assert math.isnan(fit.standard_errors[1]) and fit.standard_errors[0] > 0
-    assert bootstrap_usl(fit, resamples=30).peak_users is None
 
 
 def test_no_peak_is_named_where_the_law_says_nothing():
@@ -78,18 +77,6 @@ def test_few_levels_are_marked_or_refused():
     assert "5 levels" in fit_usl(levels[:5], x[:5]).caveats[-1]
     with pytest.raises(StatisticError, match="3 different levels"):
         fit_usl([50, 100, 200], [10, 18, 25])
-
-
-@pytest.mark.slow
-def test_bootstrap_interval_covers():
-    """Nominal 90 %, 12 levels, 2 % noise: coverage of the throughput's scale gamma in 30 synthetic ladders."""
-    levels = np.array([1, 2, 5, 10, 20, 35, 50, 75, 100, 125, 150, 200])
-    rng, hits = np.random.default_rng(5), 0
-    for i in range(30):
-        x = usl(levels, 0.02, 5e-5, 10.0) + rng.normal(0, 3.0, levels.size)
-        found = bootstrap_usl(fit_usl(levels, np.maximum(x, 0.5)), resamples=50, seed=i)
-        hits += found.gamma[0] <= 10.0 <= found.gamma[1]
-    assert 0.75 <= hits / 30 <= 1.0
 
 
 @pytest.mark.parametrize(

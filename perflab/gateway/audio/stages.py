@@ -9,7 +9,7 @@ import msgspec
 from perflab.wire.audio_format import FRAME_MS, LIVE_DOWN_HZ, LIVE_UP_HZ
 
 UP_SAMPLES, DOWN_SAMPLES = LIVE_UP_HZ * FRAME_MS // 1000, LIVE_DOWN_HZ * FRAME_MS // 1000
-UP_BYTES, DOWN_BYTES = 2 * UP_SAMPLES, 2 * DOWN_SAMPLES  # of a frame at Live's rates
+DOWN_BYTES = 2 * DOWN_SAMPLES  # of a frame at Live's rate
 SPEECH_RMS = 100.0  # int16 units, -50 dBFS: a frame louder than this is voiced; below Live's own threshold, on purpose
 
 

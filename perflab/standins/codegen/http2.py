@@ -16,8 +16,6 @@ from hyperframe.frame import GoAwayFrame
 from perflab.standins.codegen.requests import MAX_BODY_BYTES
 from perflab.standins.codegen.service import Answer, CodegenService, refusal
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
 
 @dataclass
 class _Stream:

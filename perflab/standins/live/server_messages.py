@@ -8,7 +8,6 @@ import orjson
 
 INTERRUPTED = b'{"serverContent":{"interrupted":true}}'
 GENERATION_COMPLETE = b'{"serverContent":{"generationComplete":true}}'
-TURN_COMPLETE = b'{"serverContent":{"turnComplete":true}}'
 NOT_JSON = b'{"serverContent":{"modelTurn":{"parts":[{"inlineData":'
 TOKENS_PER_SECOND = 25  # of audio, both ways
 

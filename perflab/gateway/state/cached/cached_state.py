@@ -187,9 +187,3 @@ class CachedState(Layer):
     def _keep(self, key: Key, entry: Entry) -> None:
         if self.levels.memory is not None and not self.levels.memory.put(key, entry):
             self.counts.faults["oversized"] += 1
-
-
-def known_artefact(artefact: Artefact, key: int) -> Artefact:
-    """Return an artefact under the id that the store gave it."""
-    values = {name: getattr(artefact, name) for name in Artefact.__slots__}
-    return Artefact(**{**values, "id": key})
