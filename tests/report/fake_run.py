@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,7 @@ def findings() -> list[Finding]:
     ]
 
 
+@cache  # they are always the same, and drawing them takes 2 s of CPU
 def figures() -> dict[str, Any]:
     """Real figures over round numbers, one of them with the hostile string in its title."""
     target = TargetLine(2000, "S4-LAT-1 < 2,000 ms")
