@@ -77,31 +77,7 @@ async def _must_not_run(target: Target) -> Work:
 
 
 def test_an_interrupted_experiment_of_fresh_processes_goes_on_with_whole_blocks(notes: Study) -> None:
-    calls = []
-
-    async def stops(target: Target) -> Work:
-        calls.append(target.block)
-        if len(calls) == 5:
-            raise RuntimeError("interrupted")
-        return await read(target)
-
-    sizes, short = Sizes(blocks=2, seconds=0.2, fresh=True), replace(EXPERIMENT, first_s=0.0)
-    with pytest.raises(RuntimeError, match="interrupted"):
-        run_experiment(notes, replace(short, work=stops), sizes)
-    path = notes.run.folder("samples") / "strategy.notes-reads.json"
-    kept = json.loads(path.read_text())["rows"]
-    assert len(kept) == 4
-    seen = run_experiment(notes, short, sizes)
-    assert list(seen.rows[:3]) == kept[:3] and len(seen.rows) == 6 and seen.rows[3] != kept[3]
-
-    other = json.loads(path.read_text()) | {"commit": "of another day"}
-    path.write_text(json.dumps(other))
-    with pytest.raises(AssertionError, match="measured again"):
-        run_experiment(notes, replace(short, work=_must_not_run), sizes)
-
-
-def test_every_fresh_process_begins_in_an_empty_folder(notes: Study) -> None:
-    found: list[bool] = []
+    calls, found = [], []
 
     async def leaves(target: Target) -> Work:
         folder = target.running.trial_dir
@@ -109,8 +85,26 @@ def test_every_fresh_process_begins_in_an_empty_folder(notes: Study) -> None:
         (folder / "rows").write_text("left behind")
         return await read(target)
 
-    run_experiment(notes, replace(EXPERIMENT, work=leaves, first_s=0.0), Sizes(blocks=2, seconds=0.2, fresh=True))
-    assert found == [False] * 6
+    async def stops(target: Target) -> Work:
+        calls.append(target.block)
+        if len(calls) == 5:
+            raise RuntimeError("interrupted")
+        return await leaves(target)
+
+    sizes, short = Sizes(blocks=2, seconds=0.2, fresh=True), replace(EXPERIMENT, first_s=0.0)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        run_experiment(notes, replace(short, work=stops), sizes)
+    path = notes.run.folder("samples") / "strategy.notes-reads.json"
+    kept = json.loads(path.read_text())["rows"]
+    assert len(kept) == 4
+    seen = run_experiment(notes, replace(short, work=leaves), sizes)
+    assert list(seen.rows[:3]) == kept[:3] and len(seen.rows) == 6 and seen.rows[3] != kept[3]
+    assert found == [False] * 7  # every fresh process begins in an empty folder, also where another was interrupted
+
+    other = json.loads(path.read_text()) | {"commit": "of another day"}
+    path.write_text(json.dumps(other))
+    with pytest.raises(AssertionError, match="measured again"):
+        run_experiment(notes, replace(short, work=_must_not_run), sizes)
 
 
 def test_a_fresh_process_works_a_little_before_it_is_measured_and_a_small_block_has_no_tail(notes: Study) -> None:
