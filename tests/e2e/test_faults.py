@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def spike(
     )  # fmt: skip
 
 
-def wait_for(condition, seconds: float = 90.0) -> None:
+def wait_for(condition, seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass in time"
@@ -46,8 +47,8 @@ def survivors(text: str) -> list[str]:
     return found
 
 
-def trial_running(reports: Path, process: str) -> bool:
-    return any(reports.glob(f"runs/*/trials/*/{process}.log"))
+def trial_running(reports: Path, file: str = "notes.log") -> bool:
+    return any(reports.glob(f"runs/*/trials/*/{file}"))
 
 
 @pytest.fixture
@@ -55,18 +56,28 @@ def reports(tmp_path: Path) -> Path:
     return tmp_path / "reports"
 
 
-def test_ctrl_c_leaves_a_readable_resumable_run(root, reports):
+@pytest.fixture(scope="module")
+def stopped(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
+    """Stop a study by Ctrl-C in its second notebook; return its exit code, what it said, and its reports."""
+    reports = tmp_path_factory.mktemp("stopped") / "reports"
     process = spike(root, reports, "--only", "00_machine,11_baseline_load")
-    wait_for(lambda: trial_running(reports, "notes"))
+    wait_for(lambda: trial_running(reports), 240)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
+    return process.returncode, err, reports
+
+
+@pytest.mark.timeout(600)
+def test_ctrl_c_leaves_a_readable_resumable_run(root, stopped, reports):
+    code, err, left = stopped
+    assert code == 130, err
     assert "Traceback" not in err and "--resume" in err
+    wait_for(lambda: survivors(str(left)) == [], 10)
+    shutil.copytree(left, reports)  # another test goes on with the run as it was left
     (run,), problems = list_runs(reports)
     assert problems == [] and run.manifest.status == "interrupted"
     assert run.step("00_machine").status == "done" and run.step("11_baseline_load").status == "interrupted"
     assert (run.path / "index.html").is_file()
-    wait_for(lambda: survivors(str(reports)) == [], 10)
 
     again = spike(root, reports, "--resume", run.id, "--only", "00_machine")
     _, err = again.communicate(timeout=120)
@@ -79,17 +90,20 @@ def test_ctrl_c_leaves_a_readable_resumable_run(root, reports):
 
 def test_a_killed_command_leaves_nothing_running(root, reports):
     process = spike(root, reports, "--only", "11_baseline_load")
-    wait_for(lambda: trial_running(reports, "notes"))
-    time.sleep(1.0)
+    wait_for(lambda: trial_running(reports, "load.log"))
     process.kill()
     process.communicate(timeout=30)
     wait_for(lambda: survivors(str(reports)) == [], 15)
     assert list_runs(reports)[1] == []
 
 
-def test_a_system_that_dies_mid_load_is_named(root, reports, tmp_path):
-    process = spike(root, reports, "--only", "00_machine,11_baseline_load")
-    wait_for(lambda: trial_running(reports, "notes"))
+@pytest.mark.timeout(600)
+def test_a_system_that_dies_mid_load_is_named(root, stopped, reports):
+    """In a study that goes on where another was stopped: what was measured before both is kept."""
+    shutil.copytree(stopped[2], reports)
+    shutil.rmtree(next(reports.glob("runs/*/trials")))
+    process = spike(root, reports, "--resume", next(reports.glob("runs/*")).name)
+    wait_for(lambda: trial_running(reports, "load.go.json"))
 
     def victim() -> list[psutil.Process]:
         mine = [
@@ -98,7 +112,7 @@ def test_a_system_that_dies_mid_load_is_named(root, reports, tmp_path):
         return [p for p in mine if p.is_running()]
 
     wait_for(lambda: bool(victim()))
-    time.sleep(4.0)
+    time.sleep(0.5)  # mid-load
     for each in victim():
         each.kill()
     _, err = process.communicate(timeout=120)

@@ -26,16 +26,17 @@ pytestmark = pytest.mark.slow
 def study(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[subprocess.CompletedProcess[str], Run]:
     reports = tmp_path_factory.mktemp("study") / "reports"
     system = root / "tests/systems/notes/notes.toml"
+    # At 0.1 a block is 400 requests, and a pool saves more than half of their CPU; more only keep both cores busy.
     done = subprocess.run(
-        [sys.executable, "-m", "perflab", "spike", "--system", str(system), "--time-scale", "0.3"],
-        cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports)}, capture_output=True, text=True, timeout=900,
+        [sys.executable, "-m", "perflab", "spike", "--system", str(system), "--time-scale", "0.1"],
+        cwd=root, env={**os.environ, "PERFLAB_REPORTS": str(reports)}, capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     runs, problems = list_runs(reports)
     assert problems == [] and len(runs) == 1, done.stderr
     return done, runs[0]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1260)  # of which the study may take 1,200 s: on a shared machine it took 900
 def test_every_notebook_ran_to_its_end(study):
     done, run = study
     assert {s.name: (s.status, s.reason) for s in run.manifest.steps if s.status != "done"} == {}, done.stderr
