@@ -81,12 +81,12 @@ def twiddles(points: int) -> NDArray[np.float32]:
 
 
 def digit_order(points: int) -> NDArray[np.int64]:
-    """Return the frequency that lies at each place after the passes: the digits of the place in reverse."""
+    """Return the place at which each frequency lies after the passes: its digits in reverse."""
     order, length, step = np.zeros(points, dtype=np.int64), points, 1
-    place = np.arange(points)
+    frequency = np.arange(points)
     while length > 1:
         radix = 4 if length >= 4 else 2
         length //= radix
-        order += place // length % radix * step
+        order += frequency // step % radix * length
         step *= radix
     return order

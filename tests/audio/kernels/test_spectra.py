@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from perflab.audio.kernels.dtmf import HIGH_HZ, KEYS, LOW_HZ, DtmfDetector
-from perflab.audio.kernels.fft import BatchFFT
+from perflab.audio.kernels.fft import BatchFFT, digit_order
 from perflab.audio.kernels.oracle.dtmf import amplitude
 from perflab.audio.kernels.oracle.fft import dft
+from perflab.benches.audio import fourier
 from perflab.errors import UsageError
 
 
@@ -29,6 +30,30 @@ def test_transform_is_that_of_the_definition(points: int) -> None:
     values = drawn(11, points)
     wanted = dft(values)
     assert np.abs(transformed(values, BatchFFT(points, 11)) - wanted).max() <= 1e-6 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("points", [4, 8, 32, 64, 128, 256, 512])
+def test_each_frequency_lies_where_its_digits_say(points: int) -> None:
+    """A pure tone ends in one place: numpy's own frequency, for even and odd powers of two."""
+    order = digit_order(points)
+    assert sorted(order) == list(range(points))
+    for frequency in {0, 1, points // 2, points - 1, points // 3}:
+        tone = np.exp(2j * np.pi * frequency * np.arange(points) / points).astype(np.complex64)
+        made = np.abs(transformed(tone[None], BatchFFT(points, 1)))[0]
+        assert made.argmax() == frequency and np.delete(made, frequency).max() < 1e-4 * points
+    quarter = points // 4 if points.bit_length() % 2 else points // 2
+    for frequency in range(quarter):  # what the last pass makes of one block lies apart by a quarter, or a half
+        block = order[frequency::quarter]
+        assert block.tolist() == list(range(block[0], block[0] + block.size))
+
+
+def test_the_peer_of_the_race_makes_no_pass_that_ours_does_not() -> None:
+    """Its transform is not scaled: energies grow with the points at each call, and are begun anew in time."""
+    contest = fourier.contests()[0]
+    sizes = [float(np.abs(np.asarray(contest.theirs())).max()) for _ in range(2 * fourier.GROWS)]
+    assert all(np.isfinite(sizes)) and sizes[0] == pytest.approx(sizes[fourier.GROWS])
+    energy = [float(np.linalg.norm(np.asarray(contest.theirs()).astype(complex))) for _ in range(2)]
+    assert energy[1] / energy[0] == pytest.approx(np.sqrt(fourier.POINTS), rel=1e-3)
 
 
 def test_a_lane_of_nan_spoils_itself_alone() -> None:

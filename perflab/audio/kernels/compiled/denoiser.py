@@ -134,7 +134,7 @@ def suppress_groups(
     State, a row per register of sessions: `past` and `tail` [registers, hop * LANES], `noise`, `presence` and
     `speech` [registers, bins * LANES], `age` [registers, LANES]. Scratch, shared by all, so that it stays in the
     nearest caches: `work` and `made` flat [n * GROUP], `planes` [3, 2, 1, half, LANES], `spectrum` [2, bins * LANES],
-    `held` as in `transform`, `lanes` flat [3 * LANES]. `windows`: of analysis and of synthesis.
+    `held` and `order` as in `transform`, `lanes` flat [3 * LANES]. `windows`: of analysis and of synthesis.
     """
     sessions = active.size
     pcm, out = frames.reshape(frames.size), results.reshape(results.size)

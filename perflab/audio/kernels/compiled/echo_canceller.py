@@ -169,7 +169,8 @@ def cancel_groups(
     State, a row per register of sessions: `past` [registers, kept * LANES]; `spectra` [registers, bins * slots * 2 *
     LANES], a ring whose latest slot is in `newest` [registers]; `weights` [registers, bins * partitions * 3 * LANES]:
     real part, imaginary part, variance; `near` [registers, bins * LANES]; `smooth` [registers, 2 * LANES]. The rest
-    is scratch and tables. `turn` counts blocks and says which `shortened` partitions are cut to their length next.
+    is scratch and tables, `held` and `order` as in `transform`. `turn` counts blocks and says which `shortened`
+    partitions are cut to their length next.
     """
     sessions, samples = active.size, mics.size // active.size
     mask, energies = lanes[:LANES], lanes[LANES : 3 * LANES]

@@ -56,19 +56,24 @@ def _pass(re: Any, im: Any, to_re: Any, to_im: Any, points: int, length: int, tw
 
 @njit(cache=True, nogil=True)
 def _last4(re: Any, im: Any, to_re: Any, to_im: Any, points: int, order: Any) -> None:
-    """The last pass: blocks of four points, written where their frequencies belong."""
-    for row in range(0, points, 4):
-        ar, ai, br, bi, cr, ci, dr, di = _butterfly(re, im, row * LANES, LANES)
-        to = order[row] * LANES
+    """The last pass: blocks of four points, in the order of the frequencies that they make.
+
+    What is written then goes on from row to row, and what is read in leaps lies in the nearest cache; the other way
+    round each line of the result is fetched twice where a register is half of it.
+    """
+    quarter = points // 4 * LANES
+    for frequency in range(points // 4):
+        to = frequency * LANES
+        ar, ai, br, bi, cr, ci, dr, di = _butterfly(re, im, order[frequency] * LANES, LANES)
         store(to_re, to, ar)
         store(to_im, to, ai)
-        to += points // 4 * LANES
+        to += quarter
         store(to_re, to, br)
         store(to_im, to, bi)
-        to += points // 4 * LANES
+        to += quarter
         store(to_re, to, cr)
         store(to_im, to, ci)
-        to += points // 4 * LANES
+        to += quarter
         store(to_re, to, dr)
         store(to_im, to, di)
 
@@ -76,8 +81,8 @@ def _last4(re: Any, im: Any, to_re: Any, to_im: Any, points: int, order: Any) ->
 @njit(cache=True, nogil=True)
 def _last2(re: Any, im: Any, to_re: Any, to_im: Any, points: int, order: Any) -> None:
     """The last pass of an odd power of two: blocks of two points."""
-    for row in range(0, points, 2):
-        at, to = row * LANES, order[row] * LANES
+    for frequency in range(points // 2):
+        at, to = order[frequency] * LANES, frequency * LANES
         ar, ai, br, bi = load(re, at), load(im, at), load(re, at + LANES), load(im, at + LANES)
         store(to_re, to, add(ar, br))
         store(to_im, to, add(ai, bi))
@@ -89,7 +94,7 @@ def _last2(re: Any, im: Any, to_re: Any, to_im: Any, points: int, order: Any) ->
 def transform(planes: Any, out: Any, held: Any, twiddle: Any, order: Any) -> None:
     """Transform all groups: `planes` and `out` [2, groups, points, LANES]; `held` is scratch for two planes of one.
 
-    `order`: int64 [points], the frequency of each place after the passes in place. The scratch is all that the inner
+    `order`: int64 [points], where each frequency lies after the passes in place. The scratch is all that the inner
     passes touch, so that they stay in the nearest cache.
     """
     points, size = order.size, order.size * LANES
