@@ -31,6 +31,9 @@ def cpu_features() -> list[str]:
 
 
 LANES = lanes_of(_features())
+# Rows of inputs by registers of outputs that a matrix product sums at once: twelve sums and what they are made of fit
+# sixteen registers and hide the latency of two multiply-add units (four cycles each); thirty-two hold twenty-four.
+TILE = (6, 4) if LANES == 16 else (6, 2)
 GROUP = 2 * LANES  # sessions that are filtered together: each coefficient that is loaded serves two registers
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.audio.kernels.lanes import LANES, aligned_zeros
+from perflab.audio.kernels.lanes import LANES, TILE, aligned_zeros
 from perflab.audio.kernels.silero_weights import BINS, CHUNK, CONTEXT, HIDDEN, HOP, WINDOW, Floats, SileroWeights
 
 BLOCK = 48  # sessions that pass all layers together: what lies between two layers then stays in the second cache
-PANEL = 4 * LANES  # outputs of a tile
+PANEL = TILE[1] * LANES  # outputs of a tile
 PADDED = CHUNK + 2 * CONTEXT
 FRAMES = (PADDED - WINDOW) // HOP + 1
 SPECTRA = 2 * (BINS - 1)  # the sines of the first and the last bin are zero and left out

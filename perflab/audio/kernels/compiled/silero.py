@@ -129,7 +129,10 @@ def detect(
     chunks: Any, active: Any, previous: bool, context: Any, hidden: Any, cell: Any, tables: Any, biases: Any,
     depths: Any, starts: Any, places: Any, held: Any, last: Any, last_bias: float, out: Any,
 ) -> None:  # fmt: skip
-    """Write the probability of speech of every active session into `out` float32 [sessions], and step its state."""
+    """Write the probability of speech of every active session into `out` float32 [sessions], and step its state.
+
+    `tables` to `places`: of the six products, as SileroPlan lays them out for the tiles of `dense`.
+    """
     padded, features, gates = held[0], held[6], held[7]
     chosen = np.empty(BLOCK, np.int64)
     session = 0
