@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from perflab.audio.codecs.bit_rate_policy import HEADER_BYTES
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.codecs.opus_batch import PACKET_BYTES, OpusBatch
 from perflab.audio.codecs.registry import codec_named
 from perflab.audio.codecs.stream import decode_stream, encode_stream
 from perflab.audio.kernels.warm_up import warm_up
-from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, judge, load_speech
+from perflab.benches.audio.codecs_judged import RATE_HZ, Judged, Speech, Treatment, judge, load_speech
 from perflab.benches.audio.material import frames
 from perflab.experiments.study import Study
 from perflab.findings.finding import TrustCheck
@@ -81,7 +82,9 @@ class Front:
         worse = max((one.worse_than(pcm, self.seed) for one in (twelve, sixteen)), key=lambda interval: interval.value)
         return (
             f"Opus at 12 and 16 kbit/s sends {pcm.kbit_s / twelve.kbit_s:.0f} and {pcm.kbit_s / sixteen.kbit_s:.0f} "
-            f"times fewer bits than PCM; words wrong change by at most {worse.value:+.1f} points (95 % interval "
+            f"times fewer bits than PCM ({wire_kbit_s(pcm) / wire_kbit_s(twelve):.1f} and "
+            f"{wire_kbit_s(pcm) / wire_kbit_s(sixteen):.1f} times with the {HEADER_BYTES} bytes of IPv4, UDP and RTP "
+            f"that each packet carries); words wrong change by at most {worse.value:+.1f} points (95 % interval "
             f"{worse.low:+.1f} to {worse.high:+.1f}, {self.speech.words} words, PCM {100 * pcm.word_error:.1f} %)."
         )
 
@@ -101,12 +104,18 @@ class Front:
         told = (
             f"{j.treatment.codec} {pcm.kbit_s / j.kbit_s:.1f} times ({self.quality.split()[0]} {quality(j):.2f}, "
             f"{100 * j.word_error:.1f} % of words wrong, {j.delay_ms:.0f} ms of delay, "
-            f"{j.encode_us + j.decode_us:.0f} us of CPU for 20 ms of sound)" for j in map(self.of, LIGHT)
+            f"{j.encode_us + j.decode_us:.0f} us of CPU for 20 ms of sound{_rate_changes(j)})"
+            for j in map(self.of, LIGHT)
         )  # fmt: skip
         return (
-            f"Times fewer bits than PCM ({quality(pcm):.2f}, {100 * pcm.word_error:.1f} %): {'; '.join(told)}. "
-            f"Opus at 16 kbit/s: {pcm.kbit_s / self.of('opus', **SIXTEEN).kbit_s:.0f} times."
+            f"Times fewer bits than PCM, headers left out ({quality(pcm):.2f}, {100 * pcm.word_error:.1f} %): "
+            f"{'; '.join(told)}. Opus at 16 kbit/s: {pcm.kbit_s / self.of('opus', **SIXTEEN).kbit_s:.0f} times."
         )
+
+
+def _rate_changes(judged: Judged) -> str:
+    """Say that the way to a codec's own rate and back is in its CPU time, where there is one."""
+    return "" if codec_named(judged.treatment.codec).rate_hz == RATE_HZ else ", both changes of rate counted"
 
 
 def _place(aac: Judged, opus: Judged) -> str:
@@ -121,6 +130,22 @@ def _place(aac: Judged, opus: Judged) -> str:
 def quality(judged: Judged) -> float:
     """Return PESQ, or STOI where PESQ is not installed."""
     return judged.stoi if judged.pesq is None else judged.pesq
+
+
+def packets_per_s(judged: Judged) -> float:
+    """Return how many packets a second of sound makes."""
+    codec = codec_named(judged.treatment.codec)
+    return codec.rate_hz / codec.frame
+
+
+def packet_bytes(judged: Judged) -> float:
+    """Return the mean size of a packet with its headers (IPv4, UDP and RTP)."""
+    return 1e3 * judged.kbit_s / 8 / packets_per_s(judged) + HEADER_BYTES
+
+
+def wire_kbit_s(judged: Judged) -> float:
+    """Return what a line carries, headers counted."""
+    return 8e-3 * packet_bytes(judged) * packets_per_s(judged)
 
 
 def heard_difference(judged: Judged) -> float:

@@ -11,9 +11,8 @@ import numpy as np
 
 from perflab.audio.codecs.bit_rate_policy import HEADER_BYTES, BitRatePolicy
 from perflab.audio.codecs.link_estimate import LinkEstimator
-from perflab.audio.codecs.registry import codec_named
 from perflab.benches.audio.codecs_judged import Judged
-from perflab.experiments.codecs import Front, label
+from perflab.experiments.codecs import Front, label, packet_bytes, packets_per_s, wire_kbit_s
 
 TURN_S = 5.0
 LINKS_KBIT_S = tuple(float(rate) for rate in np.geomspace(20, 20_000, 61).round(1))
@@ -41,8 +40,8 @@ class Uploads:
         return (
             f"Opus at 16 kbit/s is heard earlier than PCM on any link below {self.break_even_kbit_s:.0f} kbit/s: "
             "above, its lookahead costs more than the bytes it saves. Below "
-            f"{self.pcm_needs_kbit_s:.0f} kbit/s PCM cannot keep up at all and is late by seconds after a turn of "
-            f"{TURN_S:g} s. By arithmetic from the measured sizes, CPU times and delays."
+            f"{self.pcm_needs_kbit_s:.0f} kbit/s PCM cannot keep up: at half of that it is {TURN_S:g} s late after a "
+            f"turn of {TURN_S:g} s. By arithmetic from the measured sizes, CPU times and delays."
         )
 
 
@@ -53,7 +52,7 @@ def uploads(front: Front) -> Uploads:
              "value": after_turn_ms(j, rate)} for j in shown for rate in LINKS_KBIT_S]  # fmt: skip
     pcm, opus = shown[0], shown[-1]
     later_ms = _fixed_ms(opus) - _fixed_ms(pcm)
-    return Uploads(tuple(rows), 8 * (_packet_bytes(pcm) - _packet_bytes(opus)) / later_ms, _wire_kbit_s(pcm))
+    return Uploads(tuple(rows), 8 * (packet_bytes(pcm) - packet_bytes(opus)) / later_ms, wire_kbit_s(pcm))
 
 
 def after_turn_ms(judged: Judged, link_kbit_s: float, turn_s: float = TURN_S) -> float:
@@ -61,25 +60,12 @@ def after_turn_ms(judged: Judged, link_kbit_s: float, turn_s: float = TURN_S) ->
 
     The codec's delay and CPU, the last packet's bytes on the line, and what a line that is too narrow has piled up.
     """
-    piled_ms = max(0.0, _wire_kbit_s(judged) / link_kbit_s - 1) * 1e3 * turn_s
-    return _fixed_ms(judged) + 8 * _packet_bytes(judged) / link_kbit_s + piled_ms
-
-
-def _packets_per_s(judged: Judged) -> float:
-    codec = codec_named(judged.treatment.codec)
-    return codec.rate_hz / codec.frame
-
-
-def _packet_bytes(judged: Judged) -> float:
-    return 1e3 * judged.kbit_s / 8 / _packets_per_s(judged) + HEADER_BYTES
-
-
-def _wire_kbit_s(judged: Judged) -> float:
-    return 8e-3 * _packet_bytes(judged) * _packets_per_s(judged)
+    piled_ms = max(0.0, wire_kbit_s(judged) / link_kbit_s - 1) * 1e3 * turn_s
+    return _fixed_ms(judged) + 8 * packet_bytes(judged) / link_kbit_s + piled_ms
 
 
 def _fixed_ms(judged: Judged) -> float:
-    frames = 50 / _packets_per_s(judged)  # of 20 ms in one packet, because CPU is given per 20 ms
+    frames = 50 / packets_per_s(judged)  # of 20 ms in one packet, because CPU is given per 20 ms
     return judged.delay_ms + frames * (judged.encode_us + judged.decode_us) / 1e3
 
 

@@ -14,8 +14,10 @@ import pytest
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.codecs.registry import codec_named
 from perflab.audio.kernels.ceiling import Ceiling
-from perflab.audio.quality.word_error import WordErrors
+from perflab.audio.kernels.resampler import Resampler
+from perflab.audio.quality.word_error import WordErrors, words_of
 from perflab.audio.utterance import Utterance
+from perflab.benches.audio import codecs_judged
 from perflab.benches.audio.chain import SESSIONS, STAGES, Run
 from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, through
 from perflab.experiments import codecs, codecs_link, codecs_loss
@@ -60,6 +62,7 @@ def test_the_front_holds_what_nothing_beats() -> None:
 
 def test_the_sentences_carry_the_figures() -> None:
     said = front().sentence
+    assert "(9.7 and 8.5 times with the 40 bytes of IPv4, UDP and RTP" in said  # 272 kbit/s over 28 and 32
     assert "21 and 16 times fewer bits" in said and "+0.0 points" in said and "192 ms of delay against 26.5" in said
     chosen = codecs.complexity_sentence(front())
     assert "complexity 0 may suffice: 150 words leave up to 2.0 points more of wrong ones open (30 us" in chosen
@@ -126,9 +129,15 @@ def test_what_was_measured_of_a_strategy_names_it_so_that_its_card_shows_it() ->
     assert "AAC" in by["ST-AUDIO-02"].claim and by["ST-NET-15"].claim == "quiet"
     light = by["ST-AUDIO-03"].claim
     assert "flac 1.7 times (PESQ 4.60, 0.7 % of words wrong, 20 ms of delay, 35 us of CPU for 20 ms of sound)" in light
+    assert "35 us of CPU for 20 ms of sound, both changes of rate counted); g722" in light
     assert "g711-mu 4.0 times" in light and "Opus at 16 kbit/s: 16 times" in light
     assert "Of 64 sessions" in by["ST-RES-14"].claim and f"0 {codecs.CORRUPT}." in by["ST-RES-14"].claim
     assert "ST-RES-14" not in {f.strategy for f in concluded(front())}  # not checked: nothing to say
+
+
+def test_the_sessions_of_a_core_are_told_with_the_blocks_that_they_were_judged_by() -> None:
+    effect = next(f.effect for f in concluded(front()) if f.question == "How many sessions does a core hold?")
+    assert effect is not None and (effect.n, effect.n_unit) == (200 // 40, "blocks of 40 ticks")
 
 
 def test_differences_of_words_have_an_interval_that_holds_the_truth() -> None:
@@ -146,6 +155,8 @@ def test_upload_latency_is_that_of_the_arithmetic() -> None:
     fixed = 20 + 0.035
     assert codecs_link.after_turn_ms(pcm, 1_000) == pytest.approx(fixed + 8 * 680 / 1_000)
     assert codecs_link.after_turn_ms(pcm, 136) == pytest.approx(fixed + 8 * 680 / 136 + 5_000)
+    assert "at half of that it is 5 s late after a turn of 5 s" in found.sentence
+    assert codecs_link.after_turn_ms(pcm, 250) < 500  # a little below what it needs it is not late by seconds
     edge = found.break_even_kbit_s
     assert 600 < edge < 800
     assert codecs_link.after_turn_ms(opus, 0.95 * edge) < codecs_link.after_turn_ms(pcm, 0.95 * edge)
@@ -242,6 +253,46 @@ def test_the_chain_is_told_with_its_ceiling() -> None:
 
 def test_every_check_of_a_run_passes() -> None:
     assert [check.name for check in codecs.check_codecs() if not check.passed] == []
+
+
+class Clock:
+    """A CPU clock that goes on only where it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def spend(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_what_a_codec_costs_at_its_first_use_in_a_process_is_no_cost_of_its_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, plain, used = Clock(), codec_named("g711-mu"), list[Any]()
+
+    def late(settings: Any) -> Any:
+        clock.spend(0.0 if used else 1.0)  # what is imported and loaded
+        used.append(settings)
+        return plain.make_encoder(settings)
+
+    def designed(*given: Any) -> Resampler:
+        clock.spend(1.0)  # the filters between 8 and 16 kHz
+        return Resampler(*given)
+
+    monkeypatch.setattr(codecs_judged, "time", SimpleNamespace(thread_time=lambda: clock.now))
+    monkeypatch.setattr(codecs_judged, "codec_named", lambda name: replace(plain, make_encoder=late))
+    monkeypatch.setattr(codecs_judged, "Resampler", designed)
+    codecs_judged._rates.cache_clear()
+    heard = SimpleNamespace(errors=lambda said, sounds: WordErrors(0, 5))
+    found = codecs_judged.judge(Treatment("g711-mu"), replace(SPEECH, recogniser=heard), quality=False)
+    codecs_judged._rates.cache_clear()
+    assert (found.encode_us, found.decode_us) == (0.0, 0.0) and clock.now == 3.0
+    assert found.kbit_s == pytest.approx(64)
+
+
+def test_words_are_counted_as_the_word_error_counts_them() -> None:
+    spoken = Speech((Utterance("u", "Room 12, well-known", voice(0.4)),), None, "planted")
+    assert spoken.words == 5 == len(words_of("room one two well known"))
 
 
 @pytest.mark.parametrize("name", ["opus", "g711-mu", "aac"])

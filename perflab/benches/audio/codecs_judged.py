@@ -18,7 +18,7 @@ from perflab.audio.kernels.gilbert import lost_packets
 from perflab.audio.kernels.resampler import Resampler
 from perflab.audio.quality.pesq import pesq, pesq_missing
 from perflab.audio.quality.stoi import stoi
-from perflab.audio.quality.word_error import WordErrors, total
+from perflab.audio.quality.word_error import WordErrors, total, words_of
 from perflab.audio.utterance import Utterance
 from perflab.errors import UsageError
 from perflab.stats.interval import Interval
@@ -38,8 +38,8 @@ class Speech:
 
     @property
     def words(self) -> int:
-        """Words that are said."""
-        return sum(len(one.text.split()) for one in self.utterances)
+        """Words that are said, as the word error counts them: digit by digit, without marks."""
+        return sum(len(words_of(one.text)) for one in self.utterances)
 
     @property
     def seconds(self) -> float:
@@ -121,6 +121,7 @@ def judge(
     `lost` bool [utterances, packets]: what is missing, instead of what the treatment's loss draws.
     """
     codec, heard, spent = codec_named(treatment.codec), [], np.zeros((len(speech.utterances), 3))
+    _warm_up(codec, treatment, np.asarray(speech.utterances[0].pcm))
     chance = (treatment.loss, treatment.burst or 1 / (1 - treatment.loss))
     drawn = lost if lost is not None else lost_packets(len(speech.utterances), LONGEST_PACKETS, *chance, seed=seed)
     for k, one in enumerate(speech.utterances):
@@ -138,6 +139,13 @@ def judge(
                   float(np.mean([stoi(*pair) for pair in pairs])) if pairs else float("nan"), errors)  # fmt: skip
 
 
+def _warm_up(codec: Codec, treatment: Treatment, pcm: Sound) -> None:
+    """Send a fifth of a second through the codec, half of it lost: what is imported, loaded and designed at its first
+    use in a process is no cost of a frame.
+    """  # fmt: skip
+    through(codec, treatment, pcm[: RATE_HZ // 5], np.arange(LONGEST_PACKETS) % 2 == 1)
+
+
 def _weights(speech: Speech) -> NDArray[np.float64]:
     return np.array([one.seconds for one in speech.utterances]) / speech.seconds
 
@@ -145,10 +153,11 @@ def _weights(speech: Speech) -> NDArray[np.float64]:
 def through(codec: Codec, treatment: Treatment, pcm: Sound, lost: NDArray[np.bool_]) -> tuple[Sound, tuple[float, ...]]:
     """Return what is heard, aligned with `pcm` at 16 kHz, and kbit/s, us of encoding and of decoding per 20 ms.
 
-    A codec at 8 kHz gets its sound through the compiled resampler, both ways, whose time is counted as the codec's.
+    A codec at 8 kHz gets its sound through the compiled resampler, both ways, whose time is counted as the codec's; the
+    design of its filters is not.
     """
-    sent, times = pcm, [time.thread_time()]
     ways = _rates(codec.rate_hz)
+    sent, times = pcm, [time.thread_time()]
     if ways:
         sent = _resampled(ways[0], pcm)
     coded = encode_stream(codec, sent, codec.rate_hz, treatment.settings)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perflab.audio.quality.recogniser import NAME
+from perflab.benches.audio.chain import BLOCK
 from perflab.experiments.codecs import CORRUPT, SESSIONS, Front, complexity_sentence
 from perflab.experiments.codecs_chain import ChainCost
 from perflab.experiments.codecs_link import Uploads
@@ -42,7 +43,7 @@ def conclude(study: Study, front: Front, losses: Losses, silence: str, links: Up
                 level="simulated", strategy="ST-AUDIO-05"),
         finding(study, "7", **shared, question="How many sessions does a core hold?", claim=chain.sentence,
                 effect=effect_of("sessions per core at complexity 0", chain.runs[0].sessions_per_core, "sessions",
-                                 "ticks")),
+                                 f"blocks of {BLOCK} ticks")),
         finding(study, "aac", **shared, question="Where has AAC its place?", claim=front.of_aac, caveats=(words,),
                 strategy="ST-AUDIO-02"),
         finding(study, "light", **shared, question="What do codecs without a library of their own save?",
