@@ -14,7 +14,10 @@ RATE_WINDOW_MS = 1_000.0
 
 @dataclass(frozen=True)
 class LinkEstimate:
-    """`loss`: share of packets lost; `queue_ms`: delay above the least seen; `received_bit_s`: with headers."""
+    """`loss`: share of packets lost; `queue_ms`: delay above the least seen; `received_bit_s`: with headers.
+
+    `received_bit_s` is over the last second, or over the time since the first packet where that is shorter.
+    """
 
     loss: float
     queue_ms: float
@@ -37,6 +40,7 @@ class LinkEstimator:
         self._delays: deque[float] = deque(maxlen=BASE_PACKETS)
         self._arrivals: deque[tuple[float, int]] = deque(maxlen=BASE_PACKETS)
         self._packets = 0
+        self._first_ms: float | None = None  # when the first packet arrived
 
     def packet(self, sent_ms: float, arrived_ms: float | None, size_bytes: int) -> None:
         """Take notice of one packet with its headers; `arrived_ms` None: it is lost.
@@ -49,6 +53,7 @@ class LinkEstimator:
         self._packets += 1
         self._lost.append(arrived_ms is None)
         if arrived_ms is not None:
+            self._first_ms = arrived_ms if self._first_ms is None else self._first_ms
             self._delays.append(arrived_ms - sent_ms)
             self._arrivals.append((arrived_ms, size_bytes))
 
@@ -57,5 +62,14 @@ class LinkEstimator:
         loss = sum(self._lost) / len(self._lost) if self._lost else 0.0
         latest = sorted(list(self._delays)[-QUEUE_PACKETS:])
         queue = latest[len(latest) // 2] - min(self._delays) if latest else 0.0
-        received = sum(size for at, size in self._arrivals if now_ms - RATE_WINDOW_MS < at <= now_ms)
-        return LinkEstimate(loss, queue, 8e3 * received / RATE_WINDOW_MS, self._packets)
+        return LinkEstimate(loss, queue, self._received_bit_s(now_ms), self._packets)
+
+    def _received_bit_s(self, now_ms: float) -> float:
+        """Count what came after the window's begin: the packet that opens a window that is not full ends no interval.
+
+        Divided by a whole second, a link half a second old would seem to carry half of what it does.
+        """
+        window_ms = min(RATE_WINDOW_MS, now_ms - (now_ms if self._first_ms is None else self._first_ms))
+        if window_ms <= 0:
+            return 0.0
+        return 8e3 * sum(size for at, size in self._arrivals if now_ms - window_ms < at <= now_ms) / window_ms

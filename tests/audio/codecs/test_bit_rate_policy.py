@@ -107,6 +107,23 @@ def test_the_estimate_is_that_of_the_packets() -> None:
     assert seen.received_bit_s == pytest.approx(8 * 80 * 45, rel=0.03) and seen.packets == 200
 
 
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 3.0])
+def test_a_young_link_is_not_taken_for_a_narrow_one(seconds: float) -> None:
+    """What a link of 35 kbit/s delivers is 35 kbit/s from the first second on, not what came in it."""
+    estimator, arrived = LinkEstimator(), 0.0
+    for k in range(int(50 * seconds)):
+        arrived = max(arrived, 20.0 * k) + 8 * 120 / 35
+        if arrived <= 1e3 * seconds:
+            estimator.packet(20.0 * k, arrived, 120)
+    assert estimator.estimate(1e3 * seconds).received_bit_s == pytest.approx(35_000, rel=0.1)
+
+
+def test_one_packet_alone_tells_no_rate() -> None:
+    estimator = LinkEstimator()
+    estimator.packet(0.0, 40.0, 120)
+    assert estimator.estimate(40.0).received_bit_s == estimator.estimate(60.0).received_bit_s == 0
+
+
 def test_bad_input_is_refused() -> None:
     for packet in ((math.nan, 1.0, 80), (0.0, math.inf, 80), (0.0, None, -1)):
         with pytest.raises(UsageError, match="finite times"):
