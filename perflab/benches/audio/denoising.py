@@ -14,7 +14,7 @@ from perflab.benches.audio.codecs_judged import load_speech
 from perflab.benches.audio.contest import Contest, circumstances, hold, missing
 from perflab.benches.audio.material import endless, frames
 from perflab.benches.audio.noisy_speech import Heard, Treat, judged, under_noise
-from perflab.benches.audio.speexdsp import FRAME, WHY, SpeexDenoiser, denoised, speexdsp
+from perflab.benches.audio.speexdsp import FRAME, WHY, SpeexDenoiser, addresses, denoised, speexdsp
 from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.errors import UsageError
@@ -43,11 +43,13 @@ def contest(library: Any) -> Contest:
     kernel, out = Denoiser(SESSIONS), np.zeros((SESSIONS, FRAME), np.int16)
     streams = [SpeexDenoiser(library) for _ in range(SESSIONS)]
     fresh, again, copy = endless(frames(SESSIONS, FRAME)), endless(frames(SESSIONS, FRAME)), np.zeros_like(out)
+    rows = addresses(copy)
 
-    def streamed() -> None:
+    def streamed() -> Pcm:
         copy[:] = next(again)
-        for stream, row in zip(streams, copy, strict=True):
-            stream.process(row)
+        for stream, row in zip(streams, rows, strict=True):
+            stream.process_at(row)
+        return copy
 
     return Contest("ns", f"noise suppressed in {SESSIONS} sessions, int16, {FRAME} samples: "
                    f"{SESSIONS} speexdsp streams over ours", lambda: kernel.process(next(fresh), out), streamed,

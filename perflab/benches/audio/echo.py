@@ -14,7 +14,7 @@ from perflab.audio.kernels.pcm import Pcm
 from perflab.audio.quality.si_sdr import si_sdr
 from perflab.benches.audio.contest import Contest, circumstances, hold, missing
 from perflab.benches.audio.rooms import RATE, TAIL, Conversation, converse
-from perflab.benches.audio.speexdsp import FRAME, WHY, SpeexEcho, cancelled, speexdsp
+from perflab.benches.audio.speexdsp import FRAME, WHY, SpeexEcho, addresses, cancelled, speexdsp
 from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.stats.latency import order_statistic_intervals
@@ -37,17 +37,19 @@ def contest(library: Any) -> Contest:
     scene = converse(SESSIONS, TIMED_S)
     kernel, out = EchoCanceller(SESSIONS, tail_ms=1e3 * TAIL / RATE), np.zeros((SESSIONS, FRAME), np.int16)
     streams = [SpeexEcho(library, TAIL) for _ in range(SESSIONS)]
-    heard = np.zeros_like(out)
-    fresh, again = (cycle(_frames(scene.mic, scene.far)) for _ in range(2))
+    made, given = np.zeros_like(out), _frames(scene.mic, scene.far)
+    heard, fresh = addresses(made), cycle(given)
+    again = cycle([(addresses(mic), addresses(far), (mic, far)) for mic, far in given])  # the arrays are kept alive
 
     def batched() -> None:
         mic, far = next(fresh)
         kernel.process(mic, far, out)
 
-    def streamed() -> None:
-        mic, far = next(again)
+    def streamed() -> Pcm:
+        mic, far, _ = next(again)
         for stream, *rows in zip(streams, mic, far, heard, strict=True):
-            stream.process(*rows)
+            stream.process_at(*rows)
+        return made
 
     return Contest("aec", f"echo cancelled in {SESSIONS} sessions, int16, {FRAME} samples: {SESSIONS} speexdsp streams "
                    "over ours", batched, streamed, SESSIONS, 2)  # fmt: skip
