@@ -11,6 +11,8 @@ import pytest
 
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.corpus import load_corpus
+from perflab.audio.kernels.cuda import fft as cuda_fft
+from perflab.audio.kernels.silero import SileroBatch
 from perflab.benches.audio import gpu
 from perflab.benches.audio.codecs_judged import Judged, Speech, Treatment, judge
 from perflab.experiments import audio_detectors, audio_stages, audio_uplink, codecs_jitter
@@ -159,6 +161,35 @@ def test_detectors_hear_what_their_figures_say() -> None:
     said = audio_detectors.sentence(found)
     assert f"In {loud}, the network (Silero) hears most" in said
     assert len(audio_detectors.rows(found)) == len(found)
+
+
+def test_no_detector_is_compiled_while_its_time_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network hears its first chunk with the second frame: what is rehearsed with one frame is not rehearsed."""
+    done: list[str] = []
+    process = SileroBatch.process
+
+    def heard(batch: SileroBatch, *given: Any) -> Any:
+        done.append("network")
+        return process(batch, *given)
+
+    monkeypatch.setattr(SileroBatch, "process", heard)
+    monkeypatch.setattr(audio_detectors, "time", SimpleNamespace(thread_time=lambda: float(done.append("clock") or 0)))
+    utterances = load_corpus(offline=True).utterances[:2]
+    audio_detectors._hearing(audio_detectors.NETWORK, "pink", 20.0, utterances, 1)
+    assert "network" in done[: done.index("clock")]
+
+
+def test_a_gpu_is_held_to_the_fastest_transform_of_rows_that_the_cpu_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way into lanes and back is no work that anybody with data in rows would do: it must not count for the GPU."""
+
+    def planted(points: int, sessions: int) -> Any:
+        return SimpleNamespace(forward=lambda values, out: np.fft.fft(values, axis=1).astype(np.complex64))
+
+    monkeypatch.setattr(cuda_fft, "CudaFFT", planted)
+    duel = gpu._fft(64)
+    assert duel.apart <= duel.allowed
+    monkeypatch.setattr(gpu.BatchFFT, "enter", lambda *given: pytest.fail("data are brought into lanes in the race"))
+    assert np.abs(np.asarray(duel.cpu()) - np.asarray(duel.gpu())).max() < 1e-3
 
 
 def test_a_wait_that_follows_costs_less_delay_for_the_same_late_packets() -> None:
