@@ -388,7 +388,7 @@ def test_a_subscriber_that_is_away_misses_messages_and_a_stream_keeps_them(lab: 
 
 
 def test_a_synchronous_commit_loses_nothing_to_a_crash(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(commits, "BEFORE_THE_CRASH_S", 0.3)
+    monkeypatch.setattr(commits, "BEFORE_THE_CRASH_S", 0.6)
     synced, later = commits.crashes(tmp_path / "server.log")
     assert synced.acknowledged > 20 and synced.missing == 0
     assert later.acknowledged > 20 and 0 <= later.missing < later.acknowledged

@@ -85,8 +85,7 @@ async def _write_until_killed(url: str, kill: Callable[[], None]) -> tuple[dict[
     await first.execute("CREATE TABLE said (n BIGINT)")
     await first.execute("CHECKPOINT")
 
-    async def writer() -> None:
-        connection = await asyncpg.connect(url)
+    async def writer(connection: asyncpg.Connection) -> None:
         try:
             for number in numbers:
                 await connection.execute("INSERT INTO said VALUES ($1)", number)
@@ -94,7 +93,8 @@ async def _write_until_killed(url: str, kill: Callable[[], None]) -> tuple[dict[
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             connection.terminate()  # the server is gone: this write was not acknowledged
 
-    writers = [asyncio.create_task(writer()) for _ in range(WRITERS)]
+    connections = [await asyncpg.connect(url) for _ in range(WRITERS)]  # all are at work from the beginning
+    writers = [asyncio.create_task(writer(connection)) for connection in connections]
     await asyncio.sleep(BEFORE_THE_CRASH_S)
     killed = loop.time()
     kill()
