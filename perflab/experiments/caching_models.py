@@ -16,7 +16,7 @@ from perflab.cache.stampede import STRATEGIES, Demand, Stampede, stampede
 from perflab.cache.trace import Trace, check_capacity
 from perflab.errors import StatisticError
 from perflab.experiments.caching import sizes_of
-from perflab.experiments.conclude.parts import evidence, finding
+from perflab.experiments.conclude.parts import evidence, observation
 from perflab.experiments.study import Study
 from perflab.findings.catalogue import Target, load_targets
 from perflab.findings.finding import Evidence, Finding, TrustCheck
@@ -131,7 +131,7 @@ def own_trace(path: str, form: str, capacity: int) -> OwnTrace | None:
     full = int(np.searchsorted(np.cumsum(missed), chosen)) + 1  # until then every miss fills a free place
     begin = max(int(WARM_UP_SHARE * trace.requests), full)
     try:
-        return OwnTrace(trace, chosen, sectioned_mean((~missed[begin:]).astype(float)))
+        return OwnTrace(trace, chosen, sectioned_mean((~missed[begin:]).astype(float), within=(0.0, 1.0)))
     except StatisticError as error:
         why = f"the {trace.requests - begin:,} requests after a warm-up cannot be judged: {error}"
         return OwnTrace(trace, chosen, None, why)
@@ -158,20 +158,23 @@ def targets_of(study: Study) -> list[Target]:
 
 
 def conclude(study: Study, said: Sequence[str], checks: Sequence[TrustCheck], figure: Evidence,
-             own: OwnTrace | None) -> list[Finding]:  # fmt: skip
+             own: OwnTrace | None, live_checks: Sequence[TrustCheck] = ()) -> list[Finding]:  # fmt: skip
     """Return what a reader takes away; `said`: the sentences on curves, shares, live caches, levels and stampedes.
 
-    The target is judged on the user's own trace and on nothing else.
+    `checks` bear on all of it, `live_checks` on the live caches alone: a library that hits otherwise than its policy
+    says nothing against the simulator. The target is judged on the user's own trace and on nothing else.
     """
     told = [*zip(QUESTIONS, said, strict=True)]
     if own is not None:
         told.append(("What does one's own trace show?", own_sentence(own)))
-    found = [
-        finding(study, str(ordinal), question=question, kind="observation", verdict="reported", claim=claim,
-                level=study.level if question == MEASURED else "simulated", trust=tuple(checks),
-                evidence=evidence(figure if ordinal == 1 else None))
-        for ordinal, (question, claim) in enumerate(told, 1)
-    ]  # fmt: skip
+    found = []
+    for ordinal, (question, claim) in enumerate(told, 1):
+        trust = (*checks, *(live_checks if question == MEASURED else ()))
+        found.append(
+            observation(study, str(ordinal), trust, question=question, claim=claim,
+                        level=study.level if question == MEASURED else "simulated",
+                        evidence=evidence(figure if ordinal == 1 else None))
+        )  # fmt: skip
     return [*found, *(_target(study, target, own, tuple(checks)) for target in targets_of(study))]
 
 

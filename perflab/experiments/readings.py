@@ -24,7 +24,7 @@ from perflab.experiments.window_parts import cpu_by_part, edges_ns
 from perflab.findings.catalogue import QUANTILES
 from perflab.findings.finding import TrustCheck
 from perflab.stats.interval import Interval
-from perflab.stats.latency import sectioned_mean
+from perflab.stats.latency import NOT_NEGATIVE, sectioned_mean
 from perflab.stats.proportion import clopper_pearson
 from perflab.system.tables.load import Measure
 
@@ -167,7 +167,7 @@ def _of_parts(measure: Measure, values: np.ndarray, unit: str, n: int, n_unit: s
         whole = Interval(same, same, same, 1.0, len(values), f"equal in {len(values)} parts")
         return Reading(measure.metric, whole, unit, n, n_unit)
     try:
-        found = sectioned_mean(values)
+        found = sectioned_mean(values, within=NOT_NEGATIVE)
     except StatisticError as error:
         return Reading(measure.metric, None, unit, n, n_unit, str(error), LONGER)
     return Reading(measure.metric, found, unit, n, n_unit)

@@ -10,7 +10,7 @@ from perflab.errors import StatisticError
 from perflab.experiments.trial import NS, Trial
 from perflab.experiments.units_of_work import ANSWERED, Window, answered_ns
 from perflab.stats.interval import Interval
-from perflab.stats.latency import sectioned_mean
+from perflab.stats.latency import NOT_NEGATIVE, sectioned_mean
 from perflab.system.spec import System
 
 if TYPE_CHECKING:
@@ -49,6 +49,6 @@ def bounded(parts: np.ndarray) -> Interval | None:
     Weakness: parts that are shorter than a unit takes depend on each other, and the interval is then too narrow.
     """
     try:
-        return sectioned_mean(parts)
+        return sectioned_mean(parts, within=NOT_NEGATIVE)
     except StatisticError:
         return None

@@ -150,11 +150,18 @@ def sectioned_quantile(
     return replace(found, value=math.exp(centre), low=math.exp(low), high=math.exp(high)) if log else found
 
 
-def sectioned_mean(x: ArrayLike, sections: int = 10, confidence: float = 0.95) -> Interval:
+NOT_NEGATIVE = (0.0, math.inf)  # what a rate, a time or a share of a core can be
+
+
+def sectioned_mean(
+    x: ArrayLike, sections: int = 10, confidence: float = 0.95, *, within: tuple[float, float] = (-math.inf, math.inf)
+) -> Interval:
     """Bound the mean of one run's samples in time order (CPU share per second, say) by the means of its parts.
 
     A t interval with `sections` - 1 degrees of freedom from the spread of the parts' means. `x`: (n,), n >= 2 *
-    `sections`, not constant; raises StatisticError otherwise. Weakness: parts that are shorter than the memory of the
+    `sections`, not constant; raises StatisticError otherwise. `within`: what a mean of this quantity can be, (0, inf)
+    for a rate: the interval ends there, as one of a rate that ceased half way would reach below 0; it covers the mean
+    as often as before. Weakness: parts that are shorter than the memory of the
     process depend on each other, and the interval is then too narrow.
     Source: Law, Simulation Modeling and Analysis, section 9.5 (batch means).
     """
@@ -163,6 +170,7 @@ def sectioned_mean(x: ArrayLike, sections: int = 10, confidence: float = 0.95) -
     parts = np.array([part.mean() for part in np.array_split(values, sections)])
     centre = float(values.mean())
     low, high = t_bounds(centre, parts, confidence)
+    low, high = max(low, within[0]), min(high, within[1])
     return Interval(centre, low, high, confidence, int(values.size), f"sectioned mean, {sections} parts")
 
 

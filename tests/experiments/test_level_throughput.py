@@ -55,6 +55,14 @@ def test_a_rate_is_judged_on_what_was_answered_as_the_table_shows_it(
     assert 60 * answered_per_s(rows, span) == pytest.approx(seen.interval.value, rel=0.01)
 
 
+def test_no_rate_is_said_to_be_below_nothing(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = served("request", (150,), 100, 3).assign(tag="", name="", warmup=False, scenario="rush")
+    monkeypatch.setattr(readings, "window", lambda *_: Window(GO, GO + 20 * NS))  # after 5 s nothing is answered
+    measure = Measure(metric="rate", kind="rate_per_min", rows="request")
+    seen = readings.read_measure(study, measure, SimpleNamespace(units=rows), "rush", "value")  # type: ignore[arg-type]
+    assert seen.interval is not None and seen.interval.low == 0.0 < seen.interval.value < seen.interval.high
+
+
 def test_a_unit_that_was_never_begun_is_no_work() -> None:
     columns = ["kind", "outcome", "intended_ns", "start_ns", "first_ns", "end_ns"]
     rows = pd.DataFrame([("request", "ok", GO, GO, GO + NS, GO + NS), ("request", "unfinished", GO, 0, 0, GO + 10 * NS),

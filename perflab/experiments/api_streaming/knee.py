@@ -19,7 +19,7 @@ from perflab.experiments.units_of_work import quantile
 from perflab.findings.finding import TrustCheck
 from perflab.findings.trust import generator_cpu, generator_late, nothing_lost
 from perflab.stats.interval import Interval
-from perflab.stats.latency import sectioned_mean
+from perflab.stats.latency import NOT_NEGATIVE, sectioned_mean
 
 # The bar of the optimised variant; complex requests wait for the code generator's think time and have their own limit.
 JUDGED_PER_MIN, LIMIT_MS, COMPLEX_LIMIT_MS = 6_000, 100.0, 2_000.0
@@ -92,7 +92,7 @@ class Rung:
         """Return the answered requests a minute, bounded from equal parts of the rung; None when all are alike."""
         edges = np.linspace(0, self.seconds, max(PARTS, int(self.seconds)) + 1)
         per_min = 60.0 * np.histogram(self.ended_s, edges)[0] / np.diff(edges)
-        return sectioned_mean(per_min) if np.ptp(per_min) else None
+        return sectioned_mean(per_min, within=NOT_NEGATIVE) if np.ptp(per_min) else None
 
     def row(self) -> dict[str, Any]:
         """Return the row of a table."""

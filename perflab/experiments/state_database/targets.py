@@ -23,7 +23,7 @@ from perflab.findings.finding import Finding, TrustCheck
 from perflab.findings.judge import judge_target, target_finding
 from perflab.findings.trust import generator_late, nothing_lost
 from perflab.stats.interval import Interval
-from perflab.stats.latency import sectioned_mean
+from perflab.stats.latency import NOT_NEGATIVE, sectioned_mean
 
 TARGETS = (("S4-LAT-3a", "read"), ("S4-LAT-3b", "write"), ("S4-THR-4", "rate"))
 RATE = "queries/min"
@@ -63,7 +63,7 @@ class StateSeen:
         if what == "rate":
             edges = np.linspace(0, self.seconds, PARTS + 1)
             per_min = 60.0 * np.histogram(self.ended_s, edges)[0] / np.diff(edges)
-            return sectioned_mean(per_min) if np.ptp(per_min) else None
+            return sectioned_mean(per_min, within=NOT_NEGATIVE) if np.ptp(per_min) else None
         return quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.95)
 
     def rows(self) -> list[dict[str, Any]]:
