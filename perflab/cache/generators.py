@@ -46,6 +46,17 @@ def popularity_trace(name: str, requests: int, popularity: NDArray[np.float64], 
     return dense_trace(name, ids, int(popularity.size))
 
 
+def with_arrivals(base: Trace, per_s: float, *, seed: int) -> Trace:
+    """Return `base` with times from 0 on: a Poisson process of `per_s` requests/s (above 0, at most 10^9).
+
+    Independent requests at such times are, for each object, a Poisson process of its own share of the rate.
+    """
+    if not 0 < per_s <= 1e9:
+        raise UsageError(f"Arrivals of {per_s:g} requests/s", "a rate above 0 and of at most 10^9")
+    gaps = np.random.default_rng(seed).exponential(1 / per_s, base.requests)
+    return Trace(base.name, base.ids, base.objects, base.sizes, np.cumsum(gaps), base.skipped)
+
+
 def scan_trace(requests: int, objects: int, *, name: str = "scan") -> Trace:
     """Return the objects one after another, over and over: the worst that LRU and FIFO can meet."""
     if not 1 <= requests <= MOST_REQUESTS or not 1 <= objects <= MOST_REQUESTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,6 @@ SKEWS = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)
 CATALOGUE = 1_000_000
 ASKED_RATIO = 0.9
 SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)  # of the objects: the sizes of the curve
-CHE_AFTER = 3  # requests per object from which a cold start no longer shows beside the approximation
 QUICK = {"requests": 1_000_000, "objects": 100_000, "live": 200_000}
 FULL = {"requests": 10_000_000, "objects": 1_000_000, "live": 1_000_000}
 
@@ -92,14 +92,15 @@ def _equal(name: str, apart: int) -> TrustCheck:
 
 
 def hit_curves(study: Study, skew: float) -> Curves:
-    """Simulate the drawn policies at six sizes on a Zipf trace, and put Che's approximation beside them."""
+    """Simulate the drawn policies at six sizes on a Zipf trace, and put Che's approximation beside them.
+
+    It is taken for as many requests from an empty cache: in the long run it would lie above what a trace can show.
+    """
     sizes = sizes_of(study)
     trace = zipf_trace(sizes["requests"], sizes["objects"], skew, seed=study.seed)
     curves = curves_of(study, trace)
-    if trace.requests < CHE_AFTER * trace.objects:
-        return curves
     popularity = zipf_popularity(trace.objects, skew)
-    che = [_row("Che", c, che_hit_ratio(popularity, c)) for c in curves.capacities()]
+    che = [_row("Che", c, che_hit_ratio(popularity, c, trace.requests)) for c in curves.capacities()]
     return Curves(trace, (*curves.rows, *che))
 
 
@@ -197,16 +198,26 @@ def live_checks(runs: list[LiveRun], limit: float = 0.0005) -> list[TrustCheck]:
 
 
 def live_sentence(runs: list[LiveRun]) -> str:
-    """Say which library is cheapest, and from which price of a miss on each dearer one that hits more pays."""
-    cheap, *others = sorted(runs, key=lambda r: r.ns)
-    said = [f"{cheap.library} {cheap.policy} is cheapest with {cheap.ns:.0f} ns per operation"]
-    for dear in others:
-        more = dear.hit_ratio - cheap.hit_ratio
-        if more > 0:
-            price = (dear.ns - cheap.ns) / more / 1e3
-            said.append(
-                f"{dear.library} {dear.policy} ({dear.ns:.0f} ns) hits {100 * more:.1f} points more than that and pays "
-                f"where a miss costs more than {price:,.1f} us"
-            )
-            cheap = dear
+    """Say which library is cheapest, and from which price of a miss on each dearer one that hits more pays.
+
+    A library that is passed over at every price of a miss, by a cheaper one or by one that hits more, is not named.
+    """
+    kept: list[LiveRun] = []
+    for run in sorted(runs, key=lambda r: (r.ns, -r.hit_ratio)):
+        if kept and run.hit_ratio <= kept[-1].hit_ratio:
+            continue
+        while len(kept) > 1 and _pays_from_us(kept[-1], run) <= _pays_from_us(kept[-2], kept[-1]):
+            kept.pop()
+        kept.append(run)
+    said = [f"{kept[0].library} {kept[0].policy} is cheapest with {kept[0].ns:.0f} ns per operation"]
+    for cheap, dear in pairwise(kept):
+        said.append(
+            f"{dear.library} {dear.policy} ({dear.ns:.0f} ns) hits {100 * (dear.hit_ratio - cheap.hit_ratio):.1f} "
+            f"points more than that and pays where a miss costs more than {_pays_from_us(cheap, dear):,.1f} us"
+        )
     return "; ".join(said) + "."
+
+
+def _pays_from_us(cheap: LiveRun, dear: LiveRun) -> float:
+    """Return what a miss must cost (us) for the dearer operation, which hits more, to pay."""
+    return (dear.ns - cheap.ns) / (dear.hit_ratio - cheap.hit_ratio) / 1e3

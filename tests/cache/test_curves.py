@@ -58,6 +58,16 @@ def test_che_is_near_a_long_simulation(alpha: float, capacity: int) -> None:
     assert abs(che_hit_ratio(popularity, capacity) - warmed("LRU", trace, capacity, 200_000).hit_ratio) < 0.002
 
 
+@pytest.mark.parametrize(("alpha", "capacity"), [(0.0, 2_000), (0.8, 100), (1.0, 1_500), (1.0, 5_000), (1.2, 5_001)])
+def test_che_from_an_empty_cache_is_near_a_short_simulation(alpha: float, capacity: int) -> None:
+    trace = zipf_trace(30_000, 5_000, alpha, seed=2)
+    seen = simulate("LRU", trace, capacity).hit_ratio
+    popularity = zipf_popularity(5_000, alpha)
+    assert abs(che_hit_ratio(popularity, capacity, 30_000) - seen) < 0.006
+    assert che_hit_ratio(popularity, capacity) >= seen - 0.006
+    assert che_hit_ratio(popularity, capacity, 10**9) == pytest.approx(che_hit_ratio(popularity, capacity), abs=1e-4)
+
+
 def test_che_and_its_inverse_agree_and_the_ideal_needs_less() -> None:
     popularity = zipf_popularity(20_000, 0.9)
     for ratio in (0.1, 0.5, 0.9, 0.99):
@@ -130,6 +140,7 @@ def test_what_no_model_can_mean_is_one_clear_line() -> None:
         lambda: che_hit_ratio(np.array([0.5, 0.6]), 1),
         lambda: che_hit_ratio(np.array([]), 1),
         lambda: che_hit_ratio(np.array([1.0]), 0),
+        lambda: che_hit_ratio(np.array([0.5, 0.5]), 1, 0),
         lambda: che_capacity(np.array([1.0]), 1.0),
         lambda: two_levels(trace, 0, 1, 1, seed=1),
         lambda: two_levels(trace, 1, 1, 0, seed=1),

@@ -98,6 +98,16 @@ def test_warm_up_is_left_out() -> None:
         warmed("Belady", trace, 3, 3)
 
 
+def test_a_sketch_laid_out_by_the_mean_size_of_the_whole_trace_is_not_judged_after_a_warm_up() -> None:
+    from perflab.cache.policies.w_tinylfu import expected_objects
+
+    sized = dense_trace("sized", [0, 1, 2] * 10, 3, sizes=[1] * 15 + [9] * 15)
+    assert expected_objects(sized, 10) != expected_objects(sized.head(15), 10)  # two sketches, so two policies
+    with pytest.raises(UsageError, match="W-TinyLFU after a warm-up on a trace with sizes"):
+        warmed("W-TinyLFU", sized, 10, 15)
+    assert warmed("W-TinyLFU", sized.counted(), 3, 15).requests == 15
+
+
 @pytest.mark.parametrize("capacity", [0, -1, True, 2.5, 2**61])
 def test_a_capacity_that_is_none_is_one_clear_line(capacity: Any) -> None:
     with pytest.raises(UsageError, match="whole number of at least 1") as told:

@@ -38,10 +38,14 @@ def warmed(policy: str, trace: Trace, capacity: int, warm_up: int, *, ttl_s: flo
     """Count what the policy missed after the first `warm_up` requests, which fill the cache and are not judged.
 
     Two simulations, whose counts are subtracted: what is deterministic misses the same in both. Belady's optimum looks
-    ahead, so its two simulations see different futures: it is refused.
+    ahead, so its two simulations see different futures: it is refused. So is W-TinyLFU with sizes, whose sketch is laid
+    out by the mean size in the trace, which the beginning alone does not have.
     """
     if policy == "Belady":
         raise UsageError("Belady after a warm-up", "a policy that does not look ahead", "Simulate the whole trace")
+    if policy == "W-TinyLFU" and trace.sizes is not None:
+        raise UsageError("W-TinyLFU after a warm-up on a trace with sizes", "every object counted as one",
+                         "Drop the sizes, or simulate the whole trace")  # fmt: skip
     if not 0 < warm_up < trace.requests:
         raise UsageError(f"A warm-up of {warm_up} requests", f"1 to {trace.requests - 1}, so that some are judged")
     whole = simulate(policy, trace, capacity, ttl_s=ttl_s)

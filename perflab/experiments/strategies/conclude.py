@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from perflab.stats.compare import Comparison, compare_differences, compare_paire
 from perflab.stats.selection import Confirmed, Screened, confirm_family, screen_family
 
 SAME = "the same in every block"
+TAIL = "p95_ms"
 DIRECTION = {"better": "less", "worse": "more"}
 SHARED_START = "one process for each arm, started once: find what to confirm, not what to publish"
 
@@ -94,7 +96,7 @@ def _problem(result: ExperimentResult, arm: str, figure: FigureSpec, error: Stat
     if all_equal(base, own):
         return SAME
     if np.isnan([*base, *own]).any():
-        few = f"fewer than {TAIL_REQUESTS} answers: no tail" if figure.column == "p95_ms" else "too few answers for it"
+        few = f"fewer than {TAIL_REQUESTS} answers: no tail" if figure.column == TAIL else "too few answers for it"
         return f"a block has {few}"
     return str(error).rstrip(".")
 
@@ -127,15 +129,21 @@ def change_text(figure: FigureSpec, comparison: Comparison) -> str:
     return f"{value:+.3g} {figure.unit} [{low:+.3g}, {high:+.3g}]".replace("  ", " ")
 
 
-def findings(study: Study, judged: Sequence[ArmJudged], figure: Evidence | None = None) -> list[Finding]:
-    """Return one finding for each figure of each arm; at quick they are a screening and publish no effect."""
+def findings(
+    study: Study, judged: Sequence[ArmJudged], figure: Evidence | None = None, tail: Evidence | None = None
+) -> list[Finding]:
+    """Return one finding for each figure of each arm; at quick they are a screening and publish no effect.
+
+    `figure` shows the CPU and stands beside all of them, `tail` in its place beside response p95.
+    """
     found, machine = [], machine_null(study.run)
     for item in judged:
         if item.judged is None:
             continue
         checks = checks_of(study, item.result, item.arm, item.figure, machine)
         conclude = _confirmed if item.result.sizes.fresh else _screened
-        found.append(conclude(study, item, item.judged, checks, figure))
+        shown = tail if tail and item.figure.column == TAIL else figure
+        found.append(conclude(study, item, item.judged, checks, shown))
     return found
 
 
@@ -232,12 +240,15 @@ def table_rows(judged: Sequence[ArmJudged]) -> list[dict[str, Any]]:
 def forest_rows(judged: Sequence[ArmJudged], column: str = "cpu_ms_per_request") -> list[dict[str, Any]]:
     """Return one ratio for each arm of a figure, for the forest plot; at quick no verdict is drawn."""
     rows = []
-    for item in judged:
-        if item.figure.column != column or item.judged is None or item.judged.comparison.scale != "ratio":
+    shown = [item for item in judged if item.figure.column == column]
+    often = Counter(item.arm for item in shown)  # one setting in several experiments: under other conditions
+    for item in shown:
+        if item.judged is None or item.judged.comparison.scale != "ratio":
             continue
         said = item.judged.comparison
         word = said.verdict if item.result.sizes.fresh else "not confirmed"
-        label = item.arm if len(item.result.experiment.arms) > 1 else f"{item.arm} ({item.result.experiment.title})"
+        alone = often[item.arm] == 1 and len(item.result.experiment.arms) > 1
+        label = item.arm if alone else f"{item.arm} ({item.result.experiment.title})"
         rows.append({"label": label, "value": said.effect, "low": said.low, "high": said.high, "verdict": word})
     return rows
 

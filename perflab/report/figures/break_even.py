@@ -48,7 +48,7 @@ def break_even(
 
 
 def _over_all(gains: Any, crossing: float) -> str:
-    """Return what holds over the whole range drawn, "" where it turns inside it, or somewhere beyond a known point."""
-    if (gains > 0).all() and crossing <= 0:
-        return "everywhere"
-    return "never" if crossing <= 0 else ""
+    """Return what holds over the range drawn, "" where it turns at a known point, inside the range or beyond it."""
+    if crossing > 0:
+        return ""
+    return "everywhere" if (gains > 0).all() else "in part" if (gains > 0).any() else "never"

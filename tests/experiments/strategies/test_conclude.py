@@ -12,6 +12,7 @@ from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, sentence, table_rows
 from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.run import FULL, QUICK, ExperimentResult
+from perflab.findings.finding import Evidence
 from perflab.system.cores import Cores
 
 BYTES = FigureSpec("bytes", "bytes per request", "bytes", 0.05)
@@ -70,6 +71,13 @@ def test_a_planted_gain_is_published_with_every_figure_and_its_price(study: Any)
     assert cpu.details["price"] == "sockets" and cpu.details["turns"] == "never"
 
 
+def test_response_p95_is_shown_by_its_own_figure(study: Any) -> None:
+    cpu, tail = (Evidence(kind="figure", path=f"{name}.svg", title=name, alt=name) for name in ("cpu", "tail"))
+    found = {f.id.rsplit(".", 1)[1]: f for f in findings(study, judge_arms([result(0.7)]), cpu, tail)}
+    assert found["p95-ms"].evidence == (tail,) and found["cpu-ms-per-request"].evidence == (cpu,)
+    assert all(f.evidence == (cpu,) for f in findings(study, judge_arms([result(0.7)]), cpu))
+
+
 def test_no_planted_difference_is_no_gain(study: Any) -> None:
     found = by_figure(study, result(1.0))
     assert found["cpu-ms-per-request"].verdict in ("equivalent", "trivial")
@@ -80,6 +88,19 @@ def test_a_screening_publishes_no_effect(study: Any) -> None:
     assert all(f.effect is None and f.stage == "screened" and f.verdict == "reported" for f in found.values())
     assert found["cpu-ms-per-request"].details["direction"] == "less"
     assert {row["verdict"] for row in forest_rows(judge_arms([result(0.7, sizes=QUICK)]))} == {"not confirmed"}
+
+
+def test_one_setting_under_two_conditions_is_told_apart_in_the_forest() -> None:
+    pair = replace(EXPERIMENT, arms=(ARM, "other=on"), title="one store")
+    twice = [result(0.7), result(0.8)]
+    rows = tuple({**row, "arm": "other=on"} for row in twice[0].rows if row["arm"] == ARM)
+    seen = [
+        replace(one, experiment=replace(pair, key=key, title=title), rows=(*one.rows, *rows))
+        for one, key, title in zip(twice, ("a", "b"), ("one store", "another store"), strict=True)
+    ]
+    labels = [row["label"] for row in forest_rows(judge_arms(seen))]
+    assert len(set(labels)) == len(labels) == 4 and f"{ARM} (another store)" in labels
+    assert [row["label"] for row in forest_rows(judge_arms(seen[:1]))] == [ARM, "other=on"]
 
 
 def test_a_biased_null_arm_takes_every_verdict(study: Any) -> None:

@@ -39,6 +39,8 @@ class Turning:
     @property
     def shown(self) -> str:
         """The crossing in words, as far as its whole interval says one thing."""
+        if self.dear_ms <= 0:
+            return "not told: a miss costs no more at the other store"
         if self.high_ms <= 0:
             return "pays at the cheap store already"
         if np.isinf(self.low_ms):
@@ -92,11 +94,12 @@ def _turning(arm: str, cheap: ExperimentResult, dear: ExperimentResult, rng: np.
 def crossing(cheap_base: float, cheap_arm: float, dear_base: float, dear_arm: float) -> float:
     """Return by how much a miss must cost more than at the cheap store for the gain to be zero, in the given unit.
 
-    Where a dearer miss raises no gain: 0 if the level pays at the cheap store, infinite if it does not.
+    Where a dearer miss raises no gain, and where the dear store costs no more than the cheap one, so that there is no
+    scale to cross on: 0 if the level pays at the cheap store, infinite if it does not.
     """
     gain_cheap, gain_dear = cheap_base - cheap_arm, dear_base - dear_arm
     rise = gain_dear - gain_cheap
-    if rise <= 0:
+    if rise <= 0 or dear_base <= cheap_base:
         return 0.0 if gain_cheap > 0 else float("inf")
     return -gain_cheap * (dear_base - cheap_base) / rise
 
@@ -104,15 +107,17 @@ def crossing(cheap_base: float, cheap_arm: float, dear_base: float, dear_arm: fl
 def curve_rows(found: Sequence[Turning]) -> list[dict[str, Any]]:
     """Return the lines for the figure: series, x (ms that a miss costs more), gain (ms per request), crossing.
 
-    A crossing of 0 stands for none; the gains drawn then say whether the level pays everywhere or never.
+    A crossing of 0 stands for none; the gains drawn then say whether the level pays everywhere or never. Where a miss
+    costs no more at the dear store there is no line through both: the gain at the cheap one is drawn, up to 4 ms.
     """
     rows = []
     for one in found:
-        rise = (one.gain_dear - one.gain_cheap) / one.dear_ms
-        for x in np.geomspace(one.dear_ms / 50, 4 * one.dear_ms, 40):
+        rise = (one.gain_dear - one.gain_cheap) / one.dear_ms if one.dear_ms > 0 else 0.0
+        reach = one.dear_ms if one.dear_ms > 0 else 1.0
+        for x in np.geomspace(reach / 50, 4 * reach, 40):
             shown = max(one.crossing_ms, 0.0) if np.isfinite(one.crossing_ms) else 0.0
             rows.append({"series": one.arm, "x": float(x), "gain": one.gain_cheap + rise * x, "crossing": shown})
-    return [row for row in rows if found[0].dear_ms > 0]
+    return rows
 
 
 def turning_sentence(found: Sequence[Turning]) -> str:

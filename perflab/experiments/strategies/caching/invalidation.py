@@ -59,8 +59,8 @@ EXPERIMENT = StrategyExperiment(
     prepare=fill,
     base="baseline+cache=l1_l2",
     figures=(STALE, LOADS_WITH_LOOKS),
-    price="ttl: a client does not see its own write for up to a second; event: a connection that listens, and an "
-    "announcement for each write that every worker must take",
+    price="ttl: a client does not see its own write for up to a second (other times to live: F22-ttl); event: a "
+    "connection that listens, and an announcement for each write that every worker must take",
     turns="one worker: nobody is there to be told, and versions in the process do the same; many workers with few "
     "writes: announcing is the only one that keeps their own levels true",
 )

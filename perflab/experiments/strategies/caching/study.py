@@ -33,10 +33,10 @@ def conclude(
     study: Study, judged: Sequence[ArmJudged], turned: Sequence[Turning], stale: tuple[Window, ...],
     lost: tuple[Lost, ...], figures: dict[str, Evidence],
 ) -> list[Finding]:  # fmt: skip
-    """Return the findings on strategies; `figures` by name: forest, break-even, staleness."""
+    """Return the findings on strategies; `figures` by name: forest, tail, break-even, staleness."""
     trust = turned[0].trust
     return [
-        *findings(study, judged, figures.get("forest")),
+        *findings(study, judged, figures.get("forest"), figures.get("tail")),
         observation(
             study, "turning", trust, question="What must a miss cost before a level pays?", strategy="ST-CACHE-13",
             claim=turning_sentence(turned),
