@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,16 +15,17 @@ import numpy as np
 import pytest
 
 from perflab.experiments.null_arm import NULL
+from perflab.experiments.strategies.arm import started
 from perflab.experiments.strategies.caching import EXPERIMENTS, cheap_store, levels, lost_writes, staleness
 from perflab.experiments.strategies.caching.break_even import Turning, crossing, curve_rows, turning_sentence, turnings
 from perflab.experiments.strategies.caching.counters import Counters, parsed
 from perflab.experiments.strategies.caching.study import conclude, still_open
-from perflab.experiments.strategies.caching.zipf_reads import PATHS, TTL_S, drawn_paths, loads_per_read
+from perflab.experiments.strategies.caching.zipf_reads import LOADS, PATHS, TTL_S, drawn_paths, loads_per_read
 from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.conclude import judge_arms
 from perflab.experiments.strategies.edge import edge_cache
 from perflab.experiments.strategies.experiment import BASE, STANDARD, StrategyExperiment
-from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment
+from perflab.experiments.strategies.run import ExperimentResult, Sizes
 from perflab.experiments.study import Study, create_run
 from perflab.findings.catalogue import load_strategies
 from perflab.findings.finding import Finding
@@ -32,11 +34,12 @@ from perflab.report.figures.break_even import break_even
 from perflab.report.figures.staleness_timeline import staleness_timeline
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
+from tests.experiments.light_gateway import light
 
 
 @pytest.fixture
 def gateway_study(root: Path, tmp_path: Path) -> Iterator[Study]:
-    system = load_system(root / "data/systems/voice_gateway.toml")
+    system = light(load_system(root / "data/systems/voice_gateway.toml"))
     run = create_run(system, str(system.path), "quick", 7, tmp_path)
     yield Study(run, system, "22_caching", "quick", 7, default_cores())
 
@@ -75,17 +78,17 @@ def test_reads_are_skewed_and_the_same_paths_are_popular_in_every_block() -> Non
     assert often[0] == often[1] and len(set(PATHS)) == 300
 
 
-def test_a_block_of_the_levels_begins_with_a_filled_cache(gateway_study: Study) -> None:
+def test_a_block_of_the_levels_begins_with_a_filled_cache(gateway_study: Study, tmp_path: Path) -> None:
+    """The same reads on one gateway, thrice: once what it holds has expired, and right after its cache was filled."""
     assert CacheSettings.ttl_s == TTL_S
-    cold, warm = (
-        run_experiment(
-            gateway_study,
-            replace(levels.EXPERIMENT, key=key, arms=("cache=l1",), warm=warmed),
-            Sizes(blocks=1, seconds=0.4, fresh=False),
-        ).column("cache=l1", "loads_per_request")
-        for key, warmed in (("cold", None), ("warm", levels.EXPERIMENT.warm))
-    )
-    assert warm[0] < cold[0] - 0.05
+    cold, warm = [], []
+    of, empty = levels.EXPERIMENT.variant_of("cache=l1"), replace(levels.EXPERIMENT, warm=None)
+    with started(gateway_study, levels.EXPERIMENT, "cache=l1", of, tmp_path / "levels") as filled:
+        for block in range(3):
+            time.sleep(TTL_S + 0.1)
+            for loads, arm in ((cold, replace(filled, experiment=empty)), (warm, filled)):
+                loads.append(arm.measure(block, 0.2)[LOADS.column])
+    assert np.mean(warm) < np.mean(cold) - 0.05, (cold, warm)
 
 
 def test_staleness_is_the_age_of_the_oldest_write_that_an_answer_lacks() -> None:

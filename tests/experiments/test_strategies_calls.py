@@ -26,11 +26,12 @@ from perflab.standins.codegen import troubles
 from perflab.standins.faults import CODEGEN_FAULTS, parse_faults
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
+from tests.experiments.light_gateway import light
 
 
 @pytest.fixture
 def gateway(root: Path, tmp_path: Path) -> Study:
-    system = load_system(root / "data/systems/voice_gateway.toml")
+    system = light(load_system(root / "data/systems/voice_gateway.toml"))
     run = create_run(system, str(system.path), "quick", 7, tmp_path)
     return Study(run, system, "23_api_streaming", "quick", 7, default_cores())
 

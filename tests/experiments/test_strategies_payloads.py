@@ -36,6 +36,7 @@ from perflab.stats.interval import Interval
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
 from tests.gateway.processes import gateway, world
+from tests.gateway.variants import LIGHT
 
 
 def us(value: float, spread: float = 0.1) -> Interval:
@@ -296,7 +297,7 @@ def test_the_reading_work_gets_the_same_values_from_every_way_of_sending(tmp_pat
 
     seen = []
     with world(tmp_path) as around:
-        for name, flags in (("a", {}), ("b", {"compression": "by_class", "serialiser": "msgpack"})):
+        for name, flags in (("a", LIGHT), ("b", LIGHT | {"compression": "by_class", "serialiser": "msgpack"})):
             with gateway(around, name, flags) as running:
                 seen.append(asyncio.run(read(running, flags)))
     plain, small = seen

@@ -25,6 +25,7 @@ from perflab.gateway.state.records import Artefact
 from perflab.gateway.state.sessions import SessionState
 
 from .processes import RunningGateway, World, gateway
+from .variants import LIGHT
 
 MADE = Artefact(0, 7, 1, "prompt", "go", "x := 1", "", 5)
 
@@ -209,7 +210,8 @@ def test_a_client_that_reads_nothing_or_leaves_is_let_go(
 
 @pytest.fixture(scope="module", params=["long_poll", "sse", "websocket"])
 def running(request: pytest.FixtureRequest, outside: World) -> Iterator[RunningGateway]:
-    flags = {"events": request.param, "store": "pooled", "server": "picows" if request.param != "sse" else "fastapi"}
+    server = "picows" if request.param != "sse" else "fastapi"
+    flags = LIGHT | {"events": request.param, "store": "pooled", "server": server}
     with gateway(outside, f"events-{request.param}", flags) as started:
         yield replace(started, codec=request.param)
 

@@ -28,6 +28,7 @@ from perflab.gateway.flags.serialiser import msgspec as by_msgspec
 from perflab.gateway.state.records import Artefact, HistoryRow
 
 from .processes import RunningGateway, World, gateway
+from .variants import LIGHT
 
 LARGEST = 1 << 20
 
@@ -143,7 +144,7 @@ def test_the_gateways_sockets_are_such_that_asyncio_sends_without_delay() -> Non
 
 @pytest.fixture(scope="module")
 def running(outside: World) -> Iterator[RunningGateway]:
-    flags = {"compression": "by_class", "serialiser": "msgpack", "payload": "sparse", "store": "pooled"}
+    flags = LIGHT | {"compression": "by_class", "serialiser": "msgpack", "payload": "sparse", "store": "pooled"}
     with gateway(outside, "api-payloads", flags) as started:
         yield started
 

@@ -31,7 +31,7 @@ from perflab.system.servers.server import EmbeddedServer, embedded
 from .cached_states import LAST, cached_state, turn, within
 from .processes import World, gateway
 from .test_cache_state import STEPS, TURNS, interleaved
-from .variants import conversation
+from .variants import LIGHT, conversation
 
 ROW = SessionRow(7, "Ada", "assistant", "open", 0, 1, 2)
 
@@ -295,7 +295,7 @@ def test_any_bytes_are_a_value_or_unfit(data: bytes, kind: str) -> None:
 def test_a_gateway_with_redis_down_at_the_start_serves_and_finds_it_later(
     outside: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags = {"cache": "l1_l2", "invalidation": "event", "single_flight": "on", "loader": "batched"}
+    flags = LIGHT | {"cache": "l1_l2", "invalidation": "event", "single_flight": "on", "loader": "batched"}
     with embedded("redis", tmp_path / "redis.log") as server:
         server.kill()
         monkeypatch.setenv(CACHE_URL, server.url)

@@ -17,6 +17,7 @@ from perflab.standins.codegen.answer import generate as right
 
 from .generator import ask, generator, stats, through
 from .processes import World, gateway
+from .variants import LIGHT
 
 
 def test_equal_prompts_at_the_same_time_share_one_call(tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_the_gateway_with_every_part_answers_refuses_and_counts(outside: World) 
     import httpx
 
     parts = {"dedup": "on", "rate_limit": "on", "bulkhead": "on", "retry": "jitter", "breaker": "on", "batch": "on"}
-    flags = {**parts, "http_client": "pooled_aiohttp"}
+    flags = LIGHT | {**parts, "http_client": "pooled_aiohttp"}
     with gateway(outside, "calls", flags, "--codegen-rate", "1") as running, httpx.Client(timeout=20) as client:
 
         def post() -> httpx.Response:

@@ -22,7 +22,7 @@ from perflab.system.servers.server import EmbeddedServer
 
 from .processes import World, gateway
 from .state_servers import state_server
-from .variants import conversation
+from .variants import LIGHT, conversation
 
 LAST = 1 << 62
 
@@ -117,7 +117,7 @@ def test_dropping_equals_a_slice_of_the_plain_list(written: list[int], keep: int
 @pytest.mark.parametrize("value", ["full", "lazy"])
 def test_the_api_shows_heads_or_rows_and_each_row_by_itself(outside: World, value: str) -> None:
     with (
-        gateway(outside, f"history-{value}", {"history": value}) as running,
+        gateway(outside, f"history-{value}", LIGHT | {"history": value}) as running,
         httpx.Client(base_url=running.api, trust_env=False, timeout=20) as api,
     ):
         conversation(running, 7)
