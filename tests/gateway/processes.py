@@ -44,7 +44,7 @@ def process(command: Sequence[str], env: dict[str, str], log: Path) -> Iterator[
                 started.wait(5)
 
 
-def wait_ready(url: str, started: subprocess.Popen[bytes], log: Path, timeout_s: float = 30.0) -> None:
+def wait_ready(url: str, started: subprocess.Popen[bytes], log: Path, timeout_s: float = 90.0) -> None:
     context = ssl._create_unverified_context()
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
