@@ -50,6 +50,17 @@ def one_measurement(findings: Sequence[Finding], among: Conditions | None = None
     return "; ".join(told)
 
 
+def same_as(findings: Iterable[Finding]) -> dict[str, str]:
+    """Return for each finding whose measurement another has too, by its id, the targets that the others are."""
+    found = {}
+    for group in by_measurement(findings):
+        for finding in group:
+            others = sorted(f.target_id or f.id for f in group if f is not finding)
+            if others:
+                found[finding.id] = _listed(others)
+    return found
+
+
 def figure_of(finding: Finding, among: Conditions | None = None) -> str:
     """Return a figure by name: "voice response time p95 1.91 s (1.76 s to 2.07 s) under latency=slow"."""
     effect = finding.effect
@@ -72,4 +83,4 @@ def _amounts(effect: Effect) -> tuple[str, ...]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + " and " + names[-1]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

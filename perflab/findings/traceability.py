@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from perflab.findings.catalogue import Target
+from perflab.findings.conditions import Conditions, conditions_of
 from perflab.findings.finding import EvidenceLevel, Finding, TargetVerdict
 from perflab.findings.judge import judge_target, printed_verdict
 
@@ -43,8 +44,9 @@ def trace_targets(
     reported.
     """
     ran = {f.notebook for f in findings}
-    rows = [_row(target, _on(target.id, findings, variant), domain, ran) for target in targets]
-    return rows + [_goal(id, quote, found, domain) for id, quote in (goals or {}).items()
+    under = conditions_of(f for f in findings if f.kind == "target" and (not variant or f.variant in ("", variant)))
+    rows = [_row(target, _on(target.id, findings, variant), domain, ran, under) for target in targets]
+    return rows + [_goal(id, quote, found, domain, under) for id, quote in (goals or {}).items()
                    if (found := _on(id, findings, variant))]  # fmt: skip
 
 
@@ -62,22 +64,25 @@ def _on(id: str, findings: Sequence[Finding], variant: str) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _row(target: Target, found: list[Finding], domain: str, ran: Collection[str]) -> TraceRow:
+def _row(
+    target: Target, found: list[Finding], domain: str, ran: Collection[str], under: Conditions
+) -> TraceRow:  # fmt: skip
     if found:
-        return _decided(target.id, target.quote, target.domain, target.text, found)
+        return _decided(target.id, target.quote, target.domain, target.text, found, under)
     left = judge_target(target, None, level="none", domain=domain, ran=ran)
     return TraceRow(target.id, target.quote, target.domain, target.text, left.verdict, left.level, left.printed, (),
                     left.reason)  # fmt: skip
 
 
-def _goal(id: str, quote: str, found: list[Finding], domain: str) -> TraceRow:
-    return _decided(id, quote, domain, quote, found)
+def _goal(id: str, quote: str, found: list[Finding], domain: str, under: Conditions) -> TraceRow:
+    return _decided(id, quote, domain, quote, found, under)
 
 
-def _decided(id: str, quote: str, domain: str, text: str, found: list[Finding]) -> TraceRow:
-    """Return the row of what some findings judge: the worst of them decides."""
+def _decided(id: str, quote: str, domain: str, text: str, found: list[Finding], under: Conditions) -> TraceRow:
+    """Return the row of what some findings judge: the worst of them decides, and tells what its condition has alone."""
     worst = next(f for verdict in WORST_FIRST for f in found if f.verdict == verdict)
     ids = (worst.id, *(f.id for f in found if f is not worst))
     verdict: TargetVerdict = next(v for v in WORST_FIRST if v == worst.verdict)
-    reason = worst.claim + (f" [{worst.condition}]" if worst.condition else "")
+    where = under.shown(worst.condition)
+    reason = worst.claim + (f" [{where}]" if where else "")
     return TraceRow(id, quote, domain, text, verdict, worst.level, printed_verdict(verdict, worst.level), ids, reason)

@@ -15,7 +15,7 @@ from perflab import __version__
 from perflab.findings.finding import Evidence
 from perflab.report.neutral import CONTENT_POLICY
 from perflab.report.style import css_variables
-from perflab.report.wording import effect_text, look, n_text, plural
+from perflab.report.wording import effect_text, is_verdict, look, n_text, plural
 from perflab.units import bytes_text, number_text, seconds_text
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def environment() -> Environment:
 
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    made.globals.update(look=look, effect_text=effect_text, n_text=n_text, plural=plural, columns_of=columns_of,
-                        numeric=numeric, cell=cell, link=link, seconds=seconds_text, size=bytes_text, slug=slug,
-                        policy=CONTENT_POLICY, css=Markup(style_sheet()), version=__version__,
-                        svg_of=lambda evidence: "")  # fmt: skip
+    made.globals.update(look=look, is_verdict=is_verdict, effect_text=effect_text, n_text=n_text, plural=plural,
+                        columns_of=columns_of, numeric=numeric, cell=cell, link=link, seconds=seconds_text,
+                        size=bytes_text, slug=slug, policy=CONTENT_POLICY, css=Markup(style_sheet()),
+                        version=__version__, svg_of=lambda evidence: "")  # fmt: skip
     return made
 
 

@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from perflab.findings.conditions import conditions_of
 from perflab.findings.finding import Finding, TrustCheck
+from perflab.findings.measurement import same_as
 from perflab.report.calibration import NOTE, calibration_of
 from perflab.report.described import Rows, changed_since, target_rows
 from perflab.report.pages import FigureShelf, render, slug
 from perflab.report.run_files import files_in, readable_findings
-from perflab.report.verdict import Verdict, by_target, judged_targets, overall
+from perflab.report.tiles import conditions_told, tiles
+from perflab.report.verdict import Verdict, judged_targets, overall
 from perflab.report.wording import few
 from perflab.runs import Run, write_atomic
-from perflab.units import value_text
 
-MOST_TILES = 8
 MOST_STEPS = 8
 
 
@@ -30,6 +31,7 @@ def build_run_page(run: Run, rows: Rows | None = None) -> Path:
     verdict = overall(findings, run.manifest)
     if rows is None:
         rows = target_rows(run.manifest, findings, verdict.judged)
+    told, under = conditions_told(findings, verdict)
     quotes = {str(row["id"]): str(row.get("quote", "")) for row in rows}
     page = render(
         "run.html.j2",
@@ -49,27 +51,23 @@ def build_run_page(run: Run, rows: Rows | None = None) -> Path:
         notes=flat({name: value for name, value in run.manifest.notes.items() if name != NOTE}),
         calibration=calibration_of(run),
         glossary=glossary(),
-        changes=what_would_change_it(findings, verdict),
+        changes=with_what_for(what_would_change_it(findings, verdict), findings, verdict),
         settings=settings_judged(findings),
+        told=told,
+        under=under,
+        shown=conditions_of(findings),
+        same=same_as(judged_targets(findings, verdict.judged)),
         svg_of=FigureShelf(run.path),
         anchor=anchor,
         unfinished=run.manifest.status != "done",
         total_targets=len(rows),
-        value_of=value_of,
+        title_of_table=title_of_table,
         tables_of=tables_of,
         pages={file.name for file in (run.path / "notebooks").glob("*.html")},
     )
     path = run.path / "index.html"
     write_atomic(path, page)
     return path
-
-
-def tiles(findings: Sequence[Finding], verdict: Verdict) -> list[Finding]:
-    """Return the targets for the tiles: misses first, then those that the notebooks put on top."""
-    decided = by_target(judged_targets(findings, verdict.judged)).values()
-    shown = [f for f in decided if f.effect is not None]
-    order = {"misses": 0, "untrusted": 1, "inconclusive": 2, "meets": 3}
-    return sorted(shown, key=lambda f: (order.get(f.verdict, 4), -f.headline, f.order))[:MOST_TILES]
 
 
 def findings_tables(findings: Sequence[Finding], judged: str) -> list[tuple[str, list[Finding]]]:
@@ -98,10 +96,10 @@ def anchor(finding: Finding) -> str:
     return slug(finding.id)
 
 
-def value_of(finding: Finding) -> str:
-    """Return the bare value of a finding for its tile; the interval stands in the table."""
-    effect = finding.effect
-    return value_text(effect.value, effect.unit) if effect else ""
+def title_of_table(finding: Finding, name: str) -> str:
+    """Return the name of a finding's table, with the unit of its numbers where the finding has it."""
+    unit = finding.details.get(f"unit_of_{name}")
+    return name.replace("_", " ") + (f" ({unit})" if unit else "")
 
 
 def tables_of(finding: Finding) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -151,6 +149,17 @@ def next_steps(findings: Sequence[Finding], verdict: Verdict) -> list[str]:
     asking = [f for f in findings if f.next_step and (f.kind != "target" or f.variant in ("", verdict.judged))]
     ranked = sorted(asking, key=lambda f: (-f.headline, f.order))
     return list(dict.fromkeys(f.next_step for f in ranked))[:MOST_STEPS]
+
+
+def with_what_for(steps: Sequence[str], findings: Sequence[Finding], verdict: Verdict) -> list[str]:
+    """Return steps with the targets or strategies that each is for: "Measure longer (for S4-LAT-1)"."""
+    asking = [f for f in findings if f.kind != "target" or f.variant in ("", verdict.judged)]
+    told = []
+    for step in steps:
+        own = [f for f in asking if f.next_step == step]
+        names = [f.target_id or f.strategy or f.id for f in sorted(own, key=lambda f: (-f.headline, f.order))]
+        told.append(f"{step} (for {few(names)})" if names else step)
+    return told
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -12,19 +12,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from perflab.errors import EXIT_BROKEN, EXIT_OK, EXIT_TARGET_MISSED, EXIT_UNTRUSTED
+from perflab.findings.conditions import Conditions, conditions_of
 from perflab.findings.finding import Finding
+from perflab.findings.measurement import one_measurement
 from perflab.findings.traceability import WORST_FIRST
 from perflab.report.described import declared_judge, usual_judge
-from perflab.report.wording import QUICK, plural
+from perflab.report.wording import QUICK, few, plural
 from perflab.runs import Manifest
 
 DEFAULT_JUDGE = "optimised"
+DECIDING = "90_verdict"  # the notebook whose claim is what to do
 SHORT = ("misses", "untrusted", "inconclusive", "meets")  # the verdicts that a table tells
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict of a run: `headline` one sentence, `points` the claims that carry it, `counts` targets by verdict."""
+    """The verdict of a run: `headline` one sentence, `points` the claims that carry it, `counts` targets by verdict.
+
+    `decision`: what to do, where the run has come to that; `sure`: what it rests on and what trust checks refused.
+    """
 
     headline: str
     points: tuple[str, ...]
@@ -32,11 +38,13 @@ class Verdict:
     tone: str
     judged: str
     counts: dict[str, int] = field(default_factory=dict)
+    decision: str = ""
+    sure: str = ""
 
     @property
     def sentence(self) -> str:
-        """The whole verdict as one paragraph."""
-        return " ".join((self.headline, *self.points))
+        """The whole verdict as one paragraph: what to do, why, how sure that is."""
+        return " ".join(filter(None, (self.decision, self.headline, self.sure, *self.points)))
 
     @property
     def short(self) -> str:
@@ -86,11 +94,15 @@ def overall(findings: Sequence[Finding], manifest: Manifest) -> Verdict:
     code = _exit_code(counts, bool(broken) or manifest.status == "broken", bool(refused))
     if manifest.status == "done" and not findings:
         code = EXIT_BROKEN
-    headline = _headline(decided, counts, judged, manifest, len(broken))
+    under = conditions_of(judged_targets(findings, judged))
+    headline = _headline(decided, counts, judged, manifest, len(broken), under)
     tone = {EXIT_OK: "good", EXIT_TARGET_MISSED: "bad", EXIT_BROKEN: "bad", EXIT_UNTRUSTED: "unsure"}[code]
     if code == EXIT_OK and not counts.get("meets"):
         tone = "quiet"
-    return Verdict(headline, _points(findings), code, tone, judged, counts)
+    decision = next((f for f in findings if f.notebook == DECIDING and f.kind == "observation" and f.headline), None)
+    points = _points([f for f in findings if f is not decision])
+    sure = _sure([f for f in findings if f is not decision and (f.headline or f in decided.values())], code)
+    return Verdict(headline, points, code, tone, judged, counts, _told(decision) if decision else "", sure)
 
 
 def _exit_code(counts: dict[str, int], broken: bool, refused: bool) -> int:
@@ -101,17 +113,21 @@ def _exit_code(counts: dict[str, int], broken: bool, refused: bool) -> int:
     return EXIT_UNTRUSTED if refused else EXIT_OK
 
 
-def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, manifest: Manifest, broken: int) -> str:
+def _headline(
+    decided: dict[str, Finding], counts: dict[str, int], judged: str, manifest: Manifest, broken: int, under: Conditions
+) -> str:
     """Return the first sentence: how the judged variant stands against its targets."""
     running = manifest.status == "running"
     if not decided:
         return "No target has been judged yet." if running else "No target was judged in this run."
+    of = {verdict: [f for f in decided.values() if f.verdict == verdict] for verdict in counts}
     told = []
     if met := counts.get("meets", 0):
-        told.append(f"meets {plural(met, 'target')}{_levels([f for f in decided.values() if f.verdict == 'meets'])}")
+        told.append(f"meets {plural(met, 'target')}{_levels(of['meets'])}")
     if missed := counts.get("misses", 0):
-        names = ", ".join(sorted(t for t, f in decided.items() if f.verdict == "misses")[:4])
-        told.append(f"misses {plural(missed, 'target')} ({names})")
+        names = few(sorted(f.target_id or f.id for f in of["misses"]), 4)
+        one = one_measurement(of["misses"], under)
+        told.append(f"misses {plural(missed, 'target')} ({names}){', ' if one else ''}{one}")
     open_words = (
         ("inconclusive", "inconclusive"),
         ("untrusted", "refused by trust checks"),
@@ -119,7 +135,8 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
         ("not-measurable-here", "not measurable here"),
         ("not-yet-judged", "too little measured to judge"),
     )
-    left = [f"{n} {'is' if n == 1 else 'are'} {word}" for key, word in open_words if (n := counts.get(key, 0))]
+    left = [f"{n} {'is' if n == 1 else 'are'} {word}{_as_one(of[key], under)}"
+            for key, word in open_words if (n := counts.get(key, 0))]  # fmt: skip
     left[:1] = [word.replace(" ", " target " if word.startswith("1 ") else " targets ", 1) for word in left[:1]]
     text = f"{'So far t' if running else 'T'}he {judged} variant of {manifest.system_name} "
     none = "meets no target" if {"inconclusive", "not-yet-judged"} & counts.keys() else "is judged by no target"
@@ -127,17 +144,39 @@ def _headline(decided: dict[str, Finding], counts: dict[str, int], judged: str, 
     return text + (f" {plural(broken, 'step')} did not finish." if broken else "")
 
 
+def _as_one(found: Sequence[Finding], under: Conditions) -> str:
+    """Return in brackets that targets without a verdict either way rest on one measurement."""
+    told = one_measurement([f for f in found if f.verdict in ("inconclusive", "untrusted")], under)
+    return f" ({told})" if told else ""
+
+
 def _levels(met: Sequence[Finding]) -> str:
-    """Return in brackets how many targets rest on something else than a full measurement, and on what."""
+    """Return in brackets how many targets rest on something else than a full measurement, and which on one figure."""
     short = Counter("at quick effort" if f.level == QUICK else f.level for f in met if f.level != "measured-full")
-    if not short:
-        return ""
     alone = len(short) == 1 and short.total() == len(met)
-    return f" ({', '.join(level if alone else f'{n} {level}' for level, n in short.items())})"
+    levels = ", ".join(level if alone else f"{n} {level}" for level, n in short.items())
+    told = "; ".join(filter(None, (levels, one_measurement(met, figures=False))))
+    return f" ({told})" if told else ""
 
 
 def _and(words: list[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _sure(carrying: Sequence[Finding], code: int) -> str:
+    """Return what the verdict rests on: the levels of its evidence, and how much of it trust checks refused."""
+    levels = list(dict.fromkeys(f.level for f in carrying if f.level != "none"))
+    if not levels:
+        return ""
+    refused = [f for f in carrying if f.verdict == "untrusted"]
+    told = f"The evidence is {' and '.join(levels)}."
+    if not refused:
+        return f"{told} No trust check refused a finding that carries the verdict."
+    checks = list(dict.fromkeys(c.name for f in refused for c in f.trust if c.veto and not c.passed))
+    why = f", as these failed: {'; '.join(checks)}" if checks else ""
+    told += f" Trust checks refused {len(refused)} of {plural(len(carrying), 'finding')} that carry the verdict"
+    ends = " perflab therefore ends with exit code 3." if code == EXIT_UNTRUSTED else ""
+    return f"{told} ({few([f.id for f in refused])}){why}.{ends}"
 
 
 def _points(findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -145,7 +184,8 @@ def _points(findings: Sequence[Finding]) -> tuple[str, ...]:
     ranked = sorted((f for f in findings if f.headline > 0), key=lambda f: (-f.headline, f.order))
     comparisons = [f for f in ranked if f.kind == "comparison"][:1]
     observations = [f for f in ranked if f.kind == "observation"][:2]
-    return tuple(_told(finding) for finding in (*comparisons, *observations))
+    told = sorted((*comparisons, *observations), key=lambda f: f.verdict == "untrusted")  # what holds first
+    return tuple(_told(finding) for finding in told)
 
 
 def _told(finding: Finding) -> str:
@@ -154,4 +194,4 @@ def _told(finding: Finding) -> str:
     if finding.verdict != "untrusted":
         return claim
     failed = [check.name for check in finding.trust if check.veto and not check.passed]
-    return f"Not to be trusted ({', '.join(failed) or 'a check failed'}): {claim}"
+    return f"Not to be trusted, as {' and '.join(f'“{name}”' for name in failed) or 'a trust check'} failed: {claim}"

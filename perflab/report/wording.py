@@ -45,14 +45,34 @@ def look(verdict: str, level: str = "") -> Look:
     return Look(printed_verdict(verdict, level), found.shape, found.tone) if verdict == "meets" and level else found
 
 
+def is_verdict(word: object) -> bool:
+    """Whether a word is a verdict: tables have columns of that name that hold others' words."""
+    return word in LOOKS
+
+
 def effect_text(finding: Finding) -> str:
     """Return a finding's effect with its interval; those of pairs are shown as changes, with their sign."""
     effect = finding.effect
     if effect is None:
         return ""
     compared = finding.kind == "comparison" or (effect.unit == "ratio" and effect.n_unit == "pairs")
-    text = _change(effect) if compared else interval_text(effect.value, effect.low, effect.high, effect.unit)
+    text = _change(effect) if compared else _level(effect)
     return f"{text} ({SCREENED})" if finding.stage == "screened" else text
+
+
+def bounds_text(effect: Effect) -> str:
+    """Return the interval of a level alone: "1.76 s to 2.07 s"; "" where it is the value itself, as of a maximum."""
+    low, high = (None if bound is None else value_text(bound, effect.unit) for bound in (effect.low, effect.high))
+    if low and high:
+        return "" if effect.low == effect.high == effect.value else f"{low} to {high}"
+    return f"at least {low}" if low else f"at most {high}" if high else "no interval"
+
+
+def _level(effect: Effect) -> str:
+    """Return a level with its interval; one whose bounds are the value itself is not told three times."""
+    if effect.low is not None and effect.low == effect.high == effect.value:
+        return value_text(effect.value, effect.unit)
+    return interval_text(effect.value, effect.low, effect.high, effect.unit)
 
 
 def _change(effect: Effect) -> str:

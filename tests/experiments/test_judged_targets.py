@@ -256,6 +256,7 @@ def test_a_miss_by_the_world_alone_says_so_and_keeps_nobody_from_shipping(study,
     claim = decide(study, said)[0].claim
     assert claim.startswith("Ship optimised, provisionally: ") and "none missed by its own doing" in claim
     assert "S4-LAT-1, S4-MX-1, S4-TR-1 are missed by the world around it alone" in claim
+    assert "These 3 targets are one measurement: voice response time p95 2." in claim
 
 
 def test_a_miss_that_the_system_could_mend_keeps_from_shipping(study, spoken_to) -> None:

@@ -14,6 +14,7 @@ from perflab.experiments.conclude.adoption import conclude_adoption
 from perflab.experiments.prototype import comparison_sentence
 from perflab.experiments.scaling import Capacities, ResponseTarget
 from perflab.experiments.trial import save_facts
+from perflab.findings.finding import TrustCheck
 from perflab.findings.traceability import TraceRow
 from perflab.model.capacity import capacity_statement
 from perflab.model.knee import Rung
@@ -95,6 +96,22 @@ def rows_of(*verdicts):
 def test_the_decision_is_provisional_while_a_target_is_open(study, monkeypatch, verdicts, said):
     monkeypatch.setattr(verdict, "traced", lambda *_: rows_of(*verdicts))
     assert verdict.conclude(study, [])[0].claim == said
+
+
+def test_what_is_not_yet_judged_was_measured_too_little_or_not_at_all(study, monkeypatch):
+    rows = rows_of("meets", "not-yet-judged", "not-yet-judged", "not-yet-judged")
+    rows[1] = replace(rows[1], finding_ids=("F30-target.1",))
+    monkeypatch.setattr(verdict, "traced", lambda *_: rows)
+    told = "3 not yet judged (1 too little measured, 2 not measured in this run)."
+    assert verdict.conclude(study, [])[0].claim.endswith(told)
+
+
+def test_to_ship_what_no_comparison_could_be_trusted_on_says_so(study, monkeypatch):
+    monkeypatch.setattr(verdict, "traced", lambda *_: rows_of("meets"))
+    failed = TrustCheck(name="load generator on time", passed=False, observed="p99 9 ms", limit="5 ms")
+    for checks, told in (((), False), ((failed,), True)):
+        found = subject.conclude_blocks(study, answering(study, 320), checks, None)
+        assert ("is not known: trust checks refused" in verdict.conclude(study, found)[0].claim) is told
 
 
 def test_what_changes_answers_is_not_shipped(study, monkeypatch):

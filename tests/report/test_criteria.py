@@ -65,6 +65,15 @@ def test_the_overhead_of_profilers_and_alert_rules_are_no_evidence_on_other_risk
     assert row["state"] == "open" and "S4-RSK-M3" in row["on what"]
 
 
+def test_what_trust_checks_refused_is_not_told_as_if_nobody_had_looked() -> None:
+    refused = said("30_prototype", "untrusted", id="F30-1", **GAIN)
+    made = material(refused)
+    row = {row["criterion"]: row for row in criteria_rows(made)}["S4-SC-2"]
+    assert (row["state"], row["on what"]) == ("open", "no such finding; trust checks refused F30-1")
+    assert evidence(made, "S4-RSK-H2") == "none yet; trust checks refused F30-1"
+    assert "S4-RSK-H2" in {row["criterion"]: row for row in criteria_rows(made)}["S4-SC-6"]["on what"]
+
+
 @pytest.mark.parametrize(
     ("kpi", "state", "named"),
     [

@@ -158,7 +158,7 @@ def test_objectives_of_the_plan_carry_their_level(folder: Path) -> None:
 
 def test_a_finding_that_says_nothing_is_no_evidence_on_a_risk() -> None:
     overhead = {"details": {"monitoring_overhead": [{"watched": "metrics"}]}}
-    for verdict, evidence in (("reported", "F41-1 reported"), ("untrusted", "none yet")):
+    for verdict, evidence in (("reported", "F41-1 reported"), ("untrusted", "none yet; trust checks refused F41-1")):
         rows = {row["risk"]: row for row in risk_rows(material(said("41_monitoring", verdict, **overhead)))}
         assert rows["S4-RSK-M3"]["evidence"] == evidence
     assert risk_rows(material(said("41_monitoring", "not-yet-judged")))[-1]["evidence"] == "none yet"
@@ -186,7 +186,7 @@ def test_what_to_do_next_holds_the_steps_of_strategies_and_says_so_when_there_ar
     open_ = said("22_caching", "inconclusive", kind="comparison", variant="baseline+cache=l1", next_step=step)
     shown = said("30_prototype", "misses", kind="target", target_id="T", variant="baseline", next_step="not judged")
     sections = {s.title: s for s in executive_summary(material(open_, shown)).sections}
-    assert sections["What to do next"].blocks == (Bullets((step,)),)
+    assert sections["What to do next"].blocks == (Bullets((f"{step} (for {open_.id})",)),)
     calm = executive_summary(material(said("00_machine", "reported")))
     assert "No finding on the judged variant" in str({s.title: s for s in calm.sections}["What to do next"].blocks)
     assert "What to do next" not in calm.missing and "How sure this is" not in calm.missing

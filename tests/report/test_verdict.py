@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from perflab.findings.finding import Effect, Finding
+from perflab.findings.finding import Effect, Finding, TrustCheck
 from perflab.report.deliverables.strategy_guide import decide
 from perflab.report.described import changed_since, target_rows
 from perflab.report.run_index import _figures
@@ -40,6 +40,52 @@ def test_the_fake_run_is_told_in_words_and_numbers() -> None:
     )
     assert verdict.points[0].startswith("The optimised variant takes 80 % less CPU")
     assert verdict.exit_code == 1 and verdict.short == "1 missed, 1 inconclusive, 1 met"
+
+
+def figure(verdict: str, number: int, value: float = 2.2, **changes: Any) -> Finding:
+    """A target on the response time under one of two conditions."""
+    given = {"id": f"F30-target.{number}", "target_id": f"T-{number}", "condition": "latency=slow,trouble=none",
+             "claim": "response_time p95 < 2 s: ...", "scenario": "normal",
+             "effect": effect("response_time", value, value - 0.1, value + 0.1)}  # fmt: skip
+    return target(verdict, **{**given, **changes})
+
+
+def test_three_targets_on_one_measurement_are_not_read_as_three_failures() -> None:
+    met = figure("meets", 9, 1.3, target_id="T-1", condition="latency=fast,trouble=none")
+    verdict = overall([met, *(figure("misses", n) for n in (1, 2, 3))], MANIFEST)
+    assert verdict.headline == (
+        "The optimised variant of voice-gateway misses 3 targets (T-1, T-2, T-3), one measurement: "
+        "response time p95 2.20 s (2.10 s to 2.30 s) under latency=slow."
+    )
+    assert verdict.counts == {"misses": 3} and verdict.short == "3 missed"  # counted as before
+    two = overall([figure("misses", 1), figure("misses", 2), figure("misses", 3, 2.5)], MANIFEST).headline
+    assert "misses 3 targets (T-1, T-2, T-3), T-1 and T-2 are one measurement: response time p95 2.20 s" in two
+    open_ = overall([figure("inconclusive", 1), figure("inconclusive", 2)], MANIFEST).headline
+    assert "2 targets are inconclusive (one measurement: response time p95 2.20 s (2.10 s to 2.30 s))." in open_
+    good = overall([figure("meets", n) for n in (1, 2)] + [figure("meets", 3, 1.0)], MANIFEST).headline
+    assert good.endswith("meets 3 targets (T-1 and T-2 are one measurement).")
+
+
+def test_many_missed_targets_are_not_cut_in_silence() -> None:
+    headline = overall([figure("misses", n, 2.0 + n) for n in range(1, 7)], MANIFEST).headline
+    assert "misses 6 targets (T-1, T-2, T-3, T-4 and 2 more)." in headline
+
+
+def test_the_decision_comes_first_then_why_then_how_sure_that_is() -> None:
+    decided = target("reported", id="F90-1", notebook="90_verdict", kind="observation", headline=9, target_id="",
+                     claim="Ship optimised, provisionally.", level="measured-quick")  # fmt: skip
+    check = TrustCheck(name="noise floor (A/A)", passed=False, observed="9 %", limit="5 %")
+    refused = target("untrusted", id="F30-9", kind="comparison", headline=10, claim="-75 % of CPU", trust=(check,))
+    verdict = overall([target("meets", headline=5), refused, decided], MANIFEST)
+    assert verdict.decision == "Ship optimised, provisionally." and verdict.decision not in verdict.points
+    assert verdict.sentence.startswith("Ship optimised, provisionally. The optimised variant of voice-gateway meets")
+    assert verdict.points[0] == "Not to be trusted, as “noise floor (A/A)” failed: -75 % of CPU."
+    assert verdict.sure == (
+        "The evidence is measured-full. Trust checks refused 1 of 2 findings that carry the verdict (F30-9), "
+        "as these failed: noise floor (A/A). perflab therefore ends with exit code 3."
+    )
+    sound = overall([target("meets", headline=5), decided], MANIFEST)
+    assert sound.sure == "The evidence is measured-full. No trust check refused a finding that carries the verdict."
 
 
 def test_a_run_whose_targets_are_all_refused_is_told_in_a_whole_sentence() -> None:

@@ -27,7 +27,7 @@ def first_finding(study: Study, sampled: ProfilePass, stages: list[dict[str, Any
         headline=6,
         claim=stage_sentence(study, stages),
         evidence=evidence(figure),
-        details={"stages": stages},
+        details={"stages": stages, "unit_of_stages": "ms"},
     )
 
 

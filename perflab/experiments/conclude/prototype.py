@@ -152,6 +152,7 @@ def _comparison(
                 {"block": i, "baseline": float(a), judged: float(b)}
                 for i, (a, b) in enumerate(zip(before, after, strict=True))
             ],
+            "unit_of_blocks": _unit(column),
             "explanation": comparison.explanation if not vetoed(trust) else "No verdict: a check failed.",
             "pairs": comparison.n,
             "stopped": result.stop.sentence if result.stop else f"a fixed number of {comparison.n} pairs",

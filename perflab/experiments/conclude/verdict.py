@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from perflab.experiments.conclude.parts import EQUAL_ANSWERS, finding
 from perflab.experiments.conclude.targets import settings_told
 from perflab.experiments.judging import WORLD
 from perflab.experiments.study import Study
 from perflab.experiments.summing_up import traced
+from perflab.findings.conditions import conditions_of
 from perflab.findings.finding import Finding
+from perflab.findings.measurement import one_measurement
+from perflab.findings.traceability import TraceRow
 
 
 def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
@@ -22,19 +25,21 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     """
     rows = [r for r in traced(study, findings) if r.domain == study.system.domain]
     named = {v: [r.id for r in rows if r.verdict == v] for v in ("misses", "untrusted", "inconclusive", "meets")}
-    waiting = sum(r.verdict == "not-yet-judged" for r in rows)
+    waiting, why_waiting = _waiting(rows)
     judged = study.system.judge
     on_targets = [f for f in findings if f.kind == "target" and f.variant in ("", judged)]
     own = [id for id in named["misses"] if not _by_the_world(on_targets, id)]
     around = [id for id in named["misses"] if id not in own]
+    decided = {row.id: f for row in rows for f in on_targets if f.id in row.finding_ids[:1]}
     apart = (
         f" {', '.join(around)} {'are' if len(around) > 1 else 'is'} missed{_under(on_targets, around)} by the world "
-        "around it alone: no change of the system can mend that."
+        f"around it alone: no change of the system can mend that.{_as_one(on_targets, decided, around)}"
         if around
         else ""
     )
     if own:
         claim = f"Do not ship {judged} as it is: it misses {', '.join(own)}{_under(on_targets, own)}."
+        claim += _as_one(on_targets, decided, own)
     elif answers := _unequal(findings, judged):
         claim = f"Do not ship {judged} as it is: it changes answers that it promises to leave alone ({answers})."
     elif named["untrusted"]:
@@ -51,7 +56,8 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
         unsure = f", {len(named['inconclusive'])} inconclusive ({', '.join(named['inconclusive'])})"
         none = "none missed by its own doing" if around else "none missed"
         claim = f"Ship {judged}{how}: {len(named['meets'])} targets met, {none}"
-        claim += (unsure if named["inconclusive"] else "") + (f", {waiting} not yet judged" if waiting else "") + "."
+        claim += (unsure if named["inconclusive"] else "") + why_waiting + "."
+        claim += _as_one(on_targets, decided, named["inconclusive"]) + _gain_unknown(findings, judged)
     open_points = f"{len(named['inconclusive'])} inconclusive, {waiting} not yet judged"
     return [
         finding(
@@ -66,6 +72,34 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
             details={"targets": {k: v for k, v in named.items() if v}, "judged_under": _settings(study, on_targets)},
         )
     ]
+
+
+def _waiting(rows: Sequence[TraceRow]) -> tuple[int, str]:
+    """Return how many targets are not yet judged, and in words why: measured too little, or not at all in this run."""
+    waiting = [row for row in rows if row.verdict == "not-yet-judged"]
+    if not waiting:
+        return 0, ""
+    short = sum(bool(row.finding_ids) for row in waiting)
+    never = len(waiting) - short
+    why = f" ({short} too little measured, {never} not measured in this run)" if short and never else ""
+    return len(waiting), f", {len(waiting)} not yet judged{why}"
+
+
+def _as_one(on_targets: Sequence[Finding], decided: Mapping[str, Finding], ids: Sequence[str]) -> str:
+    """Return as a sentence which of some targets rest on one measurement, so that one figure is not read as several."""
+    found = [decided[id] for id in ids if id in decided]
+    told = one_measurement(found, conditions_of(on_targets))
+    if told.startswith("one "):
+        return f" These {len(found)} targets are {told}."
+    return f" {told}." if told else ""
+
+
+def _gain_unknown(findings: Sequence[Finding], judged: str) -> str:
+    """Return that the gain is not known, where trust checks refused all that was compared of the judged variant."""
+    compared = [f for f in findings if f.kind == "comparison" and f.variant == judged and f.headline]
+    if not compared or any(f.verdict != "untrusted" for f in compared):
+        return ""
+    return " What it gains against the baseline is not known: trust checks refused each comparison with it."
 
 
 def _by_the_world(on_targets: Sequence[Finding], id: str) -> bool:

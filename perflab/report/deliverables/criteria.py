@@ -12,10 +12,11 @@ from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Row
 from perflab.report.deliverables.material import Material
 from perflab.report.verdict import by_target, judged_targets
-from perflab.report.wording import plural
+from perflab.report.wording import few, plural
 
 FILE = Path(__file__).parent / "criteria.toml"
 FULL = "measured-full"
+BARE = "none yet"  # how the evidence of a risk begins that has none
 SAYS_NOTHING = ("not-yet-judged", "untrusted")  # no criterion is met, no risk borne out and nothing ticked off by these
 # What bears a risk out comes first: a row has room for four findings, and misses are the evidence on targets.
 BAD_FIRST = ("misses", "worse", "inconclusive", "reported", "trivial", "equivalent", "meets", "better")
@@ -30,8 +31,9 @@ def risk_rows(material: Material) -> list[Row]:
     """Return one row per risk: text, mitigation, and the findings that bear on it."""
     rows: list[Row] = []
     for item in _read("risk"):
+        evidence = _bearing(material, item) or f"{BARE}{_refused(material, item)}"
         rows.append({"risk": item["id"], "level": item["level"], "text": item["text"], "mitigation": item["mitigation"],
-                     "evidence": _bearing(material, item) or "none yet"})  # fmt: skip
+                     "evidence": evidence})  # fmt: skip
     return rows
 
 
@@ -107,7 +109,7 @@ def _asked(finding: Finding, item: dict[str, Any]) -> bool:
 def _criterion(material: Material, item: dict[str, Any]) -> Row:
     """Return the row of one criterion."""
     if item["rule"] == "risks":
-        bare = [row["risk"] for row in risk_rows(material) if row["evidence"] == "none yet"]
+        bare = [row["risk"] for row in risk_rows(material) if row["evidence"].startswith(BARE)]
         state, on = ("met", "all risks carry evidence") if not bare else ("open", f"no evidence for {', '.join(bare)}")
     elif item["rule"] == "targets":
         state, on = judged_by_targets(material, item)
@@ -115,9 +117,15 @@ def _criterion(material: Material, item: dict[str, Any]) -> Row:
         state, on = "open", unwatched
     else:
         found = telling(material, item)
-        on = ", ".join(f.id for f in found[:5]) or "no such finding"
+        on = ", ".join(f.id for f in found[:5]) or f"no such finding{_refused(material, item)}"
         state = f"met{level_of_any(found)}" if found else "open"
     return {"criterion": item["id"], "text": item["text"], "checked by": item["check"], "state": state, "on what": on}
+
+
+def _refused(material: Material, item: dict[str, Any]) -> str:
+    """Return those that trust checks refused: to have looked and be refused is not to have looked at nothing."""
+    found = [f for f in matching(material, {**item, "verdicts": []}) if f.verdict == "untrusted"]
+    return f"; trust checks refused {few([f.id for f in found])}" if found else ""
 
 
 def _unwatched(found: Sequence[Finding]) -> str:

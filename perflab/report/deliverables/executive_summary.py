@@ -7,8 +7,8 @@ from perflab.report.deliverables.document import Block, Bullets, Document, Rows,
 from perflab.report.deliverables.guide.table import evidence_of, in_order
 from perflab.report.deliverables.material import Material, caveats, folded_caveats, target_table
 from perflab.report.deliverables.strategy_guide import decide, measured_strategies
-from perflab.report.run_page import next_steps
-from perflab.report.verdict import by_target, judged_targets
+from perflab.report.run_page import next_steps, with_what_for
+from perflab.report.verdict import Verdict, by_target, judged_targets
 
 
 def executive_summary(material: Material) -> Document:
@@ -33,7 +33,7 @@ def executive_summary(material: Material) -> Document:
     steps = next_steps(material.findings, verdict)
     told = "every target of this domain has a verdict" if own else "the system names no target of this domain"
     sections = (
-        Section("Verdict", (Text(verdict.headline), *((Bullets(verdict.points),) if verdict.points else ()))),
+        Section("Verdict", _verdict(verdict)),
         section(
             "Targets", target_table(material, list(decided.values()), ""), "No target has been judged in this run."
         ),
@@ -41,7 +41,7 @@ def executive_summary(material: Material) -> Document:
         section("Decisions", [Rows(tuple(decisions))] if decisions else [], material.ran("30")),
         section(
             "What to do next",
-            [Bullets(tuple(steps))] if steps else [],
+            [Bullets(tuple(with_what_for(steps, material.findings, verdict)))] if steps else [],
             "No finding on the judged variant or a strategy names a next step.",
             judged=bool(material.findings),
         ),
@@ -53,6 +53,13 @@ def executive_summary(material: Material) -> Document:
         section("How sure this is", _how_sure(material), "No caveat has been recorded.", judged=True),
     )
     return Document("executive-summary", "Executive summary", "Stakeholders", sections)
+
+
+def _verdict(verdict: Verdict) -> tuple[Block, ...]:
+    """Return what to do, where that stands, how the targets stand, how sure it is, and the claims that carry it."""
+    sure = f"How sure: {verdict.sure}" if verdict.sure else ""
+    told: list[Block] = [Text(text) for text in (verdict.decision, verdict.headline, sure) if text]
+    return (*told, Bullets(verdict.points)) if verdict.points else tuple(told)
 
 
 def _how_sure(material: Material) -> list[Block]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from perflab.findings.catalogue import Strategy, StrategyCard
+from perflab.findings.conditions import Conditions, conditions_of
 from perflab.findings.finding import Evidence, Finding
+from perflab.findings.measurement import same_as
 from perflab.report.deliverables.document import Block, Bullets, Picture, Row, Rows, Text
 from perflab.report.run_page import flat, tables_of
 from perflab.report.switched import Switch
@@ -64,26 +66,41 @@ def split_world(findings: Iterable[Finding]) -> tuple[list[Finding], list[Findin
 
 
 def claims(findings: Iterable[Finding]) -> list[Block]:
-    """Return one bullet per finding: its id, its claim, its level."""
-    lines = tuple(f"{f.id}: {f.claim}{_where(f)} [{f.verdict}, {f.level}]" for f in findings)
-    return [Bullets(lines)] if lines else []
+    """Return one bullet per claim: the ids of its findings, itself, its level; what all conditions share stands below.
+
+    Targets on one measurement have one claim, and are one bullet.
+    """
+    found = list(findings)
+    under = conditions_of(f for f in found if f.kind == "target")
+    lines: dict[str, list[str]] = {}
+    for f in found:
+        lines.setdefault(f"{f.claim}{_where(f, under)} [{f.verdict}, {f.level}]", []).append(f.id)
+    told = tuple(f"{' = '.join(ids)}: {text}" for text, ids in lines.items())
+    return [Bullets(told), *_shared(under)] if told else []
 
 
-def _where(finding: Finding) -> str:
+def _where(finding: Finding, under: Conditions) -> str:
     """Return in brackets under what a target was judged: one target has a figure for each condition."""
-    where = [part for part in (finding.scenario, finding.condition) if part and finding.kind == "target"]
+    where = [part for part in (finding.scenario, under.shown(finding.condition)) if part and finding.kind == "target"]
     return f" ({', '.join(where)})" if where else ""
+
+
+def _shared(under: Conditions) -> list[Block]:
+    """Return what all conditions of a list or a table share, said once."""
+    return [Text(f"Where a condition is at work, all have {under.shared}.")] if under.shared else []
 
 
 def effects(findings: Iterable[Finding], caption: str = "") -> list[Block]:
     """Return a table of findings with their effects, intervals and n."""
+    findings = list(findings)
+    under = conditions_of(findings)
     rows = tuple(
         {
             "finding": f.id,
             "question": f.question,
             "variant": f.variant,
             "scenario": f.scenario,
-            "condition": f.condition,
+            "condition": under.shown(f.condition),
             "verdict": f.verdict,
             "level": f.level,
             "effect": measured(f),
@@ -91,7 +108,7 @@ def effects(findings: Iterable[Finding], caption: str = "") -> list[Block]:
         for f in findings
         if f.effect
     )
-    return [Rows(_without_empty(rows), caption)] if rows else []
+    return [Rows(_without_empty(rows), caption), *_shared(under)] if rows else []
 
 
 def measured(finding: Finding) -> str:
@@ -151,15 +168,19 @@ def folded_caveats(
 
 
 def target_table(material: Material, findings: Sequence[Finding], caption: str) -> list[Block]:
-    """Return the judged targets of some findings as a table with what the source says."""
+    """Return the judged targets of some findings as a table with what the source says.
+
+    Beside a figure stands which targets have the same one, and of its condition what differs from the others'.
+    """
+    under, same = conditions_of(f for f in findings if f.kind == "target"), same_as(findings)
     quotes = {str(row["id"]): str(row.get("quote", "")) for row in material.targets}
     rows = tuple(
         {
             "target": f.target_id,
             "as stated": quotes.get(f.target_id, f.question),
-            "measured": measured(f),
+            "measured": measured(f) + (f"; the same measurement as {same[f.id]}" if f.id in same else ""),
             "scenario": f.scenario,
-            "condition": f.condition,
+            "condition": under.shown(f.condition),
             "verdict": f.verdict,
             "level": f.level,
             "next step": f.next_step,
@@ -168,7 +189,7 @@ def target_table(material: Material, findings: Sequence[Finding], caption: str) 
         for f in findings
         if f.kind == "target"
     )
-    return [Rows(_without_empty(rows), caption)] if rows else []
+    return [Rows(_without_empty(rows), caption, stacked=True), *_shared(under)] if rows else []
 
 
 def environment(material: Material) -> list[Block]:
