@@ -13,6 +13,7 @@ from perflab.gateway.calls.call import CallWorld, uncounted
 from perflab.gateway.calls.chain import any_part, build_chain, counter
 from perflab.gateway.codegen import CodeGenerator
 from perflab.gateway.flags import implementation
+from perflab.gateway.flags.admission import Admission
 from perflab.gateway.flags.events import News
 from perflab.gateway.flags.frames import FrameCodec
 from perflab.gateway.flags.history import History
@@ -41,6 +42,7 @@ class Gateway:
         flags = settings.flags
         self.settings = settings
         self.metrics = Metrics(settings.metrics_buckets)
+        self.admission: Admission = implementation("admission", flags["admission"]).build(self.metrics.registry)
         self.sessions: set[VoiceSession] = set()
         self.opened: set[int] = set()  # sessions that this gateway has open in the state, which others may share
         self.codec: FrameCodec = implementation("frames", flags["frames"]).build()
@@ -72,6 +74,7 @@ class Gateway:
     def open(self) -> None:
         """Create the tables and the clients, and compile what is to be compiled; runs inside the event loop."""
         self.media.warm_up()
+        self.admission.watch()
         flags, limits = self.settings.flags, self.settings.limits
         self.state.open()
         self.upstream = implementation("upstream", flags["upstream"]).build(self.settings)
@@ -91,6 +94,13 @@ class Gateway:
         """Return the link that a session talks through."""
         late_s = self._doses.get("late", 0.0) / 1000
         return PacedLink(link, late_s) if late_s else link
+
+    def turns_away(self) -> bool:
+        """Say whether a session that would begin now is refused at the door, and count it."""
+        if not self.admission.refuses():
+            return False
+        self.metrics.refused.inc()
+        return True
 
     def admit(self, session: VoiceSession) -> bool:
         """Count a session in, or refuse it when the gateway is full."""

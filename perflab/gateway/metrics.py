@@ -28,6 +28,7 @@ class Metrics:
         self.sessions = Gauge("gateway_sessions", "Voice sessions that are open", registry=self.registry)
         self.turns = Counter("gateway_turns", "Turns that have ended", ["outcome"], registry=self.registry)
         self.errors = Counter("gateway_session_errors", "Sessions that ended in an error", registry=self.registry)
+        self.refused = Counter("gateway_sessions_refused", "Sessions refused for overload", registry=self.registry)
         self.unanswered = Counter(
             "gateway_turns_unanswered", "Turns whose client left before any of the reply", registry=self.registry
         )

@@ -57,6 +57,14 @@ def test_other_ends_of_a_connection_keep_their_names(error: Exception, outcome: 
     assert refusal().outcome_of(error) == outcome
 
 
+@pytest.mark.parametrize(("code", "outcome"), [(1013, "shed"), (1011, "error"), (1006, "error"), (0, "error")])
+def test_a_socket_that_is_closed_before_it_is_ready_is_a_refusal_only_where_its_code_says_so(
+    code: int, outcome: str
+) -> None:
+    module = refusal()
+    assert module.outcome_of(module.SessionRefused(f"closed with {code}", code)) == outcome
+
+
 def test_a_gateway_that_cannot_start_a_session_is_in_error() -> None:
     module = refusal()
     assert module.outcome_of(module.SessionRefused(b'{"op":"error","message":"no such template"}')) == "error"

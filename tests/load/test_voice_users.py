@@ -74,6 +74,8 @@ def test_a_session_that_is_cut_off_goes_on_as_a_new_one(make_plan: MakePlan) -> 
     ("arguments", "options", "outcome"),
     [
         (["--refuse"], {}, "error"),
+        (["--turn-away", "503"], {}, "shed"),
+        (["--close", "1013"], {}, "shed"),
         (["--wrong-turn"], {}, "error"),
         (["--silent"], {"turn_timeout_s": 0.5}, "timeout"),
         (["--silent"], {}, "unfinished"),

@@ -2,7 +2,7 @@
 
 Its reply is derived from the PCM of the turn (END_OF_SPEECH ends it), so garbled audio changes the answer. Prints its
 port. Run: voice_server.py json64|binary [--reply-ms N] [--refuse] [--cut-off TURN] [--wrong-turn] [--silent]
-[--ready-s S].
+[--ready-s S] [--turn-away STATUS] [--close CODE].
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ parser.add_argument("--cut-off", type=int, default=0)
 parser.add_argument("--wrong-turn", action="store_true")
 parser.add_argument("--silent", action="store_true")
 parser.add_argument("--ready-s", type=float, default=0.0)
+parser.add_argument("--turn-away", type=int, default=0)
+parser.add_argument("--close", type=int, default=0)
 options = parser.parse_args()
 BINARY = options.form == "binary"
 SILENCE = bytes(640)
@@ -85,7 +87,9 @@ async def serve(socket: websockets.ServerConnection) -> None:
                 await session.audio(frame)
                 continue
             body = json.loads(frame.payload)
-            if options.refuse:
+            if options.close:
+                await socket.close(options.close)
+            elif options.refuse:
                 await session.control(op="error", message="no room")
                 await socket.close(1011)
             elif body["op"] == "start":
@@ -96,8 +100,12 @@ async def serve(socket: websockets.ServerConnection) -> None:
                 await socket.close(1000)
 
 
+def at_the_door(connection: websockets.ServerConnection, request: websockets.Request) -> websockets.Response | None:
+    return connection.respond(options.turn_away, "try again later") if options.turn_away else None
+
+
 async def main() -> None:
-    async with websockets.serve(serve, "127.0.0.1", 0, ping_interval=None) as server:
+    async with websockets.serve(serve, "127.0.0.1", 0, ping_interval=None, process_request=at_the_door) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

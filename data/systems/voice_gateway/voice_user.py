@@ -137,7 +137,8 @@ class VoiceUser(MeasuredUser):
                 message = socket.receive()
                 frame = form.read(message) if message else None
                 if frame is None or frame.type is not FrameType.CONTROL or b'"ready"' not in frame.payload:
-                    raise SessionRefused(frame.payload[:200] if frame else f"closed with {socket.close_code}")
+                    told = frame.payload[:200] if frame else f"closed with {socket.close_code}"
+                    raise SessionRefused(told, 0 if frame else socket.close_code)
                 return socket
             except BaseException:
                 socket.close()

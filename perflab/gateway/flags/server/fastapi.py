@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import uvicorn
-from fastapi import WebSocket
+from fastapi import Response, WebSocket
 
 from perflab.gateway.api.application import create_api
+from perflab.gateway.flags.admission import REFUSED, RETRY_AFTER_S
 from perflab.gateway.flags.server import Sockets
 from perflab.gateway.flags.server._uvicorn import GRACE_S, serve_until
 from perflab.gateway.gateway import Gateway
@@ -116,6 +117,10 @@ async def serve(gateway: Gateway, sockets: Sockets, stop: asyncio.Event) -> None
 
     @application.websocket("/voice")
     async def voice_endpoint(websocket: WebSocket) -> None:
+        if gateway.turns_away():
+            refusal = Response(REFUSED, 503, {"retry-after": str(RETRY_AFTER_S)}, "text/plain")
+            await websocket.send_denial_response(refusal)
+            return
         await voice(gateway, websocket)
 
     config = uvicorn.Config(

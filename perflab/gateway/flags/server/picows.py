@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
 import uvloop
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+from picows import (
+    WSCloseCode,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
 
 from perflab.gateway.api.application import create_api
+from perflab.gateway.flags.admission import REFUSED, RETRY_AFTER_S
 from perflab.gateway.flags.server import Sockets
 from perflab.gateway.flags.server._uvicorn import GRACE_S, serve_until
 from perflab.gateway.gateway import Gateway
@@ -96,11 +108,19 @@ class VoiceListener(WSListener):
             self.close(ERROR, "the client reads too slowly")
 
 
+def _refusal() -> WSUpgradeResponseWithListener:
+    headers = {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"}
+    response = WSUpgradeResponse.create_error_response(HTTPStatus.SERVICE_UNAVAILABLE, REFUSED.encode(), headers)
+    return WSUpgradeResponseWithListener(response, None)
+
+
 async def serve(gateway: Gateway, sockets: Sockets, stop: asyncio.Event) -> None:
     """Serve voice and API until `stop` is set."""
 
-    def listener(request: WSUpgradeRequest) -> VoiceListener | None:
-        return VoiceListener(gateway) if request.path.split(b"?")[0] == b"/voice" else None
+    def listener(request: WSUpgradeRequest) -> VoiceListener | WSUpgradeResponseWithListener | None:
+        if request.path.split(b"?")[0] != b"/voice":
+            return None
+        return _refusal() if gateway.turns_away() else VoiceListener(gateway)
 
     gc.collect()
     gc.freeze()  # what is alive now lives as long as the gateway: later collections need not look at it
