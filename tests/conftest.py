@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from perflab import environment
+from perflab.experiments import code_state
 
 os.environ["PERFLAB_MEASURING"] = "1"  # tests may run beside each other and beside a measurement
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,8 +28,22 @@ def _own_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _packages_read_once() -> Iterator[None]:
-    """Hundreds of tests create a run, and nobody installs a package meanwhile: reading all of them takes 0.3 s."""
+def _asked_once() -> Iterator[None]:
+    """What hundreds of runs record is read once: the installed packages (0.3 s), and the project's state in git.
+
+    Nobody installs a package meanwhile, and a test that changes files does it in a repository of its own. Whoever
+    commits to the project while its tests run changes nothing between two runs of one test either.
+    """
+    git = code_state._git
+
+    @cache
+    def asked(folder: Path, *words: str) -> bytes:
+        return git(folder, *words)
+
+    def answer(folder: Path, *words: str) -> bytes:
+        return (asked if Path(folder).is_relative_to(ROOT) else git)(folder, *words)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(environment, "_packages_digest", cache(environment._packages_digest))
+        patch.setattr(code_state, "_git", answer)
         yield
