@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import Figure, Table, finish, interval_bars, legend_above, listing, table
+from perflab.report.figures.figure import Figure, Table, captioned, interval_bars, table
 from perflab.report.style import INK, canvas, series_style
 
 
@@ -22,5 +22,4 @@ def degradation(points: Table, title: str) -> Figure:
             said.append(f"{name} x {group['value'].iloc[-1]:.2f} at {group['users'].iloc[-1]:g} users")
         axes.set(xlabel="users at once", ylabel=f"multiple of the value at {frame['users'].min():g} users")
         axes.set_ylim(bottom=0)
-        legend_above(axes)
-        return finish(drawn, title, f"Change with load: {listing(said)}.")
+        return captioned(drawn, axes, title, "Change with load:", said)

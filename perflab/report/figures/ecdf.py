@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perflab.report.figures.figure import (
-    Figure,
-    Table,
-    TargetLine,
-    draw_target,
-    finish,
-    legend_above,
-    listing,
-    number,
-    table,
-)
+from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, number, table
 from perflab.report.style import canvas, series_style, variants_in_order
 
 MOST_POINTS = 400  # per curve: a step of 0.25 % is finer than the line is thick
@@ -48,6 +38,4 @@ def ecdf(rows: Table, title: str, target: TargetLine | None = None, unit: str = 
         draw_target(axes, target, axis="x")
         axes.axhline(95, color="#6b7280", linewidth=0.7, linestyle=(0, (1, 2)))
         axes.set(xlabel=f"{quantity} ({unit})", ylabel="share of units at or below (%)", ylim=(0, 101))
-        legend_above(axes)
-        aim = f" Target: {target.label}." if target else ""
-        return finish(drawn, title, f"Distribution of {quantity}. {listing(said)}.{aim}")
+        return captioned(drawn, axes, title, f"Distribution of {quantity}.", said, target)

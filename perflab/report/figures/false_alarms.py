@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import Figure, Table, TargetLine, draw_target, finish, legend_above, listing, table
+from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, table
 from perflab.report.style import canvas, series_style
 
 
@@ -23,5 +23,4 @@ def false_alarms(rows: Table, title: str, quantity: str = "pairs", target: Targe
         draw_target(axes, target)
         axes.set(xlabel=quantity, ylabel="false alarms (% of comparisons)")
         axes.set_ylim(bottom=0)
-        legend_above(axes)
-        return finish(drawn, title, f"False alarms by number of {quantity}: {listing(said)}.")
+        return captioned(drawn, axes, title, f"False alarms by number of {quantity}:", said)

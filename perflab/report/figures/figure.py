@@ -84,6 +84,15 @@ def legend_above(axes: Any, handles: list[Any] | None = None) -> None:
     axes.legend(handles=handles, **options) if handles else axes.legend(**options)
 
 
+def captioned(
+    drawn: Any, axes: Any, title: str, lead: str, said: Iterable[str], target: TargetLine | None = None
+) -> Figure:  # fmt: skip
+    """Finish a figure of labelled lines: the legend above, and in words `lead`, what was `said` of each, the target."""
+    legend_above(axes)
+    aim = f" Target: {target.label}." if target else ""
+    return finish(drawn, title, f"{lead} {listing(said)}.{aim}")
+
+
 def number(value: float) -> str:
     """Return a number with three significant digits for a sentence."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import (
-    Figure,
-    Table,
-    TargetLine,
-    draw_target,
-    finish,
-    legend_above,
-    listing,
-    number,
-    table,
-)
+from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, number, table
 from perflab.report.style import INK, MUTED, canvas, series_style
 
 OPTIMUM, APPROXIMATION = "Belady", "Che"
@@ -45,6 +35,4 @@ def hit_ratio_curve(points: Table, title: str, target: TargetLine | None = None)
         axes.set_ylim(0, 100)
         draw_target(axes, target)
         axes.set(xlabel="objects in the cache", ylabel="hit ratio (%)")
-        legend_above(axes)
-        aim = f" Target: {target.label}." if target else ""
-        return finish(drawn, title, f"Hit ratio against the size of the cache: {listing(said)}.{aim}")
+        return captioned(drawn, axes, title, "Hit ratio against the size of the cache:", said, target)

@@ -6,11 +6,9 @@ from perflab.report.figures.figure import (
     Figure,
     Table,
     TargetLine,
+    captioned,
     draw_target,
-    finish,
     interval_bars,
-    legend_above,
-    listing,
     number,
     table,
 )
@@ -62,6 +60,4 @@ def latency_curve(
             axes.set_ylim(bottom=0)
         draw_target(axes, target)
         axes.set(xlabel="users at once", ylabel=f"{quantity} ({unit})")
-        legend_above(axes)
-        aim = f" Target: {target.label}." if target else ""
-        return finish(drawn, title, f"{quantity.capitalize()} against users: {listing(said)}.{aim}")
+        return captioned(drawn, axes, title, f"{quantity.capitalize()} against users:", said, target)

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import (
-    Figure,
-    Table,
-    TargetLine,
-    draw_target,
-    finish,
-    legend_above,
-    listing,
-    number,
-    table,
-)
+from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, number, table
 from perflab.report.style import canvas, series_style
 
 
@@ -29,5 +19,4 @@ def memory(series: Table, title: str, budget: TargetLine | None = None) -> Figur
         draw_target(axes, budget)
         axes.set(xlabel="time (s)", ylabel="memory (MB)")
         axes.set_ylim(bottom=0)
-        legend_above(axes)
-        return finish(drawn, title, f"Memory over time: {listing(said)}.")
+        return captioned(drawn, axes, title, "Memory over time:", said)

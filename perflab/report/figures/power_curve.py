@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import (
-    Figure,
-    Table,
-    TargetLine,
-    draw_target,
-    finish,
-    legend_above,
-    listing,
-    table,
-)
+from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, table
 from perflab.report.style import INK, canvas, series_style
 
 
@@ -38,5 +29,4 @@ def power_curve(rows: Table, title: str, target: TargetLine | None = None) -> Fi
         draw_target(axes, target)
         axes.set(xlabel="true effect (%)", ylabel="found (% of comparisons)", ylim=(0, 104))
         axes.set_xlim(left=0)
-        legend_above(axes)
-        return finish(drawn, title, f"Chance of finding an effect: {listing(said)}.")
+        return captioned(drawn, axes, title, "Chance of finding an effect:", said)

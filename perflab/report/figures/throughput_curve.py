@@ -6,11 +6,9 @@ from perflab.report.figures.figure import (
     Figure,
     Table,
     TargetLine,
+    captioned,
     draw_target,
-    finish,
     interval_bars,
-    legend_above,
-    listing,
     number,
     table,
 )
@@ -52,5 +50,4 @@ def throughput_curve(points: Table, title: str, band: Table | None = None, targe
         axes.set(xlabel="users at once", ylabel=f"throughput ({unit})")
         axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
-        legend_above(axes)
-        return finish(drawn, title, f"Throughput against users: {listing(said)}.")
+        return captioned(drawn, axes, title, "Throughput against users:", said)

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import (
-    Figure,
-    Table,
-    TargetLine,
-    draw_target,
-    finish,
-    legend_above,
-    listing,
-    number,
-    table,
-)
+from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, number, table
 from perflab.report.style import GREEN, MUTED, SHADE, canvas, series_style, variants_in_order
 
 
@@ -56,8 +46,7 @@ def time_series(
         draw_target(axes, target)
         axes.set(xlabel="time (s)", ylabel=f"{quantity} ({unit})")
         axes.set_ylim(bottom=0)
-        legend_above(axes)
-        return finish(drawn, title, f"{quantity} over time: {listing(said)}.")
+        return captioned(drawn, axes, title, f"{quantity} over time:", said)
 
 
 def _shade_users(axes: object, frame: object) -> None:
