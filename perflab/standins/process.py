@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 from perflab.errors import PerflabError, UsageError
 from perflab.wire.rowlog import RowLog
@@ -51,6 +52,22 @@ def announce(url: str) -> None:
     print(f"ready {url}", flush=True)
 
 
+class Serving(Protocol):
+    """A stand-in that is set up and listens from `serve` on."""
+
+    async def serve(self) -> None:
+        """Serve until SIGTERM."""
+
+
+def run_command(server_from: Callable[[list[str]], Serving], arguments: list[str] | None) -> int:
+    """Run the stand-in that a command line (None: this process's own) asks for; return the exit code."""
+    try:
+        server = server_from(sys.argv[1:] if arguments is None else arguments)
+    except PerflabError as error:
+        return _refused(error)
+    return run(server.serve)
+
+
 def run(main: Callable[[], Awaitable[None]]) -> int:
     """Run a stand-in on uvloop; return its exit code, and print an error of ours as one line."""
     import uvloop
@@ -62,8 +79,12 @@ def run(main: Callable[[], Awaitable[None]]) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(body())
     except PerflabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        return _refused(error)
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _refused(error: PerflabError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code

@@ -18,6 +18,15 @@ RATES = (8_000, 16_000, 24_000, 44_100, 48_000)
 LEAST_DB, MOST_DB = 60.0, 120.0
 
 
+def check_conversion(rate_in: int, rate_out: int, attenuation_db: float) -> None:
+    """Raise UsageError for a rate that is not among RATES, and an attenuation outside 60 to 120 dB."""
+    for rate in (rate_in, rate_out):
+        if rate not in RATES:
+            raise UsageError(f"A rate of {rate} Hz", f"rates are {', '.join(map(str, RATES))} Hz")
+    if not LEAST_DB <= attenuation_db <= MOST_DB:
+        raise UsageError(f"{attenuation_db:g} dB of attenuation", f"{LEAST_DB:g} to {MOST_DB:g} dB")
+
+
 class Resampler:
     """Turns int16 [sessions, frame_in] into int16 [sessions, frame_out], one frame after another, state kept.
 
@@ -33,11 +42,7 @@ class Resampler:
                  attenuation_db: float = 100.0) -> None:  # fmt: skip
         from perflab.audio.kernels.compiled.resampler import filter_groups
 
-        for rate in (rate_in, rate_out):
-            if rate not in RATES:
-                raise UsageError(f"A rate of {rate} Hz", f"rates are {', '.join(map(str, RATES))} Hz")
-        if not LEAST_DB <= attenuation_db <= MOST_DB:
-            raise UsageError(f"{attenuation_db:g} dB of attenuation", f"{LEAST_DB:g} to {MOST_DB:g} dB")
+        check_conversion(rate_in, rate_out, attenuation_db)
         self.rate_in, self.rate_out, self.sessions = rate_in, rate_out, check_sessions(sessions)
         self.frame_in, self.frame_out = frame_lengths(rate_in, rate_out, frame_ms)
         common = math.gcd(rate_in, rate_out)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from perflab.errors import PerflabError, UsageError
+from perflab.errors import UsageError
 from perflab.standins import process
 from perflab.standins.codegen.server import STREAMS, CodegenServer
 from perflab.standins.codegen.troubles import TROUBLES
@@ -43,12 +43,7 @@ def server_from(arguments: list[str]) -> CodegenServer:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the stand-in until SIGTERM; return the exit code."""
-    try:
-        server = server_from(sys.argv[1:] if arguments is None else arguments)
-    except PerflabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    return process.run(server.serve)
+    return process.run_command(server_from, arguments)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from perflab.errors import PerflabError, UsageError
+from perflab.errors import UsageError
 from perflab.standins.faults import LIVE_FAULTS, parse_faults
 from perflab.standins.latency import PROFILES, profile_named
 
@@ -59,14 +59,9 @@ def server_from(arguments: list[str]) -> LiveServer:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the stand-in until SIGTERM; return the exit code."""
-    try:
-        server = server_from(sys.argv[1:] if arguments is None else arguments)
-    except PerflabError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
     from perflab.standins import process
 
-    return process.run(server.serve)
+    return process.run_command(server_from, arguments)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from perflab.audio.kernels.cuda.device import require_cuda
 from perflab.audio.kernels.filter_design import prototype
 from perflab.audio.kernels.pcm import INT16, Pcm, check_array, check_sessions
-from perflab.audio.kernels.resampler import LEAST_DB, MOST_DB, RATES, frame_lengths
-from perflab.errors import UsageError
+from perflab.audio.kernels.resampler import check_conversion, frame_lengths
 
 THREADS = 64
 
@@ -30,11 +29,7 @@ class CudaResampler:
         require_cuda()
         from perflab.audio.kernels.cuda.device_resampler import cuda, enter, filtered
 
-        for rate in (rate_in, rate_out):
-            if rate not in RATES:
-                raise UsageError(f"A rate of {rate} Hz", f"rates are {', '.join(map(str, RATES))} Hz")
-        if not LEAST_DB <= attenuation_db <= MOST_DB:
-            raise UsageError(f"{attenuation_db:g} dB of attenuation", f"{LEAST_DB:g} to {MOST_DB:g} dB")
+        check_conversion(rate_in, rate_out, attenuation_db)
         self.rate_in, self.rate_out, self.sessions = rate_in, rate_out, check_sessions(sessions)
         self.frame_in, self.frame_out = frame_lengths(rate_in, rate_out, frame_ms)
         common = math.gcd(rate_in, rate_out)
