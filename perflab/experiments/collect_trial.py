@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from perflab.experiments.settling import settled_segments
 from perflab.experiments.study import Study
@@ -13,18 +14,25 @@ from perflab.experiments.trial import NS, Trial, TrialFacts, TrialSpec, group_na
 if TYPE_CHECKING:
     import pandas as pd
 
+    from perflab.instrument.resources import ResourceSampler
+    from perflab.load.runner import LoadResult
 
-def collect(
-    study: Study,
-    spec: TrialSpec,
-    folder: Path,
-    result: Any,
-    sampler: Any,
-    go_ns: int,
-    cpu_s: dict[str, float],
-    pressure: float,
-    disturbance: dict[str, float],
-) -> Trial:
+
+@dataclass(frozen=True)
+class Observed:
+    """What was read of a trial: the load's own result, the sensor of its processes, and the account of the machine.
+
+    `cpu_s` by process between go and end; `pressure` of a moment before; `disturbance` during the load.
+    """
+
+    result: LoadResult
+    sampler: ResourceSampler
+    cpu_s: dict[str, float]
+    pressure: float
+    disturbance: dict[str, float]
+
+
+def collect(study: Study, spec: TrialSpec, folder: Path, seen: Observed) -> Trial:
     """Read the logs of load and stand-ins, join them by (user, seq), mark segments, and write the tables."""
     import numpy as np
 
@@ -32,28 +40,29 @@ def collect(
     from perflab.samples.join import join_marks
     from perflab.samples.store import SampleStore
 
-    units = read_rows(list(result.row_logs))
+    go_ns, end_ns = seen.result.go_ns, seen.result.end_ns
+    units = read_rows(list(seen.result.row_logs))
     logs = {
         p.name: (read_rows([folder / Path(p.log.file).name]), list(p.log.marks)) for p in study.system.process if p.log
     }
     units = join_marks(units, logs, study.system.spans.marks, unit_kind=study.system.load.unit_kind)
     units, settled = labelled(units, spec, go_ns, study.system.load.unit_kind)
-    resources = sampler.table(spec.name).to_pandas()
-    lateness = read_lateness(result.lateness_logs).frame().assign(trial=spec.name)
-    shares = [run_delay_share(resources, p.name, go_ns, result.end_ns) for p in study.system.system_processes]
+    resources = seen.sampler.table(spec.name).to_pandas()
+    lateness = read_lateness(seen.result.lateness_logs).frame().assign(trial=spec.name)
+    shares = [run_delay_share(resources, p.name, go_ns, end_ns) for p in study.system.system_processes]
     facts = TrialFacts(
-        spec,
-        go_ns,
-        result.end_ns,
-        cpu_s,
-        result.generator.as_dict(),
-        study.cores.shared,
-        float(np.max(shares)) if shares else float("nan"),  # Python's max would hide a NaN that is not the first
-        dict(result.notes),
-        pressure,
-        disturbance,
-        settled,
-        {"system": sampler.cores("system"), "generator": sorted(study.cores.others)},
+        spec=spec,
+        go_ns=go_ns,
+        end_ns=end_ns,
+        cpu_s=seen.cpu_s,
+        generator=seen.result.generator.as_dict(),
+        shared_core=study.cores.shared,
+        run_delay_share=float(np.max(shares)) if shares else float("nan"),  # Python's max would hide a later NaN
+        notes=dict(seen.result.notes),
+        pressure_before=seen.pressure,
+        disturbance=seen.disturbance,
+        settled_s=settled,
+        cores={"system": seen.sampler.cores("system"), "generator": sorted(study.cores.others)},
     )
     store = SampleStore(study.run.folder("samples"))
     for table, frame in (("units", units), ("resources", resources), ("lateness", lateness)):

@@ -125,7 +125,7 @@ def run_trial(
     spec = replace(spec, plant=spec.plant or study.run.manifest.planted)  # what the page says of the run holds for all
     if facts_path(study, spec.name).exists() and not again:
         return _kept(study, spec)
-    from perflab.experiments.collect_trial import collect
+    from perflab.experiments.collect_trial import Observed, collect
     from perflab.experiments.self_report import keep
     from perflab.instrument.resources import ResourceSampler
     from perflab.load.runner import start_load
@@ -155,7 +155,7 @@ def run_trial(
                 meeting.go()
             window, before = NoiseWindow(canary_rounds=1), _cpu_now(running)
             ran_before = core_readings(study.cores.system)
-            go_ns = load.go(endpoints=running.endpoints)
+            load.go(endpoints=running.endpoints)
             ended = bool(during and during(running))
             stop_early = during is not None
             result = load.wait(
@@ -167,7 +167,7 @@ def run_trial(
         cpu_s = {name: after[name] - before[name] for name in before.keys() & after.keys()}
         own_s = system_ran_s(running.watched(), before, sampler.reached_cpu_s() | after)
         noise = disturbance(seen, quiet.canary, run_canary()) | core_account(ran_before, ran_after, own_s)
-        return collect(study, spec, folder, result, sampler, go_ns, cpu_s, quiet.pressure or 0.0, noise)
+        return collect(study, spec, folder, Observed(result, sampler, cpu_s, quiet.pressure or 0.0, noise))
     finally:
         load.kill()
 

@@ -257,11 +257,11 @@ def _start(
         process.name,
         process.role,
         argv,
-        env,
-        cwd,
-        render.trial_dir / f"{process.name}.log",
-        _first_cores(process, running.cores),
-        process.stop_timeout_s,
+        env=env,
+        cwd=cwd,
+        log_path=render.trial_dir / f"{process.name}.log",
+        cores=_first_cores(process, running.cores),
+        stop_timeout_s=process.stop_timeout_s,
     )
 
 

@@ -137,6 +137,7 @@ def start_process(
     name: str,
     role: str,
     argv: list[str],
+    *,
     env: dict[str, str],
     cwd: Path,
     log_path: Path,

@@ -24,7 +24,7 @@ from perflab.benches.gateway import (
     response_bar,
     upstream_bars,
 )
-from perflab.benches.state.lost import ACKNOWLEDGED, Loss, lost_bar
+from perflab.benches.state.lost import ACKNOWLEDGED, Loss, of_kills
 from perflab.cli import bench
 from perflab.experiments.ladder import Level
 from perflab.stats.interval import Interval
@@ -67,7 +67,7 @@ def test_a_refused_level_neither_holds_nor_fails(baseline, optimised, values):
 @pytest.mark.parametrize(("heard", "value"), [(ACKNOWLEDGED, 0.0), (ACKNOWLEDGED + 7, 0.0), (3, None), (0, None)])
 def test_a_writer_that_ended_by_itself_lost_nothing_that_counts(heard, value):
     losses = [Loss(ACKNOWLEDGED, 0, 0.0, True), Loss(heard, 0, 0.0, True)]
-    assert lost_bar("l", "t", losses, 0.0, "==", 0, "writes", 2).value == value
+    assert of_kills(Bar("l", "t", 0.0, "==", 0, "writes", 2), losses).value == value
 
 
 WHY = ["300 of 500 turns failed"]

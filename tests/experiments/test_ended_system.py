@@ -58,6 +58,7 @@ def test_the_account_of_a_trial_holds_what_the_system_ran_before_it_was_ended(
     monkeypatch.setattr(resources, "ResourceSampler", lambda _: nullcontext(sampler))
     monkeypatch.setattr(collect_trial, "collect", lambda *kept: kept)
     spec = TrialSpec("profile-x", "baseline", ((0.0, 1), (6.0, 0)), 6.0, (Segment("profile", 0.0, 6.0, 1),))
-    *_, cpu_s, _, noise = run_trial(study, spec, during=lambda _: ended, again=True)
+    *_, seen = run_trial(study, spec, during=lambda _: ended, again=True)
+    noise = seen.disturbance
     assert noise["core_own_s"] == pytest.approx(5.0) and noise["core_ran_s"] == pytest.approx(5.1)
-    assert cpu_s == ({"world": 3.0} if ended else {"api": 5.0, "world": 3.0})  # a figure of CPU needs both clocks
+    assert seen.cpu_s == ({"world": 3.0} if ended else {"api": 5.0, "world": 3.0})  # a figure of CPU needs both clocks

@@ -103,7 +103,8 @@ def test_a_script_without_an_interpreter_and_a_folder_that_is_gone_are_named(tmp
     script.chmod(0o755)
 
     def start(cwd):
-        start_process("one", "system", [str(script)], dict(os.environ), cwd, tmp_path / "one.log", ())
+        start_process("one", "system", [str(script)], env=dict(os.environ), cwd=cwd,
+                      log_path=tmp_path / "one.log", cores=())  # fmt: skip
 
     with pytest.raises(SystemFailure, match=r"Exec format error.*run"):
         start(tmp_path)
@@ -274,7 +275,8 @@ def test_a_process_whose_end_nobody_waits_for_is_killed(tmp_path, monkeypatch):
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
     log = tmp_path / "deaf.log"
-    process = start_process("deaf", "system", [sys.executable, "-c", deaf], dict(os.environ), tmp_path, log, ())
+    process = start_process("deaf", "system", [sys.executable, "-c", deaf], env=dict(os.environ), cwd=tmp_path,
+                            log_path=log, cores=())  # fmt: skip
     wait_for(lambda: "deaf" in log.read_text(), process, 10, "a line")
 
     def interrupted(*_):

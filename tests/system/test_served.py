@@ -44,7 +44,7 @@ def running(tmp_path):
     def start(body: str, port: int, before: tuple[str, ...] = ()):
         log = tmp_path / f"{len(every)}.log"
         argv = [*before, sys.executable, "-c", LISTEN + textwrap.dedent(body) + END, str(port)]
-        process = start_process("api", "system", argv, dict(os.environ), tmp_path, log, ())
+        process = start_process("api", "system", argv, env=dict(os.environ), cwd=tmp_path, log_path=log, cores=())
         every.append(process)
         wait_for(lambda: "ready" in log.read_text(), process, 20, "ready")
         return process

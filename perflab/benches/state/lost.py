@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -41,30 +41,27 @@ def bars(say: Say) -> list[Bar]:
     with tempfile.TemporaryDirectory(prefix="perflab-lost-") as folder:
         for store, name in DURABLE.items():
             losses = [kill_while_writing(store, Path(folder) / f"{store}-{i}") for i in range(KILLS)]
-            found.append(lost_bar(f"lost-{store}", f"{name}: acknowledged writes lost by a killed gateway", losses,
-                                  float(sum(loss.missing for loss in losses)), "==", 0, "writes",
-                                  sum(loss.acknowledged for loss in losses)))  # fmt: skip
+            lost, acknowledged = sum(loss.missing for loss in losses), sum(loss.acknowledged for loss in losses)
+            title = f"{name}: acknowledged writes lost by a killed gateway"
+            found.append(of_kills(Bar(f"lost-{store}", title, float(lost), "==", 0, "writes", acknowledged), losses))
         behind = [kill_while_writing("write_behind", Path(folder) / f"behind-{i}") for i in range(KILLS)]
     missing = [loss.missing for loss in behind]
     heard = [loss.acknowledged for loss in behind]
     say(f"  write-behind lost {missing} of {heard} acknowledged writes in {KILLS} kills")
     detail = {"missing": missing, "acknowledged": heard, "median": median(missing)}
     oldest = max(loss.oldest_ms for loss in behind)
-    found.append(lost_bar("lost-behind", "write-behind: age of the oldest acknowledged write that a kill loses", behind,
-                          oldest, "<", MOMENT_MS, "ms", KILLS, detail))  # fmt: skip
+    title = "write-behind: age of the oldest acknowledged write that a kill loses"
+    found.append(of_kills(Bar("lost-behind", title, oldest, "<", MOMENT_MS, "ms", KILLS, detail=detail), behind))
     return found
 
 
-def lost_bar(
-    id_: str, title: str, losses: list[Loss], value: float, relation: str, limit: float, unit: str, n: int,
-    detail: dict[str, object] | None = None,
-) -> Bar:  # fmt: skip
-    """Return a bar of some kills; without value where a writer ended by itself before it had said enough."""
+def of_kills(bar: Bar, losses: list[Loss]) -> Bar:
+    """Return the bar of some kills; without value where a writer ended by itself before it had said enough."""
     fewest = min(loss.acknowledged for loss in losses)
     if fewest >= ACKNOWLEDGED:
-        return Bar(id_, title, value, relation, limit, unit, n, detail=detail or {})
+        return bar
     reason = f"a writer ended after {fewest} acknowledgements, {ACKNOWLEDGED} were asked for"
-    return Bar(id_, title, None, relation, limit, unit, n, detail={**(detail or {}), "reason": reason})
+    return replace(bar, value=None, detail=bar.detail | {"reason": reason})
 
 
 def kill_while_writing(store: str, folder: Path) -> Loss:

@@ -107,8 +107,8 @@ def _start(name: str, role: str, prepared: Prepared, identity: Identity, log_pat
            ) -> ManagedProcess:  # fmt: skip
     env = {key: value for key, value in os.environ.items() if not key.startswith("PG")}  # a user's PGPORT, PGDATA, ...
     return start_process(
-        name, role, prepared.argv, env, Path("/"), log_path, cores, stop_signal=prepared.stop_signal,
-        user=identity.popen_options,
+        name, role, prepared.argv, env=env, cwd=Path("/"), log_path=log_path, cores=cores,
+        stop_signal=prepared.stop_signal, user=identity.popen_options,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +29,8 @@ def second_worker(running: RunningSystem, process: str = "gateway") -> Iterator[
     ports = {str(port): str(next(fresh)) for port in used if port is not None and str(port) in command}
     endpoints = {name: _moved(url, ports) for name, url in running.endpoints.items()}
     started = start_process(
-        f"{process}-2", "system", [ports.get(part, part) for part in command], environment, Path(os.getcwd()),
-        running.trial_dir / f"{process}-2.log", running.cores.system,
+        f"{process}-2", "system", [ports.get(part, part) for part in command], env=environment, cwd=Path.cwd(),
+        log_path=running.trial_dir / f"{process}-2.log", cores=running.cores.system,
     )  # fmt: skip
     try:
         wait_for(lambda: _answers(endpoints["api"]), started, 30.0, endpoints["api"])
