@@ -89,7 +89,7 @@ def _rung(level: Level) -> Rung:
     )
 
 
-def knee(study: Study, levels: Sequence[Level], target: ResponseTarget) -> dict[str, Any]:
+def knee(levels: Sequence[Level], target: ResponseTarget) -> dict[str, Any]:
     """Return the highest level that surely holds the target, in figures and as a sentence."""
     known = rungs(levels)
     found = knee_at_target(known, target.limit_ms) if known else None

@@ -25,24 +25,24 @@ BROKEN = level(200, None, 900, 950)  # 50 units are left, of 100 that a p95 need
 
 
 def test_a_level_of_failures_is_the_knee():
-    found = scaling.knee(None, [*CLIMB, BROKEN], TARGET)
+    found = scaling.knee([*CLIMB, BROKEN], TARGET)
     assert (found["held"], found["broke"], found["users"]) == (150, 200, 150)
     assert "holds at 150 users and breaks at 200, where 95 % of 950 units failed." in found["claim"]
 
 
 def test_a_level_of_few_units_is_unsure_not_broken():
-    few = scaling.knee(None, [*CLIMB, level(200, None, 0, 60)], TARGET)
+    few = scaling.knee([*CLIMB, level(200, None, 0, 60)], TARGET)
     assert few["broke"] is None and "unsure at 200" in few["claim"]
-    one = scaling.knee(None, [*CLIMB[:2], level(150, 1000, 1, 75)], TARGET)  # 1.3 %, which proves no 1 %
+    one = scaling.knee([*CLIMB[:2], level(150, 1000, 1, 75)], TARGET)  # 1.3 %, which proves no 1 %
     assert one["held"] == 100 and one["broke"] is None and "unsure at 150" in one["claim"]
-    many = scaling.knee(None, [*CLIMB[:2], level(150, 1000, 8, 75)], TARGET)
+    many = scaling.knee([*CLIMB[:2], level(150, 1000, 8, 75)], TARGET)
     assert many["broke"] == 150 and "11 % of 75 units failed" in many["claim"]
 
 
 def test_without_a_p95_only_failures_say_where_it_breaks():
-    none = scaling.knee(None, [level(5, None, 0, 20), level(10, None, 0, 40), level(20, None, 0, 0)], TARGET)
+    none = scaling.knee([level(5, None, 0, 20), level(10, None, 0, 40), level(20, None, 0, 0)], TARGET)
     assert none["users"] is None and none["claim"].startswith("No level finished enough units")
-    broke = scaling.knee(None, [level(5, None, 0, 20), level(10, None, 30, 40)], TARGET)
+    broke = scaling.knee([level(5, None, 0, 20), level(10, None, 30, 40)], TARGET)
     assert broke["broke"] == 10 and "holds surely at no level, is unsure at 5 and breaks at 10" in broke["claim"]
 
 

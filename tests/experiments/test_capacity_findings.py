@@ -38,9 +38,9 @@ def at_target(study: Any, levels: list[Level], variant: str = "optimised") -> Ca
 
 def test_a_median_above_the_target_breaks_a_level_that_has_no_p95() -> None:
     levels = [level(50, interval(1400, 1500, 1600)), level(100, None, interval(2422, 2627, 2849), finished=95)]
-    found = scaling.knee(None, levels, TARGET)  # type: ignore[arg-type]
+    found = scaling.knee(levels, TARGET)
     assert (found["held"], found["broke"]) == (50, 100) and "breaks at 100" in found["claim"]
-    unsure = scaling.knee(None, [levels[0], level(100, None, interval(1900, 2100, 2300), finished=95)], TARGET)  # type: ignore[arg-type]
+    unsure = scaling.knee([levels[0], level(100, None, interval(1900, 2100, 2300), finished=95)], TARGET)
     assert unsure["broke"] is None and "unsure at 100" in unsure["claim"]
 
 

@@ -112,7 +112,8 @@ def test_the_climb_tells_of_the_requests_beside_the_units(study: Any) -> None:
     turns, few = rows("turn", 200, 900, 950), rows("request", 20, 160, 160, tag="complex")
     calm = seen(study, turns, few, rows("request", 200, 5, 5, tag="simple"))
     busy = replace(seen(study, turns, few, rows("request", 200, 6_000, 6_000, tag="simple")), users=100)
-    climb, *_ = load.conclude(study, "baseline", [calm, busy], calm, {"claim": "."}, {}, [trial_of()], {}, "")
+    climb, *_ = load.conclude(study, "baseline", [calm, busy], opened=calm, knee={"claim": "."}, law={},
+                              trials=[trial_of()], figures={}, world="")  # fmt: skip
     assert "the p95 of simple went from 5 ms at 20 users to 6,0" in climb.claim
     assert "the p50 of complex went from 16" in climb.claim  # 20 requests bound no p95
     assert len(climb.details["operations"]) == 6
@@ -132,7 +133,8 @@ def test_open_arrivals_that_drown_say_so(study: Any, level: Level, drowns: bool)
     if level.finished == 20:
         level = replace(level, throughput_per_s=0.8 * 20 / 8.5)
     closed = replace(opened(20.3), users=30)
-    found = load.conclude(study, "baseline", [closed], level, {"claim": "."}, {}, [trial_of()], {}, "")
+    found = load.conclude(study, "baseline", [closed], opened=level, knee={"claim": "."}, law={},
+                          trials=[trial_of()], figures={}, world="")  # fmt: skip
     claim = next(f.claim for f in found if f.id.endswith("-3"))
     assert "2389 ms [2150, 3106]" in claim
     assert ("its queue" in claim or "the queue of open arrivals grew" in claim) is drowns

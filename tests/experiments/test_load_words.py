@@ -37,7 +37,8 @@ def test_the_words_are_those_of_the_users_that_made_the_load(
     trials = [SimpleNamespace(facts=SimpleNamespace(notes=notes))]
     levels = [level(10, 40.0), level(20, 60.0)]
     knee = {"claim": "the target holds at 10 users."}
-    found: Any = conclude(study, "baseline", levels, level(15, 70.0), knee, {}, trials, {}, "A world.")  # type: ignore[arg-type]
+    found: Any = conclude(study, "baseline", levels, opened=level(15, 70.0), knee=knee, law={},
+                          trials=trials, figures={}, world="A world.")  # type: ignore[arg-type] # fmt: skip
     _, where, compare, _ = found
     said = " ".join((*where.caveats, compare.question, compare.claim))
     assert ("fixed rate" in said) is paced and ("closed" in said) is not paced
@@ -69,7 +70,15 @@ def test_a_load_file_without_open_arrivals_costs_their_finding_alone(
     if missing:
         levels = [level(10, 40.0), level(20, 60.0)]
         climb, where, opened, _ = conclude(
-            study, "baseline", levels, None, {"claim": "k."}, {}, [ladder], {}, "A world."
+            study,
+            "baseline",
+            levels,
+            opened=None,
+            knee={"claim": "k."},
+            law={},
+            trials=[ladder],
+            figures={},
+            world="A world.",
         )
         assert (climb.verdict, where.verdict) == ("reported", "reported")
         assert (opened.verdict, opened.level) == ("not-yet-judged", "none")

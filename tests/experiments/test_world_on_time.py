@@ -147,7 +147,8 @@ def test_no_knee_and_no_capacity_in_a_world_that_was_late(study, monkeypatch, la
     trial = full_trial(study, of_the_reference_system(late_ms))
     levels = [words.level(10, 40.0), words.level(20, 60.0)]
     knee = {"claim": "The target holds at 10 users."}
-    told = load.conclude(study, "baseline", levels, words.level(15, 70.0), knee, {}, [trial], {}, "A world.")
+    told = load.conclude(study, "baseline", levels, opened=words.level(15, 70.0), knee=knee, law={}, trials=[trial],
+                         figures={}, world="A world.")  # fmt: skip
     assert {one.verdict for one in told[:3]} == {verdict}
     monkeypatch.setattr(scale, "_trials", lambda *_: [trial])
     assert scale.conclude(study, capacity.capacities(), None)[0].verdict == verdict

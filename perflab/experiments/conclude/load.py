@@ -72,6 +72,7 @@ def conclude(
     study: Study,
     variant: str,
     levels: list[Level],
+    *,
     opened: Level | None,
     knee: dict[str, Any],
     law: dict[str, Any],
@@ -127,33 +128,34 @@ def conclude(
         claim=world,
         evidence=evidence(figures.get("topology")),
     )
-    return [climb, where, _open_against(study, variant, levels, opened, loop, trials, trust), around]
+    against = (
+        _open_against(study, variant, middle_level(levels), opened, loop, trust)
+        if opened
+        else _no_arrivals(study, variant, loop, trials[0])
+    )
+    return [climb, where, against, around]
+
+
+def _no_arrivals(study: Study, variant: str, loop: Loop, trial: Trial) -> Finding:
+    """Say that no open arrivals were sent, why, and what they would have shown."""
+    return finding(
+        study,
+        "3",
+        question=loop.question,
+        kind="observation",
+        variant=variant,
+        verdict="not-yet-judged",
+        level="none",
+        claim=f"No open arrivals were sent to {variant}: {why_no_arrivals(study, trial)}.",
+        next_step="Define `arrive` in the load file, one unit of work that leaves a row as `live` does, and let "
+        "load.arrivals be true: response times of users who wait for answers hide how a queue grows",
+    )
 
 
 def _open_against(
-    study: Study,
-    variant: str,
-    levels: list[Level],
-    opened: Level | None,
-    loop: Loop,
-    trials: list[Trial],
-    trust: tuple[TrustCheck, ...],
+    study: Study, variant: str, closed: Level, opened: Level, loop: Loop, trust: tuple[TrustCheck, ...]
 ) -> Finding:
     """Hold open arrivals against the users of the level whose rate they had."""
-    if opened is None:
-        return finding(
-            study,
-            "3",
-            question=loop.question,
-            kind="observation",
-            variant=variant,
-            verdict="not-yet-judged",
-            level="none",
-            claim=f"No open arrivals were sent to {variant}: {why_no_arrivals(study, trials[0])}.",
-            next_step="Define `arrive` in the load file, one unit of work that leaves a row as `live` does, and let "
-            "load.arrivals be true: response times of users who wait for answers hide how a queue grows",
-        )
-    closed = middle_level(levels)
     return observation(
         study,
         "3",
