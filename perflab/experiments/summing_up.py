@@ -41,7 +41,7 @@ def target_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame([{"target": r.id, "asked": r.text, "verdict": r.printed, "because": r.reason} for r in rows])
 
 
-def strategy_table(study: Study, findings: Sequence[Finding]) -> pd.DataFrame:
+def strategy_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """Return what each flag does, figure by figure, with what one figure says: confirmed first, in screening's order.
 
     The decision on a strategy weighs all its figures and stands in the strategy guide.

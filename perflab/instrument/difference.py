@@ -20,6 +20,8 @@ from perflab.stats.interval import Interval
 if TYPE_CHECKING:
     import pandas as pd
 
+    from perflab.stats.profile_difference import CostDifference
+
 State = Literal["grew", "shrank", "appeared", "disappeared", "no change shown"]
 Kind = Literal["own", "leaf"]
 REST = ("<rest>", "all functions with few samples")
@@ -149,34 +151,15 @@ def difference(
         )
     charged = [[_charge(stretch, tree, kind, names_only) for stretch in arm] for arm in (baseline, candidate)]
     names = _functions(charged)
-    counts = [[[found[name] for name in names] for found in arm] for arm in charged]
-    for arm, functions in zip(counts, charged, strict=True):
-        for row, found in zip(arm, functions, strict=True):
-            row[-1] = found.total() - sum(row[:-1])  # the last one is the rest
+    counts = [[_by_name(found, names) for found in arm] for arm in charged]
     result = difference_per_unit(
         *counts,
         *([cost for stretch in arm for cost in stretch.costs] for arm in (baseline, candidate)),
         seed=seed,
         confidence=confidence,
     )
-    rows = []
-    for at, (file, function) in enumerate(names):
-        seen = tuple(int(sum(row[at] for row in arm)) for arm in counts)
-        if not any(seen):
-            continue  # no function has few samples: there is no rest
-        rows.append(
-            FunctionChange(
-                file,
-                function,
-                _state(bool(result.changed[at]), float(result.difference[at]), seen),
-                float(result.baseline[at]),
-                float(result.candidate[at]),
-                float(result.difference[at]),
-                float(result.low[at]),
-                float(result.high[at]),
-                *seen,
-            )
-        )
+    seen = [(sum(row[at] for row in counts[0]), sum(row[at] for row in counts[1])) for at in range(len(names))]
+    rows = [_change(place, result, at, seen[at]) for at, place in enumerate(names) if any(seen[at])]  # else: no rest
     return ProfileDifference(
         kind,
         tuple(sorted(rows, key=lambda row: (row.state == "no change shown", -abs(row.difference), row.file))),
@@ -212,7 +195,28 @@ def _functions(charged: list[list[Counter[tuple[str, str]]]]) -> list[tuple[str,
     return [*sorted(enough, key=lambda name: (-score[name], name))[:MOST_ROWS], REST]
 
 
-def _state(changed: bool, moved: float, seen: tuple[int, ...]) -> State:
+def _by_name(found: Counter[tuple[str, str]], names: Sequence[tuple[str, str]]) -> list[int]:
+    """Return the samples of one stretch by function; the last name stands for the rest."""
+    named = [found[name] for name in names[:-1]]
+    return [*named, found.total() - sum(named)]
+
+
+def _change(place: tuple[str, str], result: CostDifference, at: int, seen: tuple[int, int]) -> FunctionChange:
+    return FunctionChange(
+        file=place[0],
+        function=place[1],
+        state=_state(bool(result.changed[at]), float(result.difference[at]), seen),
+        baseline=float(result.baseline[at]),
+        candidate=float(result.candidate[at]),
+        difference=float(result.difference[at]),
+        low=float(result.low[at]),
+        high=float(result.high[at]),
+        baseline_samples=int(seen[0]),
+        candidate_samples=int(seen[1]),
+    )
+
+
+def _state(changed: bool, moved: float, seen: tuple[int, int]) -> State:
     if not changed:
         return "no change shown"
     if 0 in seen:

@@ -130,7 +130,7 @@ def difference_svg(pair: FlamePair, mirrored: bool = False) -> str:
             f"<desc>{escape(described(pair, mirrored))}</desc>",
             f"<style>{STYLE}</style>",
             f'<text class="h" x="{PAD}" y="20">{escape(title)}</text>',
-            *_legend(pair.unit),
+            *_legend(),
             *boxes,
             f'<text class="c" x="{PAD}" y="{height - 8:.0f}">{escape(note)}</text>',
             "</svg>",
@@ -237,7 +237,7 @@ def _box(
     )
 
 
-def _legend(unit: str) -> list[str]:
+def _legend() -> list[str]:
     low, high = (f"{100 * limit:g} %" for limit in LEVELS)
     steps = [
         ("less3", f"▼ less, {high} of the total or more"),

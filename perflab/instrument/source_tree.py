@@ -47,7 +47,7 @@ class SourceTree:
                 return f"{label}/{match[1]}"
         if path.startswith("<"):
             return f"{STDLIB}/{path}" if path.startswith("<frozen") else path
-        return f"{OTHER}/{package_path(path, self.root)}" if path.startswith("/") else path
+        return f"{OTHER}/{package_path(path)}" if path.startswith("/") else path
 
     def package(self, name: str) -> str:
         """Return the package of a named library file, such as ``google.genai`` or ``asyncio``; '' for own code."""
@@ -73,11 +73,11 @@ class SourceTree:
 
     @cached_property
     def _own_package(self) -> str:
-        return package_path(str(self.root.resolve() / "x.py"), self.root).split("/")[0]
+        return package_path(str(self.root.resolve() / "x.py")).split("/")[0]
 
 
-def package_path(path: str, root: Path) -> str:
-    """Return `path` from its outermost package on, so that neighbours of `root` read as ``perflab/wire/frame.py``."""
+def package_path(path: str) -> str:
+    """Return `path` from its outermost package on, so that every module reads as ``perflab/wire/frame.py``."""
     file = Path(path)
     top = file.parent
     while (top / "__init__.py").is_file() and top.parent != top:

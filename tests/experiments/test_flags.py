@@ -56,7 +56,7 @@ def test_what_was_only_screened_says_so_everywhere(study):
         assert f"{SCREENED}, number {finding.details['rank']} of the screening" in table
     places = [report.index(f"number {rank} of {len(flags)} flags") for rank in range(1, len(flags) + 1)]
     assert places == sorted(places) and page.lower().count(SCREENED) >= len(flags)
-    listed = strategy_table(study, flags[::-1])
+    listed = strategy_table(flags[::-1])
     assert list(listed["variant"]) == [f"baseline+{e.arm}" for e in made.screening.effects]
     decided = {f.details["direction"]: decision(f) for f in flags}
     assert decided["less"] == "confirm first" and decided["more"] == "do not confirm"
@@ -82,7 +82,7 @@ def test_confirmed_flags_keep_the_order_of_the_screening(study):
     seen = [order.index(f.effect.flag) for f in made.confirmation.figures]
     assert seen == sorted(seen)
     _, flags = concluded(study, confirmed=True)
-    listed = strategy_table(study, flags[::-1])["variant"]
+    listed = strategy_table(flags[::-1])["variant"]
     assert list(dict.fromkeys(listed))[:3] == [f"baseline+{e.arm}" for e in made.screening.effects[:3]]
 
 

@@ -123,7 +123,7 @@ def bars_of(store: str, name: str, say: Say, settings: Settings | None = None) -
     say(f"  {name}: {knee.durability}; a sync alone takes {floor[0]:.1f} ms here, p99 {floor[1]:.1f} ms")
     say(f"  the client itself began {knee.late_p99_ms:.1f} ms late (p99), which is in the figures: they count from due")
     sized = ((asked, ASKED_PER_MIN, 50, 100), (knee, KNEE_PER_MIN, 5, 20))
-    return [bar for seen in sized for bar in _bars(store, name, *seen, floor)]
+    return [bar for seen in sized for bar in _bars(name, *seen, floor)]
 
 
 def syncs(folder: Path, count: int = 150) -> np.ndarray:
@@ -139,9 +139,7 @@ def syncs(folder: Path, count: int = 150) -> np.ndarray:
     return took
 
 
-def _bars(
-    store: str, name: str, seen: Seen, per_min: int, read_ms: float, write_ms: float, floor: np.ndarray
-) -> list[Bar]:
+def _bars(name: str, seen: Seen, per_min: int, read_ms: float, write_ms: float, floor: np.ndarray) -> list[Bar]:
     detail = {
         "durability": seen.durability, "failed": seen.failed, "late_p99_ms": seen.late_p99_ms, "rows": rows.ROWS,
         "client_cpu_percent": seen.cpu_percent, "sync_p50_ms": float(floor[0]), "sync_p99_ms": float(floor[1]),
