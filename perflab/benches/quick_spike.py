@@ -72,7 +72,7 @@ def _of_clone(clone: Clone, make: str, say: Say) -> list[Bar]:
     say(f"set up in {setup.wall_s:.1f} s; the quick spike, about ten minutes ...")
     first = FirstFinding(clone.folder / "reports")
     command = [str(clone.folder / ".venv" / "bin" / "perflab"), "spike", "--effort", "quick"]
-    made = [_bar("6.setup", setup.wall_s, detail | {"said": setup.last_words})]
+    made = [_bar("6.setup", setup.wall_s, detail | {"said": setup.last_words.rpartition(" | ")[2]})]
     rest = [id for id in ASKED if id != "6.setup"]
     try:
         spike = run_in(clone, command, SPIKE_LIMIT_S, say, first.look)
