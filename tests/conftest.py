@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from perflab import environment
 from perflab.experiments import code_state
+from perflab.findings import catalogue
 
 os.environ["PERFLAB_MEASURING"] = "1"  # tests may run beside each other and beside a measurement
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,12 +31,12 @@ def _own_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _asked_once() -> Iterator[None]:
-    """What hundreds of runs record is read once: the installed packages (0.3 s), and the project's state in git.
+    """What hundreds of runs need is read once: installed packages (0.3 s), the project's state in git, its catalogue.
 
     Nobody installs a package meanwhile, and a test that changes files does it in a repository of its own. Whoever
     commits to the project while its tests run changes nothing between two runs of one test either.
     """
-    git = code_state._git
+    git, read = code_state._git, catalogue._read
 
     @cache
     def asked(folder: Path, *words: str) -> bytes:
@@ -43,7 +45,15 @@ def _asked_once() -> Iterator[None]:
     def answer(folder: Path, *words: str) -> bytes:
         return (asked if Path(folder).is_relative_to(ROOT) else git)(folder, *words)
 
+    @cache
+    def known(path: Path) -> dict[str, Any]:
+        return read(path)
+
+    def content(path: Path) -> dict[str, Any]:  # nobody changes what they are given
+        return (known if path.is_relative_to(ROOT / "data") else read)(path)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "_read", content)
         patch.setattr(environment, "_packages_digest", cache(environment._packages_digest))
         patch.setattr(code_state, "_git", answer)
         yield
