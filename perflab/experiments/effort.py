@@ -137,7 +137,7 @@ FULL = Effort(
         "20_audio_kernels": 1800,
         "21_codecs": 750,
         "22_caching": 3300,
-        "23_api_streaming": 6600,
+        "23_api_streaming": 7900,
         "24_state_database": 3000,
         "30_prototype": 0,
         "40_scalability": 20,
@@ -150,7 +150,7 @@ FULL = Effort(
         "20_audio_kernels": 1500,
         "21_codecs": 500,
         "22_caching": 2300,
-        "23_api_streaming": 4300,
+        "23_api_streaming": 5600,
         "24_state_database": 1800,
         "30_prototype": 1500,  # the screening of every value, the blocks' starts
     },

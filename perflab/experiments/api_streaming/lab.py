@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from perflab.experiments.strategies.admission.overload import EXPERIMENTS as ADMISSION
 from perflab.experiments.strategies.calls import EXPERIMENTS as CALLS
 from perflab.experiments.strategies.calls.pool_sweep import LIBRARY
 from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
@@ -20,17 +21,17 @@ from perflab.findings.catalogue import load_strategies
 
 NOTEBOOK = "23_api_streaming"
 QUICK_S = 0.5  # of work in a block: the arms' starts take most of a quick run
-EXPERIMENTS: tuple[StrategyExperiment, ...] = (*PAYLOADS, *CALLS)
+EXPERIMENTS: tuple[StrategyExperiment, ...] = (*PAYLOADS, *CALLS, *ADMISSION)
 # What quick leaves of an experiment's arms; the rest is measured at full. None of the voice path: 30_prototype screens
-# its flags at quick. Of the calls only the pool sweep, of the edge nothing. The table of codings has every coding at
-# either effort.
+# its flags at quick. Of the calls only the pool sweep, of the edge nothing, nor of overload, whose blocks take a dozen
+# seconds for each arm. The table of codings has every coding at either effort.
 QUICK_ARMS: Mapping[str, tuple[str, ...]] = {
     "compression": ("compression=gzip", "compression=zstd"),
     "serialiser": ("serialiser=orjson", "serialiser=msgpack"),
     "events": ("events=sse", "events=websocket"),
     "voice-path": (),
     edge_cache.EXPERIMENT.key: (),
-    **{one.key: () for one in CALLS},
+    **{one.key: () for one in (*CALLS, *ADMISSION)},
 }
 
 

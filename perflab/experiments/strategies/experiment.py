@@ -14,6 +14,7 @@ from perflab.experiments.null_arm import CPU_MARGIN, MEMORY_MARGIN, P95_MARGIN
 if TYPE_CHECKING:
     import aiohttp
 
+    from perflab.experiments.study import Study
     from perflab.system.launch import RunningSystem
     from perflab.system.variant import Variant
 
@@ -94,7 +95,8 @@ class StrategyExperiment:
     before anything is measured; `warm` runs before every block, unmeasured too, with random numbers of its own; where
     there is none, a process that is started for a single block does `first_s` seconds of the work before it.
     `fewer_failures`: failing less is what the strategy is for, so that arms need not fail
-    alike. `price` and `turns` (the condition under which the sign turns around) are printed beside the gain.
+    alike. `fit` makes the work from what it measures first (the load that one core carries, say), once for a run.
+    `price` and `turns` (the condition under which the sign turns around) are printed beside the gain.
     """
 
     key: str
@@ -112,6 +114,7 @@ class StrategyExperiment:
     strategies: Mapping[str, str] = field(default_factory=dict)
     fewer_failures: bool = False
     beside: Callable[[str, RunningSystem], dict[str, str]] | None = None
+    fit: Callable[[Study, StrategyExperiment], Workload] | None = None
     price: str = ""
     turns: str = ""
 

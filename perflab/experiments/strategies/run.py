@@ -101,6 +101,8 @@ def run_experiment(study: Study, experiment: StrategyExperiment, sizes: Sizes | 
     rows = _whole_blocks(_read(path, experiment, identity), len(names))
     order = balanced_blocks(names, sizes.blocks, study.seed)
     if len(rows) < sizes.blocks * len(names):
+        if experiment.fit:
+            experiment = replace(experiment, work=experiment.fit(study, experiment))
         if sizes.fresh:
             _fresh(study, experiment, sizes, order, rows, partial(_write, path, identity))
         else:
