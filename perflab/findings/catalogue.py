@@ -193,7 +193,10 @@ def _records(path: Path, table: str, model: type[_Listed]) -> tuple[_Listed, ...
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the record"
-            raise UsageError(f"{path.name}, {table} {name}: {where}: {first['msg']}") from None
+            # In the words of a system's file.
+            plain = {"extra_forbidden": "unknown key", "missing": "is required and missing"}
+            problem = plain.get(first["type"], first["msg"])
+            raise UsageError(f"{path.name}, {table} {name}: {where}: {problem}") from None
     ids = [record.id for record in found]
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:

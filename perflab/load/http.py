@@ -6,7 +6,7 @@ import json
 import random
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,8 +15,10 @@ import gevent.socket
 from geventhttpclient import HTTPClient
 from geventhttpclient.response import HTTPParseError
 
+from perflab.errors import UsageError
 from perflab.load.arrivals import Arrival
 from perflab.load.measured import PacedUser
+from perflab.load.slots import Slot
 from perflab.load.unit_rows import Unit
 
 HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -70,6 +72,25 @@ class PacedHttpUser(PacedUser):
         super().__init__(environment)
         self._http: HTTPClient | None = None
         self._base = ""
+
+    def live(self, slot: Slot) -> None:
+        """Run units until the slot ends; raises UsageError for a class, or a system, with which none can be sent."""
+        self.require_sendable(self.generator.plan.endpoints)
+        super().live(slot)
+
+    @classmethod
+    def require_sendable(cls, endpoints: Mapping[str, str]) -> None:
+        """Raise UsageError where the class has no operations or no rate, or the system no endpoint of its name."""
+        name = cls.__name__
+        if not cls.operations:
+            raise UsageError(f"{name} has no operations", "it sends what `operations` lists",
+                             'Give it operations = (Operation("list", "read", "GET", lambda _: "/"),)')  # fmt: skip
+        if cls.rate_per_s <= 0:
+            raise UsageError(f"{name}: rate_per_s = {cls.rate_per_s:g}", "must be above 0, requests a second")
+        if cls.endpoint not in endpoints:
+            raise UsageError(f"{name} sends to the endpoint {cls.endpoint!r}, which the system's file does not name",
+                             f"its endpoints are {', '.join(sorted(endpoints)) or 'none'}",
+                             f"Add it to [endpoints], or set {name}.endpoint")  # fmt: skip
 
     def unit(self, user: int, seq: int, due_ns: int) -> None:
         """Send the operation that the stream of (user, seq) draws."""

@@ -12,6 +12,7 @@ import traceback
 import gevent
 from locust import User, task
 
+from perflab.errors import PerflabError
 from perflab.load.arrivals import Arrival
 from perflab.load.generator import Generator, current
 from perflab.load.pace import Pace
@@ -45,6 +46,8 @@ class MeasuredUser(User):
                 self.generator.lateness.record(time.monotonic_ns() - begin_ns)
             try:
                 self.live(slot)
+            except PerflabError as error:  # says itself what is required
+                self.generator.fail(str(error))
             except Exception as error:  # a fault in the load file: locust would run the task again, and again
                 traceback.print_exc()
                 self.generator.fail(f"{type(self).__name__} {slot.number} raised {type(error).__name__}: {error}")

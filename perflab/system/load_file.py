@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from perflab.errors import SystemFileError, UsageError
+from perflab.system.load_source import load_file_faults
 from perflab.system.needs import need_faults
 from perflab.system.spec import System
 from perflab.system.tables.load import Measure
+from perflab.system.tables.processes import Process
 from perflab.system.texts import placeholders, text_faults
 from perflab.system.variant import BASELINE, same_program
 
@@ -31,7 +34,7 @@ def load_system(path: str | Path) -> System:
 def check_system(path: Path) -> tuple[System | None, list[str]]:
     """Return the system, or None, and every fault of the file as one line."""
     if not path.is_file():
-        return None, ["no such file; a system is a TOML file such as data/systems/voice_gateway.toml"]
+        return None, [f"no such file (looked for {path.absolute()}); a system is described by a TOML file"]
     raw = path.read_bytes()
     try:
         body = tomllib.loads(raw.decode("utf-8"))
@@ -40,21 +43,35 @@ def check_system(path: Path) -> tuple[System | None, list[str]]:
     try:
         system = System.model_validate({**body, "path": path.resolve(), "digest": hashlib.sha256(raw).hexdigest()})
     except ValidationError as error:
-        return None, [_fault_line(item) for item in error.errors()]
+        return None, shape_faults(error)
     if "judge" not in system.model_fields_set and same_program(system, BASELINE, system.judge):
         system = system.model_copy(update={"judge": BASELINE})  # there is no other variant that a page could speak of
     faults = [*_file_faults(system), *_name_faults(system), *_server_faults(system), *text_faults(system)]
+    faults += [*load_file_faults(system), *_strategy_faults(system)]
     return system, [*faults, *need_faults(system), *_card_faults(system)]
 
 
-def _fault_line(item: object) -> str:
-    assert isinstance(item, dict)
+def shape_faults(error: ValidationError) -> list[str]:
+    """Return one line for each fault of a file's shape: unknown and missing keys, values of another type.
+
+    What follows from another fault is left out: a list of which one entry is wrong counts as empty.
+    """
+    items = error.errors()
+    wrong = {item["loc"][0] for item in items if len(item["loc"]) > 1}
+    told = [i for i in items if i["type"] != "too_short" or len(i["loc"]) > 1 or i["loc"][0] not in wrong]
+    return [_fault_line(item) for item in told]
+
+
+def _fault_line(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"]) or "file"
     problem = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         problem = "unknown key"
     elif item["type"] == "missing":
         problem = "is required and missing"
+    elif item["type"] == "tuple_type":
+        one = "[[...]] in place of [...]" if isinstance(item["input"], dict) else f"[{item['input']!r}, ...]"
+        problem = f"must be a list, such as {one}"
     return f"{where}: {problem}"
 
 
@@ -117,7 +134,45 @@ def _file_faults(system: System) -> list[str]:
     for process in system.process:
         if process.cwd and not system.resolve(process.cwd).is_dir():
             faults.append(f"process {process.name}: cwd = {process.cwd!r}: no such folder")
+        elif lacking := _missing_program(system, process):
+            faults.append(f"process {process.name}: command = [{lacking!r}, ...]: no such program on this machine")
     return faults
+
+
+def _missing_program(system: System, process: Process) -> str:
+    """Return the program of a command where this machine has none of that name; "" where it has, or none can tell.
+
+    A path is relative to `cwd`; without one the process runs in a folder that is not there yet.
+    """
+    parts = [part for part in process.command if "{" not in part and "=" not in part]
+    if not process.command or process.command[0] not in parts:
+        return ""
+    program = parts[0]
+    if program == "env" and len(process.command) > 1:
+        rest = [part for part in process.command[1:] if "=" not in part and part != "{flags}"]
+        program = rest[0] if rest and not rest[0].startswith("-") and "{" not in rest[0] else program
+    if "/" in program and not Path(program).is_absolute() and not process.cwd:
+        return ""
+    found = system.resolve(process.cwd) / program if "/" in program else shutil.which(program)
+    return "" if found and (shutil.which(found) or Path(found).is_file()) else program
+
+
+def _strategy_faults(system: System) -> list[str]:
+    """A value's strategy is one of the file's own catalogue, where it names one."""
+    if not system.strategies or not system.resolve(system.strategies).is_file():
+        return []
+    from perflab.findings.catalogue import load_strategies
+
+    try:
+        known = {strategy.id for strategy in load_strategies(system.resolve(system.strategies))}
+    except UsageError as error:
+        return [f"strategies: {error}".rstrip(".")]
+    return [
+        f"flag {flag.name}: value {value.value!r}: strategies has no {value.strategy}"
+        for flag in system.flag
+        for value in flag.values
+        if value.strategy and value.strategy not in known
+    ]
 
 
 def _card_faults(system: System) -> list[str]:

@@ -118,6 +118,8 @@ def _unlike_units(system: System, own: Sequence[Target]) -> list[str]:
     for target in own:
         if target.metric not in kinds:
             continue
+        if kinds[target.metric] == "latency" and target.value <= 0:
+            faults.append(f"target {target.id}: {target.value:g} {target.unit} is no limit of a time: must be above 0")
         given = UNITS[kinds[target.metric]]
         try:
             convert(1.0, given, target.unit)

@@ -66,3 +66,35 @@ def test_the_path_of_the_endpoint_comes_first_and_each_operation_says_what_is_ri
     assert found[0] == [f"{before}/orders?page=1", f"{before}/missing", f"{before}/missing"]
     assert found[1] == ["ok", "error", "ok"]
     assert found[2] == [True, False, False]
+
+
+REQUIRE = """
+import json, sys
+from perflab.errors import UsageError
+from perflab.load.http import Operation, PacedHttpUser
+
+class Buyer(PacedHttpUser):
+    operations = (Operation("orders", "simple", "GET", lambda stream: "/orders"),)
+
+class Idle(PacedHttpUser):
+    pass
+
+class Still(Buyer):
+    rate_per_s = 0
+
+told = []
+for user, endpoints in ((Buyer, {"api": "x"}), (Buyer, {"web": "x"}), (Idle, {"api": "x"}), (Still, {"api": "x"})):
+    try:
+        user.require_sendable(endpoints)
+        told.append("")
+    except UsageError as error:
+        told.append(str(error))
+print(json.dumps(told))
+"""
+
+
+def test_a_user_that_can_send_nothing_says_what_it_lacks() -> None:
+    done = subprocess.run([sys.executable, "-c", REQUIRE], capture_output=True, text=True, check=True)
+    sound, endpoint, idle, still = json.loads(done.stdout.splitlines()[-1])
+    assert sound == "" and "Buyer sends to the endpoint 'api'" in endpoint and "its endpoints are web" in endpoint
+    assert "Idle has no operations" in idle and "Still: rate_per_s = 0" in still

@@ -44,7 +44,7 @@ SERVE = '["env", "{flags}", "{python}", "-m", "http.server", "{port:http}", "--b
 @pytest.fixture
 def write_system(tmp_path: Path):
     def write(command: str = SERVE, timeout_s: float = 10, extra: str = "") -> Path:
-        (tmp_path / "load.py").touch()
+        (tmp_path / "load.py").write_text("class SomeUser: ...\n")
         path = tmp_path / "small.toml"
         if "{flags}" not in command:
             command = f'["env", "{{flags}}", {command.strip()[1:]}'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from perflab.errors import SystemFileError
@@ -69,6 +71,16 @@ READY = 'ready = { http = "http://127.0.0.1:{port:http}/"'
         ('"env", "{flags}", ', "", "where only the load file takes it: client = true"),
         ('name = "server"\n', 'name = "server"\nrole = "standin"\n', "flag speed: no process is handed it"),
         ("command = ", 'cwd = "nowhere"\ncommand = ', "cwd = 'nowhere': no such folder"),
+        ('{ value = "slow" }, ', '{ value = "slow" }, { value = "slow" }, ', "values names slow twice"),
+        ('"env", "{flags}", "{python}"', '"env", "{flags}", "no-such-program"', "command = ['no-such-program', ...]"),
+        ('"env", "{flags}", "{python}"', '"/no/such", "{flags}", "{python}"', "command = ['/no/such', ...]: no such"),
+        ("users = { SomeUser = 1 }", "users = { SomeUser = 1, Byer = 1 }", "load.users names 'Byer'"),
+        (
+            'command = ["env"',
+            'command = "python -m shop"#["env"',
+            "process.0.command: must be a list, such as ['python",
+        ),
+        ("[[scenario]]", "[scenario]", "scenario: must be a list, such as [[...]] in place of [...]"),
         ("[[flag]]", "[ports]\nhttp = 99999\n[[flag]]", "ports.http: Input should be less than or equal to 65535"),
         (
             "[[flag]]",
@@ -90,6 +102,58 @@ def test_each_fault_has_its_line(write_system, old, new, expected):
     faults = check_system(path)[1]
     assert any(expected in fault for fault in faults), faults
     assert all("\n" not in fault for fault in faults)
+
+
+def test_one_fault_in_a_list_is_one_line(write_system):
+    path = write_system()
+    path.write_text(path.read_text().replace("[[process]]", '[[process]]\nworkdir = "."', 1))
+    assert check_system(path)[1] == ["process.0.workdir: unknown key"]
+
+
+def test_an_empty_list_is_still_a_fault(write_system):
+    path = write_system()
+    head, _, rest = path.read_text().partition("[[scenario]]")
+    path.write_text(f"scenario = []\n{head}[[flag]]{rest.partition('[[flag]]')[2]}")
+    assert [fault.partition(":")[0] for fault in check_system(path)[1]] == ["scenario"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("class SomeUser(\n", "load.file = 'load.py', line 1: not valid Python"),
+        ("class Other: ...\n", "holds no such class; it defines Other"),
+        ("def SomeOther(): ...\n", "it defines none"),
+        ("class SomeUser: ...\n", ""),
+        ("from base import SomeUser\n", ""),
+        ("from base import *\n", ""),
+        ("import base as SomeUser\n", ""),
+        ("try:\n    from base import SomeUser\nexcept ImportError:\n    SomeUser = None\n", ""),
+        ("if True:\n    class SomeUser: ...\n", ""),
+        ("SomeUser = type('SomeUser', (), {})\n", ""),
+    ],
+)
+def test_a_load_file_holds_the_users_that_are_named(write_system, text, expected):
+    path = write_system()
+    (path.parent / "load.py").write_text(text, encoding="utf-8")
+    faults = check_system(path)[1]
+    assert len(faults) == bool(expected) and all(expected in fault for fault in faults), faults
+
+
+def test_a_missing_file_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = check_system(Path("data/systems/voice_gateway.toml"))[1][0]
+    assert str(tmp_path / "data/systems/voice_gateway.toml") in told and told.count("voice_gateway") == 1
+
+
+def test_a_strategy_must_be_in_the_catalogue_that_the_file_names(write_system, root):
+    path = write_system()
+    assert check_system(path)[1] == []  # names no catalogue
+    catalogue = root / "data/catalogue/strategies.toml"
+    text = path.read_text().replace('title = "A', f'strategies = "{catalogue}"\ntitle = "A', 1)
+    path.write_text(text.replace('"S-1"', '"ST-CACHE-02"'))
+    assert check_system(path)[1] == []
+    path.write_text(text.replace('"S-1"', '"ST-NOPE-99"'))
+    assert check_system(path)[1] == ["flag speed: value 'fast': strategies has no ST-NOPE-99"]
 
 
 def test_a_flag_that_only_chooses_a_server_is_heard_by_its_url(write_system):

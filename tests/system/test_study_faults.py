@@ -64,7 +64,11 @@ def test_a_file_without_fault_is_told_with_who_hears_of_the_flags_and_what_has_n
             measure() + measure("held", "sustained_users"),
             "T-2: unit",
         ),
-        (target().replace("value = 200\n", ""), measure(), "targets: targets.toml, target T-1: value: Field required"),
+        (
+            target().replace("value = 200\n", ""),
+            measure(),
+            "targets: targets.toml, target T-1: value: is required and missing",
+        ),
         ("[[target", measure(), "targets: targets.toml is not valid TOML"),
         ("", measure(), "targets: targets.toml holds no [[target]]"),
     ],

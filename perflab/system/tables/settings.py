@@ -38,6 +38,12 @@ class Flag(Table):
     values: tuple[FlagValue, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
+    def _values_differ(self) -> Flag:
+        if twice := sorted({name for name in self.names if self.names.count(name) > 1}):
+            raise ValueError(f"values names {', '.join(twice)} twice")
+        return self
+
+    @model_validator(mode="after")
     def _optimised_is_a_value(self) -> Flag:
         if self.optimised not in self.names:
             raise ValueError(f"optimised = {self.optimised!r} must be one of {list(self.names)}")
