@@ -68,7 +68,7 @@ def test_scalene_with_memory_starts_no_child_of_its_own(start, tmp_path):
 
 @pytest.mark.slow
 def test_memray_launched_and_stopped_by_sigterm(tmp_path):
-    table, capture = profile_command(kettle("--rate", "200", "--leak", "1000000"), Memray(), ROOT, tmp_path, window_s=2,
+    table, capture = profile_command(kettle("--rate", "200", "--leak", "1000000"), Memray(), ROOT, tmp_path, window_s=4,
                                      cwd=WORKLOAD)  # fmt: skip
     assert next(iter(table.by_function(view="leak", metric="bytes", attribution="own"))) == ("work.py", "keep")
     assert capture.codes == () and gone(capture.pid)
