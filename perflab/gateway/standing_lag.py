@@ -6,11 +6,11 @@ import asyncio
 from collections import deque
 
 EVERY_S = 0.01  # between probes: 100 timers a second
-WINDOW_S = 0.25  # of probes: longer than the loop is kept by one session that starts
-HIGH_S = 0.020  # one frame of audio: who is behind by that at every look falls behind
+WINDOW_S = 0.5  # of probes: longer than the loop is kept by a few sessions that start together
+HIGH_S = 0.050  # ten passes of the loop, from a handshake to its first audio, are then half a second of the two allowed
 LOW_S = 0.005
 AT_LEAST = 2  # probes: a loop that hangs once must be looked at again before it counts as overloaded
-PUNCTUAL = 6  # of the 25 probes that a window has where the loop is idle: a quarter of the time is free again
+PUNCTUAL = 12  # of the 50 probes that a window has where the loop is idle: a quarter of the time is free again
 
 
 class StandingLag:

@@ -32,6 +32,6 @@ def build(registry: CollectorRegistry) -> Admission:
     from prometheus_client import Gauge
 
     made = ByLag()
-    lag = Gauge("gateway_standing_lag_seconds", "Smallest lag of the loop in a quarter second", registry=registry)
+    lag = Gauge("gateway_standing_lag_seconds", "Smallest lag of the loop in half a second", registry=registry)
     lag.set_function(lambda: made.lag.smallest_s)
     return made
