@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.audio.codecs.codec import Codec, CorruptPacket, Settings, Sound
+from perflab.audio.codecs.codec import Codec, CorruptPacket, Decoder, Encoder, Settings, Sound
 from perflab.errors import UsageError
 
 
@@ -26,10 +26,12 @@ class Coded:
         return 8e-3 * sum(map(len, self.packets)) * self.codec.rate_hz / (len(self.packets) * self.codec.frame)
 
 
-def encode_stream(codec: Codec, pcm: Any, rate_hz: int, settings: Settings | None = None) -> Coded:
+def encode_stream(codec: Codec, pcm: Any, rate_hz: int, settings: Settings | None = None,
+                  encoder: Encoder | None = None) -> Coded:  # fmt: skip
     """Return `pcm` int16 [samples], mono, as packets.
 
-    The last frame is filled up with silence, and frames of silence follow until all that lags is out. Raises UsageError
+    The last frame is filled up with silence, and frames of silence follow until all that lags is out. `encoder`: a
+    fresh one of this codec, with its settings, where making one is not to be in what is timed. Raises UsageError
     for another rate than the codec's, more channels, another dtype, or nothing.
     """
     if rate_hz != codec.rate_hz:
@@ -40,24 +42,24 @@ def encode_stream(codec: Codec, pcm: Any, rate_hz: int, settings: Settings | Non
     frames = -(-(pcm.size + codec.behind) // codec.frame)
     whole = np.zeros(frames * codec.frame, np.int16)
     whole[: pcm.size] = pcm
-    encoder = codec.encoder(settings)
+    encoder = encoder or codec.encoder(settings)
     packets = [packet for frame in whole.reshape(frames, -1) for packet in encoder.encode(frame)] + encoder.flush()
     return Coded(codec, tuple(packets[:frames]), pcm.size)
 
 
-def decode_stream(coded: Coded, lost: NDArray[np.bool_] | None = None, *, conceal: bool = True,
-                  fec: bool = False) -> Sound:  # fmt: skip
+def decode_stream(coded: Coded, lost: NDArray[np.bool_] | None = None, *, conceal: bool = True, fec: bool = False,
+                  decoder: Decoder | None = None) -> Sound:  # fmt: skip
     """Return the signal as it is heard, aligned with what went in: int16 [samples].
 
     `lost` bool [packets]: those that never arrive; `conceal`: fill their place (else silence); `fec`: fill it from the
-    packet after it where that one arrived. What cannot be decoded counts as lost. Raises UsageError for another length
-    of `lost`.
+    packet after it where that one arrived; `decoder`: a fresh one, as in `encode_stream`. What cannot be decoded counts
+    as lost. Raises UsageError for another length of `lost`.
     """
     count = len(coded.packets)
     gone = np.zeros(count, np.bool_) if lost is None else lost
     if gone.shape != (count,) or gone.dtype != np.bool_:
         raise UsageError(f"`lost` is {gone.dtype} {list(gone.shape)}", f"bool [{count}]")
-    decoder, pieces = coded.codec.decoder(), []
+    decoder, pieces = decoder or coded.codec.decoder(), []
     for k, packet in enumerate(coded.packets):
         following = coded.packets[k + 1] if fec and k + 1 < count and not gone[k + 1] else None
         pieces.append(_frame(decoder, None if gone[k] else packet, following, conceal, coded.codec.frame))

@@ -154,15 +154,16 @@ def through(codec: Codec, treatment: Treatment, pcm: Sound, lost: NDArray[np.boo
     """Return what is heard, aligned with `pcm` at 16 kHz, and kbit/s, us of encoding and of decoding per 20 ms.
 
     A codec at 8 kHz gets its sound through the compiled resampler, both ways, whose time is counted as the codec's; the
-    design of its filters is not.
+    design of its filters is not, nor is making encoder and decoder, which a session does once.
     """
-    ways = _rates(codec.rate_hz)
+    ways, encoder, decoder = _rates(codec.rate_hz), codec.encoder(treatment.settings), codec.decoder()
     sent, times = pcm, [time.thread_time()]
     if ways:
         sent = _resampled(ways[0], pcm)
-    coded = encode_stream(codec, sent, codec.rate_hz, treatment.settings)
+    coded = encode_stream(codec, sent, codec.rate_hz, encoder=encoder)
     times.append(time.thread_time())
-    heard = decode_stream(coded, lost[: len(coded.packets)].copy(), conceal=treatment.conceal, fec=treatment.fec)
+    missing = lost[: len(coded.packets)].copy()
+    heard = decode_stream(coded, missing, conceal=treatment.conceal, fec=treatment.fec, decoder=decoder)
     if ways:
         late = round(sum(way.delay_ms for way in ways) * RATE_HZ / 1e3)
         heard = _resampled(ways[1], np.pad(heard, (0, late)))[late:][: pcm.size]
