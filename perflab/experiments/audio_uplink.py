@@ -19,6 +19,7 @@ from perflab.experiments.units_of_work import ANSWERED
 from perflab.findings.finding import Finding
 
 WORLD = f"{USERS} clients at 16 kHz, each listened to by its level, stages compiled frame by frame"
+DENOISER = "denoise=wiener"
 UPLINK = StageQuestion(
     key="uplink",
     ordinal=9,
@@ -26,7 +27,7 @@ UPLINK = StageQuestion(
     arms={
         "client_audio=opus": ("ST-AUDIO-01", "Opus between client and gateway"),
         "silence=suppressed": ("ST-NET-15", "silence that is not sent up"),
-        "denoise=wiener": ("ST-AUDIO-06", "a denoiser on what comes up"),
+        DENOISER: ("ST-AUDIO-06", "a denoiser on what comes up"),
     },
     plain="PCM, every frame sent up as it comes",
     against="PCM of which every frame is sent up as it comes",
@@ -84,7 +85,21 @@ def conclude(study: Study, stages: Stages | None) -> Sequence[Finding]:
         return []
     sent = sent_kb(study, stages)
     return [
-        one.model_copy(update={"details": one.details | {"client and gateway, kB a turn":
+        one.model_copy(update={"caveats": (*one.caveats, *_alone(str(one.details["flag"]))),
+                       "details": one.details | {"client and gateway, kB a turn":
                        f"{sent['baseline']:.1f} without it, {sent[str(one.details['flag'])]:.1f} with it"}})
         for one in conclude_stages(study, stages, None)
     ]  # fmt: skip
+
+
+def _alone(flag: str) -> tuple[str, ...]:
+    """Say where an arm's CPU is that of a batch with one session in it: what it costs beside others is another figure.
+
+    Opus and silence have no batch to fill: a session's share of theirs is its own.
+    """
+    from perflab.audio.kernels.lanes import LANES
+
+    if flag != DENOISER:
+        return ()
+    return (f"frame by frame the denoiser computes {LANES} sessions' lanes and one is used: with pipeline=batched "
+            "the sessions of a tick share that CPU",)  # fmt: skip

@@ -138,6 +138,8 @@ def test_a_cheaper_uplink_is_found_with_the_bytes_of_its_turns(monkeypatch: pyte
     }  # fmt: skip
     assert cpu["ST-AUDIO-01"].details["client and gateway, kB a turn"] == "730.0 without it, 150.0 with it"
     assert cpu["ST-AUDIO-01"].claim.startswith("Opus between client and gateway changes CPU per turn by +3")
+    shared = {strategy: "lanes and one is used" in " ".join(one.caveats) for strategy, one in cpu.items()}
+    assert shared == {"ST-AUDIO-01": False, "ST-NET-15": False, "ST-AUDIO-06": True}  # its CPU is a whole batch's
     assert "silence that is not sent up: CPU per turn -2" in audio_uplink.sentence(stages)
 
 
