@@ -33,8 +33,9 @@ test: $(READY)       ## run every check: style, types, import arrows, tests, a r
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(SHARED)
 	$(BIN)/python -m pytest $(ALONE)
 
+# As root, which a container's user mostly is, Jupyter starts only where it is told that this is meant.
 lab: $(READY)        ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 # Not a part of the set-up: its build takes longer than all wheels together. It is tried again whenever it is lacking.
 pesq: $(READY)       ## add PESQ, the quality metric that comes as source and needs a C compiler

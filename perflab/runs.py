@@ -17,7 +17,9 @@ import json
 import os
 import secrets
 import shlex
+import shutil
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ StepStatus = Literal["pending", "running", "done", "failed", "skipped", "interru
 RunStatus = Literal["running", "done", "interrupted", "broken"]
 BY_NOTEBOOK = "notebook "  # how the command of a run begins that is no study but one notebook
 MEASURING = "PERFLAB_MEASURING"  # set for what a command starts that holds the machine
+COMMAND_SHOWN = 100  # characters of a command in one line of refusal
 FOLDERS = ("samples", "findings", "profiles", "notebooks", "trials", "figures")
 
 
@@ -240,7 +243,7 @@ def list_runs(reports: Path) -> tuple[list[Run], list[str]]:
 
 @contextmanager
 def concluded(run: Run) -> Iterator[Run]:
-    """Let a run say how it ended: done, interrupted, or broken by an error."""
+    """Let a run say how it ended: done, interrupted, or broken by an error; one refused before it began is removed."""
     status: RunStatus = "broken"
     try:
         yield run
@@ -248,9 +251,19 @@ def concluded(run: Run) -> Iterator[Run]:
     except KeyboardInterrupt:
         status = "interrupted"
         raise
+    except UsageError:
+        if _holds_nothing(run):
+            shutil.rmtree(run.path)
+        raise
     finally:
-        run.reload()
-        run.update(status=status, finished=datetime.now(UTC).isoformat(timespec="seconds"))
+        if run.path.is_dir():
+            run.reload()
+            run.update(status=status, finished=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _holds_nothing(run: Run) -> bool:
+    """Whether nothing but the manifest and the last word of progress was written into a run."""
+    return {path.name for path in run.path.rglob("*") if not path.is_dir()} <= {"manifest.json", "progress.json"}
 
 
 @contextmanager
@@ -298,9 +311,18 @@ def _lock(file: TextIO) -> None:
         raise UsageError(
             f"Another measurement is running ({owner})",
             "two at once would measure each other",
-            "Wait for it, or stop it with Ctrl-C",
+            "Wait until it has ended",
         ) from None
     file.seek(0)
     file.truncate()
-    file.write(f"process {os.getpid()}")
+    file.write(_own_words())
     file.flush()
+
+
+def _own_words() -> str:
+    """Say of this process what somebody in another terminal needs to find it: its number, command and folder."""
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    command = " ".join(shlex.join([name, *sys.argv[1:]]).split())
+    shown = command if len(command) <= COMMAND_SHOWN else f"{command[:COMMAND_SHOWN]} ..."
+    return f"process {os.getpid()}, {shown}, in {os.readlink('/proc/self/cwd')}"  # says so where the folder is gone

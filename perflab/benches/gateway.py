@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,7 @@ MOST_FAILED = 0.01  # of the turns: response times of the rest are not those of 
 MOST_APART = 0.03  # KS distance between the think times that a stand-in drew and those that it took
 BASELINE_LADDER = (25, 50, 75, 100, 150)  # from where it surely holds: without a level of its own there is no ratio
 OPTIMISED_LADDER = (200, 300, 400)
+FRESH = "quick"  # the group of a fresh clone
 
 
 def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
@@ -47,21 +49,29 @@ def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
 
     The group of the fresh clone is a study of its own: it comes last, and needs no run of the bench.
     """
-    groups = {
+    check_names(only, names())
+    fresh = {FRESH: partial(quick_spike.bars, say)}
+    if only == set(fresh):
+        return run_named(fresh, only, say, keep)
+    study = bench_study()
+    with concluded(study.run):
+        in_study = {name: partial(measure, study, say) for name, measure in _groups().items()}
+        return run_named(in_study | fresh, only, say, keep)
+
+
+def names() -> list[str]:
+    """Return the groups of the family in their order."""
+    return [*_groups(), FRESH]
+
+
+def _groups() -> dict[str, Callable[[Study, Say], list[Bar]]]:
+    return {
         "hundred": hundred_sessions,
         "capacity": capacity,
         "generator": generator,
         "spike": spike,
         "help": help_time,
     }
-    fresh = {"quick": partial(quick_spike.bars, say)}
-    check_names(only, [*groups, *fresh])
-    if only == set(fresh):
-        return run_named(fresh, only, say, keep)
-    study = bench_study()
-    with concluded(study.run):
-        in_study = {name: partial(measure, study, say) for name, measure in groups.items()}
-        return run_named(in_study | fresh, only, say, keep)
 
 
 def bench_study() -> Study:

@@ -37,11 +37,20 @@ def run_parts(package: ModuleType, only: set[str], say: Say, keep: Keep = keep_n
     A part is a module of the package with `ORDER` and `bars(say)`; modules without are material that parts share.
     Raises UsageError for a name in `only` that no part has.
     """
+    measures = {name: partial(part.bars, say) for name, part in _parts(package).items()}
+    return run_named(measures, only, say, keep)
+
+
+def names_in(family: ModuleType) -> list[str]:
+    """Return the names of a family's parts in their order, measuring nothing: a package's, or those it names itself."""
+    return list(family.names()) if hasattr(family, "names") else list(_parts(family))
+
+
+def _parts(package: ModuleType) -> dict[str, ModuleType]:
     names = [found.name for found in iter_modules(package.__path__)]
     modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
     parts = {name: module for name, module in modules.items() if hasattr(module, "ORDER")}
-    measures = {name: partial(parts[name].bars, say) for name in sorted(parts, key=lambda name: parts[name].ORDER)}
-    return run_named(measures, only, say, keep)
+    return dict(sorted(parts.items(), key=lambda each: each[1].ORDER))
 
 
 def run_named(

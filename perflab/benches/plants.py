@@ -36,7 +36,20 @@ FIRST_PLACES = 3
 
 def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
     """Measure the family, or the groups named: hot, late, leak, lock, query, clean, clean_scalene."""
-    groups: dict[str, Callable[[Study, Say], list[Bar]]] = {
+    check_names(only, names())
+    study = bench_study()
+    with concluded(study.run):
+        bars = run_named({name: partial(measure, study, say) for name, measure in _groups().items()}, only, say, keep)
+    return bars
+
+
+def names() -> list[str]:
+    """Return the groups of the family in their order."""
+    return list(_groups())
+
+
+def _groups() -> dict[str, Callable[[Study, Say], list[Bar]]]:
+    return {
         "hot": lambda _, say: planted_cpu.bars(say),
         "late": late,
         "leak": lambda _, say: planted_leak.bars(say),
@@ -45,11 +58,6 @@ def run(only: set[str], say: Say, keep: Keep = keep_nothing) -> list[Bar]:
         "clean": clean,
         "clean_scalene": clean_scalene,
     }
-    check_names(only, groups)
-    study = bench_study()
-    with concluded(study.run):
-        bars = run_named({name: partial(measure, study, say) for name, measure in groups.items()}, only, say, keep)
-    return bars
 
 
 def late(study: Study, say: Say) -> list[Bar]:

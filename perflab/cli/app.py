@@ -99,7 +99,10 @@ def load(
     raise typer.Exit(run_load_command(system, variant, users, seconds, workers, remote, condition or [], hdr, json_))
 
 
-@app.command(epilog="Example: perflab profile --variant optimised, -- python my_script.py, or --callable json:dumps")
+@app.command(
+    epilog="Examples: perflab profile --variant optimised | perflab profile -- python my_script.py | "
+    "perflab profile --callable json:dumps --kwargs '{\"obj\":[1,2,3]}'"
+)
 def profile(
     command: Annotated[
         list[str] | None, typer.Argument(help="A system's TOML file, or after -- a plain command to profile.")
@@ -214,18 +217,19 @@ def gate(
 
 
 @app.command(
-    epilog="Examples: perflab bench gateway --json bars.json | perflab bench stats --only recording,quantiles | "
+    epilog="Examples: perflab bench stats --parts | perflab bench stats --only recording,quantiles --json bars.json | "
     "perflab bench gateway --only quick (a fresh clone: its set-up, its quick spike, its first finding; ten minutes)"
 )
 def bench(
     name: Annotated[str, typer.Argument(help="gateway, plants, stats, profiles, audio, cache or state.")],
     json_file: Annotated[str, typer.Option("--json", help="Also write the bars to this file.")] = "",
-    only: Annotated[str, typer.Option(help="Comma list of parts; any other word is answered with them.")] = "",
+    only: Annotated[str, typer.Option(help="Comma list of parts to measure instead of all.")] = "",
+    parts: Annotated[bool, typer.Option("--parts", help="List the parts and measure nothing.")] = False,
 ) -> None:
     """Measure a family of bars side by side and print what was asked and what was seen."""
-    from perflab.cli.bench import run_bench
+    from perflab.cli.bench import list_parts, run_bench
 
-    raise typer.Exit(run_bench(name, json_file, only))
+    raise typer.Exit(list_parts(name) if parts else run_bench(name, json_file, only))
 
 
 @app.command()

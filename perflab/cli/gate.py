@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -20,7 +20,7 @@ from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments.study import Study, create_run, reports_folder
 from perflab.history.store import HistoryStore
 from perflab.history.timeline import Suspect, Timeline, timelines, unjudged_sentence
-from perflab.runs import concluded, exclusive, write_atomic
+from perflab.runs import Run, concluded, exclusive, write_atomic
 from perflab.strict_json import json_text
 from perflab.system.checkout import at_ref, repository_of, with_sources, with_world_of
 from perflab.system.cores import default_cores, stay_on
@@ -62,34 +62,34 @@ def run_gate(
     """Look for a suspect, measure it against the last good, print what moved; return the exit code."""
     sizes, report = parse_sizes(words), output_file("--json", json_file)
     system, reports = load_system(system_path), reports_folder()
-    series = _series(system, reports)
-    suspects = _suspects(series)
-    for named in suspects:
-        typer.echo(f"The history suspects {named}", err=True)
     chosen = variant or system.judge
-    measured, left = _of_variant(suspects, chosen)
-    if not (measured or metric or always):
-        return _only_elsewhere(left, chosen, json_file) if left else _no_suspect(series, json_file)
-    from perflab.experiments.gate import USUAL, check_blocks, gate_plan
-    from perflab.experiments.gate import run_gate as measure
-    from perflab.report.calibration import calibration_of
-
-    judged = columns_of(metric) if metric else _columns_of_all(measured) or USUAL
-    with exclusive(reports), _last_good(baseline, system, chosen) as (good, suspect), ExitStack() as stack:
-        run = stack.enter_context(
-            concluded(create_run(suspect, str(system.path), "quick", int(sizes.get("seed", 7)), reports))
-        )
-        cores = default_cores()
-        stay_on(cores.others)
-        study = Study(run, suspect, "gate", "quick", run.manifest.rng_seed, cores)
+    _check_sizes(sizes, metric)
+    # A typing error must not be a green gate: the last good is resolved before there may be nothing to measure.
+    with _last_good(baseline, system, chosen) as (good, suspect):
         for name, arm in ((chosen, suspect), (good.variant, good.system)):
             chosen_variant(arm, name)
-        plan = gate_plan(study, sizes, judged)
-        check_blocks(plan.blocks, judged)
-        count = f"{plan.blocks} to {plan.most}" if plan.stop else str(plan.blocks)
-        typer.echo(f"Measuring {count} blocks {{last good, last good again, suspect}}: {good.name} against "
-                   f"{system.path.name} as it stands, {plan.users} users", err=True)  # fmt: skip
-        found = measure(study, good.system, (good.variant, chosen), plan, judged, sizes.get("margin"))
+        series = _series(system, reports)
+        suspects = _suspects(series)
+        for named in suspects:
+            typer.echo(f"The history suspects {named}", err=True)
+        measured, left = _of_variant(suspects, chosen)
+        if not (measured or metric or always):
+            return _only_elsewhere(left, chosen, json_file) if left else _no_suspect(series, json_file)
+        from perflab.experiments.gate import FIRST, USUAL, check_blocks, gate_plan
+        from perflab.experiments.gate import run_gate as measure
+        from perflab.report.calibration import calibration_of
+
+        judged = columns_of(metric) if metric else _columns_of_all(measured) or USUAL
+        check_blocks(int(sizes.get("blocks", FIRST)), judged)
+        with exclusive(reports), concluded(_run(suspect, system, sizes, reports)) as run:
+            cores = default_cores()
+            stay_on(cores.others)
+            study = Study(run, suspect, "gate", "quick", run.manifest.rng_seed, cores)
+            plan = gate_plan(study, sizes, judged)
+            count = f"{plan.blocks} to {plan.most}" if plan.stop else str(plan.blocks)
+            typer.echo(f"Measuring {count} blocks {{last good, last good again, suspect}}: {good.name} against "
+                       f"{system.path.name} as it stands, {plan.users} users", err=True)  # fmt: skip
+            found = measure(study, good.system, (good.variant, chosen), plan, judged, sizes.get("margin"))
     said = Said(found, system, chosen, good.name, calibration_of(run), tuple(map(_not_measured, left)))
     typer.echo("\n".join(said.lines))
     for warning in found.warnings:
@@ -98,6 +98,22 @@ def run_gate(
         body = {**said.as_dict(), "suspects": [asdict(s) for s in suspects], "run": run.id}
         write_atomic(report, json_text(body, indent=1))
     return said.exit_code
+
+
+def _check_sizes(sizes: dict[str, float], metric: str) -> None:
+    """Raise UsageError for what no history could make measurable: an unknown metric, blocks that confirm nothing.
+
+    Without a metric the history says how many figures are judged; here it is held to what one of them needs.
+    """
+    judged = columns_of(metric) if metric else ("",)
+    if "blocks" in sizes:
+        from perflab.experiments.gate import check_blocks
+
+        check_blocks(int(sizes["blocks"]), judged)
+
+
+def _run(suspect: System, system: System, sizes: dict[str, float], reports: Path) -> Run:
+    return create_run(suspect, str(system.path), "quick", int(sizes.get("seed", 7)), reports)
 
 
 def _series(system: System, reports: Path) -> list[Timeline]:

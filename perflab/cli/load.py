@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,8 +21,10 @@ from perflab.runs import exclusive, write_atomic
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
 from perflab.system.spec import System
+from perflab.system.tables.settings import Condition
 
 SETTLE_SHARE = 0.25
+PROGRESS_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def run_load_command(
             segments=(Segment("load", 0.0, seconds, users, settle),), conditions=chosen, seed=7, workers=workers,
             users=dict(system.load.users), remote_workers=remote.count, bind=remote.bind, drain_s=SILENT_AFTER_S,
         )  # fmt: skip
-        trial = run_trial(study, spec, on_tick=lambda at: _tell(at, seconds, as_json))
+        trial = run_trial(study, spec, on_tick=None if as_json else Progress(seconds, spec.drain_s).tell)
     # Response times are the system's only where the world around it answered when it meant to.
     level, trust = level_of(study, trial, "load"), (*trust_of([trial]), *world_on_time(study, [trial], "load"))
     _print(level, trust, trial.facts.generator, as_json)
@@ -109,13 +112,20 @@ def parse_conditions(system: System, texts: list[str]) -> dict[str, str]:
     """Return NAME=VALUE texts as conditions of the system; raises UsageError naming what there is."""
     known, chosen = {c.name: c for c in system.condition}, {}
     for text in texts:
-        name, _, value = text.partition("=")
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"Condition {text!r} has no value", "a condition is NAME=VALUE", _conditions_text(known))
         if name not in known:
             raise UsageError(f"Unknown condition {text!r}", f"conditions are {', '.join(known) or 'none'}")
         if value not in known[name].values:
             raise UsageError(f"Condition {name} has no value {value!r}", f"values are {', '.join(known[name].values)}")
         chosen[name] = value
     return chosen
+
+
+def _conditions_text(known: Mapping[str, Condition]) -> str:
+    """Say what may be typed."""
+    return "; ".join(f"{name}={'|'.join(one.values)}" for name, one in known.items()) or "This system has none"
 
 
 def add_workers(
@@ -127,8 +137,7 @@ def add_workers(
     from perflab.load.runner import run_load
     from perflab.runs import new_run_id
 
-    folder = reports_folder() / "workers" / new_run_id("worker")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = reports_folder() / "workers" / new_run_id("worker")  # made by the load once its plan is checked
     plan = LoadPlan(
         name="workers", host="", endpoints={}, users=dict(system.load.users), primary=system.load.primary,
         steps=((0.0, users), (seconds, 0)), duration_s=seconds, out_dir=str(folder), workers=workers, master=master,
@@ -155,9 +164,23 @@ def _write_log(path: Path, trial: Any, kind: str) -> None:
     typer.echo(f"{units} response times are in {path} (HdrHistogram interval log)", err=True)
 
 
-def _tell(at: float, seconds: float, quiet: bool) -> None:
-    if not quiet and int(at * 2) % 10 == 0:
-        typer.echo(f"  {min(at, seconds):.0f} of {seconds:.0f} s", err=True)
+class Progress:
+    """How far a load is, a line every 5 s; after its last second, once, what it still waits for."""
+
+    def __init__(self, seconds: float, drain_s: float) -> None:
+        self._seconds, self._drain_s, self._next = seconds, drain_s, 0.0
+
+    def tell(self, at: float) -> None:
+        """Print the line that is due `at` seconds after the load began, if any."""
+        if at < min(self._next, self._seconds) or self._next == math.inf:
+            return
+        if at < self._seconds:
+            typer.echo(f"  {at:.0f} of {self._seconds:.0f} s", err=True)
+            self._next = at - at % PROGRESS_S + PROGRESS_S
+            return
+        over = f"  {self._seconds:.0f} of {self._seconds:.0f} s"
+        typer.echo(f"{over}; waiting up to {self._drain_s:.0f} s for the last answers", err=True)
+        self._next = math.inf
 
 
 def _finite(value: Any) -> Any:

@@ -39,6 +39,7 @@ def run_one(name: str, parameters: list[str]) -> int:
     path = find_notebook(name)
     values = parse_text(path, dict(name_and_text(pair) for pair in parameters))
     reports = reports_folder()
+    _check_given(path, values)
     with exclusive(reports):
         run = _own_run(path, values, reports)
         values |= {"run_dir": str(run.path)} if run else {}
@@ -52,6 +53,15 @@ def run_one(name: str, parameters: list[str]) -> int:
     if outcome.reason:
         typer.echo(f"perflab: {outcome.reason}", err=True)
     return EXIT_OK if outcome.ok else EXIT_BROKEN
+
+
+def _check_given(path: Path, values: Mapping[str, Value]) -> None:
+    """Raise UsageError for a system or a run that cannot be read, before the machine is asked for."""
+    given = _given(path, values)
+    if "system" in given:
+        load_system(system_path(str(given["system"])))
+    if "run_dir" in given:
+        _output(path, values, reports_folder())
 
 
 def _own_run(path: Path, values: Mapping[str, Value], reports: Path) -> Run | None:

@@ -13,7 +13,7 @@ import typer
 from perflab.cli.chosen_variant import chosen_variant
 from perflab.errors import EXIT_BROKEN, EXIT_OK, UsageError
 from perflab.experiments.study import Study, command_run, reports_folder
-from perflab.instrument.failures import CODES
+from perflab.instrument.failures import CODES, refuse
 from perflab.runs import exclusive, new_run_id
 from perflab.system.cores import default_cores, stay_on
 from perflab.system.load_file import load_system
@@ -81,18 +81,21 @@ def profile_code(
     from perflab.cli.profile_story import write_story
     from perflab.experiments.bottlenecks import of_command
     from perflab.instrument.memray import Memray
+    from perflab.instrument.preflight import check_command
     from perflab.instrument.pyspy import PySpy
     from perflab.instrument.scalene import Scalene
     from perflab.instrument.series import Anyone, Subject, callable_subject, profile_series
 
     if callable_ and command:
         raise UsageError("A command and --callable were given", "give one of them", "perflab profile --help")
+    if command:
+        refuse(check_command(tuple(command)))
     instruments: tuple[Anyone, ...] = (PySpy("gil"), PySpy("wall"), Memray("launch"), Scalene())
     folder = reports_folder() / "runs" / new_run_id("callable" if callable_ else "command")
-    folder.mkdir(parents=True, exist_ok=True)
     root = Path(source or Path.cwd())
     subject = callable_subject(callable_, folder, kwargs, root) if callable_ else Subject(tuple(command), root, folder)
     with exclusive(reports_folder()):
+        folder.mkdir(parents=True, exist_ok=True)
         series = profile_series(subject, instruments, seconds, lambda line: typer.echo(line, err=True))
     _print_series(series, as_json)
     seen, problems = [(capture, table) for table, capture in series.captures], [("", line) for line in series.problems]

@@ -22,9 +22,10 @@ UNPROVEN = "resumed on a tree with changes that were not recorded when the run b
 
 
 def resumed(text: str, reports: Path, typed: Mapping[str, object] | None = None) -> tuple[Run, System]:
-    """Return a run to go on with, and its system; raises UsageError where either is no longer what was measured.
+    """Return the run that is named and its system; raises UsageError where there is none or it is no study.
 
     `typed`: options that the user gave beside the run; they must be the run's own, as nothing else would be heeded.
+    Little is read, so that it may be asked while another command measures; `check_unchanged` must follow.
     """
     run = named_run(text, reports)
     if not is_study(run):
@@ -33,7 +34,11 @@ def resumed(text: str, reports: Path, typed: Mapping[str, object] | None = None)
     if other := _unlike(run.manifest, typed or {}):
         raise UsageError(f"Run {run.id} was begun with {'; '.join(other)}", "a run goes on with its own options",
                          "Leave them out, or start a new run")  # fmt: skip
-    system = load_system(run.manifest.system)
+    return run, load_system(run.manifest.system)
+
+
+def check_unchanged(run: Run, system: System) -> None:
+    """Raise UsageError where description, code or machine are no longer those that the run began on."""
     if changed := _changed(run.manifest, system):
         raise UsageError(
             f"Run {run.id} cannot go on: {'; '.join(changed)}",
@@ -43,7 +48,6 @@ def resumed(text: str, reports: Path, typed: Mapping[str, object] | None = None)
     if run.manifest.commit.endswith("-dirty") and not run.manifest.changes_digest:
         typer.echo(f"perflab: warning: {UNPROVEN}", err=True)
         run.note("warning", UNPROVEN)
-    return run, system
 
 
 def _unlike(began: Manifest, typed: Mapping[str, object]) -> list[str]:

@@ -12,7 +12,7 @@ import typer
 from perflab.cli.display import Display
 from perflab.cli.find import notebooks_folder
 from perflab.cli.page_watcher import PageWatcher
-from perflab.cli.resume import resumed
+from perflab.cli.resume import check_unchanged, resumed
 from perflab.errors import EXIT_BROKEN, PerflabError, UsageError
 from perflab.experiments.effort import EFFORT, estimate_s
 from perflab.experiments.study import create_run, reports_folder
@@ -59,22 +59,27 @@ def run_spike(
     """Run or resume a study and return perflab's exit code; `typed`: the options that the user gave."""
     reports = reports_folder()
     asked = {"system": system_path, "effort": effort, "seed": seed, "plant": plant, "time_scale": time_scale}
+    # Whatever was typed is checked first: nobody waits for the machine only to learn of a typing error.
+    if resume:
+        run, system = resumed(resume, reports, {name: asked[name] for name in typed & set(asked)})
+        effort, seed = run.manifest.effort, run.manifest.rng_seed
+        names = _chosen(only, effort, system, tuple(step.name for step in run.manifest.steps))
+        check_plant(run.manifest.planted, system, names)
+    else:
+        system = load_system(system_path)
+        if effort not in EFFORT:
+            raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
+        names = _chosen(only, effort, system)
+        check_plant(plant, system, names)
+        if JUDGING & set(names):
+            require_study(system)
     with exclusive(reports):
         if resume:
-            run, system = resumed(resume, reports, {name: asked[name] for name in typed & set(asked)})
-            effort, seed = run.manifest.effort, run.manifest.rng_seed
-            names = _chosen(only, effort, system, tuple(step.name for step in run.manifest.steps))
-            check_plant(run.manifest.planted, system, names)
+            run.reload()
+            check_unchanged(run, system)
             if any((run.step(name) or Step(name=name)).status != "done" for name in names):
                 run.update(status="running", finished="")
         else:
-            system = load_system(system_path)
-            if effort not in EFFORT:
-                raise UsageError(f"Unknown effort {effort!r}", f"effort is one of {', '.join(EFFORT)}")
-            names = _chosen(only, effort, system)
-            check_plant(plant, system, names)
-            if JUDGING & set(names):
-                require_study(system)
             run = create_run(system, str(Path(system_path).resolve()), effort, seed, reports, plant)
             run.note("time_scale", time_scale)
         if only:

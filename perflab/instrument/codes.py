@@ -53,7 +53,10 @@ _BEFORE = {
         "the source folder lies below the interpreter's prefix, where scalene skips every file as a library",
         "Move the project out of the prefix, or run it from a virtual environment elsewhere",
     ),
-    "P114": ("the command is no Python command", "Use [python, -m, package, ...] or [python, program.py, ...]"),
+    "P114": (
+        "the command runs no Python module or file",
+        "Use [python, -m, package, ...] or [python, program.py, ...]",
+    ),
     "P115": (
         "the process already runs under a profiler",
         "Start a fresh system: never two in-process profilers at once",

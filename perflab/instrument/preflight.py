@@ -220,8 +220,12 @@ def check_command(argv: tuple[str, ...]) -> list[Problem]:
     if not argv or shutil.which(argv[0]) is None:
         return [Problem("P116", f"{argv[0] if argv else 'an empty command'} was not found")]
     _, program = split_options(argv[1:])
-    if "python" not in Path(argv[0]).name or program[:1] in ([], ["-c"], ["-"]):
-        return [Problem("P114", f"{' '.join(argv)[:80]!r} is not [python, -m, package, ...]")]
+    shown = repr(" ".join(argv)[:80])
+    if "python" not in Path(argv[0]).name or not program:
+        return [Problem("P114", f"{shown} is not [python, -m, package, ...]")]
+    if program[0] in ("-c", "-"):
+        where = "on the command line" if program[0] == "-c" else "from standard input"
+        return [Problem("P114", f"{shown} takes its code {where}", "Put it into a file: [python, program.py, ...]")]
     if program == ["-m"]:
         return [Problem("P114", "-m names no module")]
     return []

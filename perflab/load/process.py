@@ -155,11 +155,16 @@ def check_plan(plan: LoadPlan) -> None:
         ([at for at, _ in plan.steps] != sorted({at for at, _ in plan.steps}), "steps: times must rise"),
         (plan.workers < (0 if plan.remote_workers else 1), f"workers = {plan.workers}: must be at least 1"),
         (plan.drain_s < 0, f"drain_s = {plan.drain_s:g}: must not be negative"),
-        (bool(plan.master) and not plan.master.rpartition(":")[2].isdigit(), f"master = {plan.master!r}: is HOST:PORT"),
+        (bool(plan.master) and not _is_address(plan.master), f"master = {plan.master!r}: must be HOST:PORT"),
     )
     for wrong, text in faults:
         if wrong:
             raise UsageError(f"Load plan {plan.name!r}: {text}")
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
 
 
 def _roles(plan: LoadPlan) -> dict[str, list[str]]:

@@ -308,7 +308,7 @@ def test_a_suspect_of_another_variant_is_never_cleared_by_measuring_this_one(tmp
     HistoryStore(tmp_path).rebuild()
     monkeypatch.setenv("PERFLAB_REPORTS", str(tmp_path))
     file, toml = tmp_path / "gate.json", str(root / "tests/systems/notes/notes.toml")
-    assert run_gate("main", [], toml, "optimised", "", False, str(file)) == 3
+    assert run_gate("variant:baseline", [], toml, "optimised", "", False, str(file)) == 3
     said = "CPU per turn [baseline] (pass --variant baseline)"
     assert f"the history suspects other variants alone: {said}." in capsys.readouterr().out
     body = json.loads(file.read_text(encoding="utf-8"))
