@@ -7,12 +7,9 @@ import pytest
 from perflab.wire.marks import Mark
 
 from .processes import World, gateway
-from .variants import BASELINE, LIGHT, OPTIMISED, SINGLE, SPEECH, conversation, name_of
+from .variants import BASELINE, OPTIMISED, SINGLE, SPEECH, conversation, name_of
 from .voice_client import Answer
 
-# What lies beside the way to Live is held to the baseline's answers over the other upstream: the SDK is in the
-# reference itself, and in every value of the flags that touch what goes up and comes down.
-BESIDE_LIVE = ("server", "frames", "store", "http_client")
 PATH = (Mark.RX_FIRST, Mark.RX_LAST, Mark.UP_TX_LAST, Mark.UP_RX_FIRST, Mark.TX_FIRST, Mark.TX_LAST)
 
 
@@ -29,7 +26,7 @@ def reference(outside: World) -> list[Answer]:
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", [OPTIMISED, *SINGLE], ids=name_of)
 def test_variant_answers_like_the_baseline(outside: World, reference: list[Answer], flags: dict[str, str]) -> None:
-    answers = answers_of(outside, LIGHT | flags if flags.keys() <= set(BESIDE_LIVE) else flags)
+    answers = answers_of(outside, flags)
     assert [(a.text, a.audio) for a in answers] == [(a.text, a.audio) for a in reference]
 
 
