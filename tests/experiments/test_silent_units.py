@@ -13,6 +13,7 @@ from perflab.experiments.blocks import BlockPlan, BlockResult, arm_figures, bloc
 from perflab.experiments.matrix import matrix_spec, recovery_of
 from perflab.experiments.trial import NS, Segment, Trial, TrialFacts, TrialSpec
 from perflab.experiments.units_of_work import SILENT_AFTER_S, failures
+from perflab.system.tables.spans import Spans
 
 GO = 7 * NS
 END_S = 30.0  # of load and drain, in seconds since GO
@@ -41,7 +42,7 @@ def trial_of(rows, spec):
 STUDY = SimpleNamespace(
     seed=7, quick=True, time_scale=1.0,
     system=SimpleNamespace(
-        load=SimpleNamespace(unit_kind="turn", users={"VoiceUser": 1.0}), spans=SimpleNamespace(sum=[]),
+        load=SimpleNamespace(unit_kind="turn", users={"VoiceUser": 1.0}), spans=Spans(),
         system_processes=[SimpleNamespace(name="gateway")], scenario=[SimpleNamespace(name="normal")],
     ),
 )  # fmt: skip
