@@ -101,7 +101,10 @@ def overall(findings: Sequence[Finding], manifest: Manifest) -> Verdict:
         tone = "quiet"
     decision = next((f for f in findings if f.notebook == DECIDING and f.kind == "observation" and f.headline), None)
     points = _points([f for f in findings if f is not decision])
-    sure = _sure([f for f in findings if f is not decision and (f.headline or f in decided.values())], code)
+    sure = _sure(
+        [f for f in findings if f is not decision and (f.headline or f in decided.values())],
+        code if manifest.status == "done" else EXIT_OK,
+    )  # what is under way may still end otherwise
     return Verdict(headline, points, code, tone, judged, counts, _told(decision) if decision else "", sure)
 
 

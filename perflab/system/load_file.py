@@ -214,6 +214,11 @@ def _name_faults(system: System) -> list[str]:
             for value in (condition.default, *condition.judged)
             if value not in condition.values
         ]
+    faults += [
+        f"spans.sum {s.name!r}: rows = {s.rows!r} is the unit of work: leave rows out"
+        for s in system.spans.sum
+        if s.rows == system.load.unit_kind
+    ]
     if not system.system_processes:
         faults.append('process: none has role = "system"; there is nothing to measure')
     if system.judge not in ("baseline", "optimised"):

@@ -33,3 +33,16 @@ def test_a_bare_name_is_a_setting_of_its_own(given: tuple[str, ...], shown: str)
 
 def test_no_condition_at_all_says_nothing() -> None:
     assert conditions([]).shared == "" and conditions([""]).shown("") == ""
+
+
+def test_a_condition_in_words_is_told_whole_and_takes_no_part_in_the_settings() -> None:
+    words = "open arrivals, 6,000 requests/min"
+    found = conditions([FAST, SLOW, words])
+    assert found.shown(words) == words and found.shared == ""
+    assert found.shown(FAST) == FAST.replace(",", ", ")
+    pair = (
+        "5 % writes among them; a miss is a query (store=wal_batched)",
+        "5 % writes among them; every miss opens it",
+    )
+    both = conditions(pair)
+    assert both.shared == "" and [both.shown(one) for one in pair] == list(pair)

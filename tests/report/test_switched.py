@@ -63,6 +63,9 @@ def test_flags_without_files_and_a_system_without_flags_are_said_to_be_so() -> N
     assert pool == ()  # the system's file is gone
     made = material()
     assert {row["risk"]: row["evidence"] for row in risk_rows(made)}["S4-RSK-M1"] == "none yet"
+    refused = [finding.model_copy(update={"verdict": "untrusted"}) for finding in made.findings]
+    doubted = {row["risk"]: row["evidence"] for row in risk_rows(replace(made, findings=refused))}
+    assert doubted["S4-RSK-M1"] == "none yet"  # no finding bears on lines of code
     alone = replace(made, verdict=replace(made.verdict, judged="baseline"))  # no flag: nothing is switched
     assert {row["risk"]: row["evidence"] for row in risk_rows(alone)}["S4-RSK-M1"].startswith("No flag is switched")
     section = next(s for s in prototype_report(made).sections if s.title == "What the optimised variant switches")

@@ -84,6 +84,8 @@ def test_the_decision_comes_first_then_why_then_how_sure_that_is() -> None:
         "The evidence is measured-full. Trust checks refused 1 of 2 findings that carry the verdict (F30-9), "
         "as these failed: noise floor (A/A). perflab therefore ends with exit code 3."
     )
+    under_way = overall([refused], MANIFEST.model_copy(update={"status": "running"}))
+    assert "Trust checks refused 1 of 1" in under_way.sure and "exit code" not in under_way.sure  # it may end otherwise
     sound = overall([target("meets", headline=5), decided], MANIFEST)
     assert sound.sure == "The evidence is measured-full. No trust check refused a finding that carries the verdict."
 

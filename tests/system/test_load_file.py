@@ -81,6 +81,16 @@ READY = 'ready = { http = "http://127.0.0.1:{port:http}/"'
             "process.0.command: must be a list, such as ['python",
         ),
         ("[[scenario]]", "[scenario]", "scenario: must be a list, such as [[...]] in place of [...]"),
+        (
+            "[[flag]]",
+            '[[spans.sum]]\nname = "own"\nrole = "added"\nrows = "request"\nplus = ["a"]\nminus = ["b"]\n[[flag]]',
+            "spans.sum 'own': rows = 'request' is the unit of work",
+        ),
+        (
+            "[[flag]]",
+            '[[spans.sum]]\nname = "own"\nrows = "turn"\nplus = ["a"]\nminus = ["b"]\n[[flag]]',
+            "sum 'own': rows is for role added",
+        ),
         ("[[flag]]", "[ports]\nhttp = 99999\n[[flag]]", "ports.http: Input should be less than or equal to 65535"),
         (
             "[[flag]]",

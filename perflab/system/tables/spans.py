@@ -50,6 +50,14 @@ class SpanSum(Table):
             raise ValueError(f"sum {self.name!r} of role world needs check_ms above 0 and durations")
         return self
 
+    @model_validator(mode="after")
+    def _checks_are_of_units(self) -> SpanSum:
+        if self.rows and (self.role != "added" or self.check):
+            raise ValueError(
+                f"sum {self.name!r}: rows is for role added without check; all others are of units of work"
+            )
+        return self
+
 
 class Spans(Table):
     """Where the marks of a unit come from and what is computed from them."""
