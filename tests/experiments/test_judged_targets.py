@@ -169,6 +169,14 @@ def test_targets_that_are_all_inconclusive_were_judged(study):
     assert "yet: no target has a verdict under every condition." in waiting
 
 
+@pytest.mark.parametrize(("ids", "told"), [(1, "S4-LAT-1."), (6, "6 targets (S4-LAT-1, S4-LAT-2a, S4-")])
+def test_many_refused_targets_are_counted(study, ids, told):
+    every = ("S4-LAT-1", "S4-LAT-2a", "S4-LAT-2b", "S4-THR-1", "S4-THR-2", "S4-RES-1")[:ids]
+    decided = decide(study, [said_of(id, "untrusted").model_copy(update={"id": f"F30-{id}"}) for id in every])[0]
+    assert decided.claim.startswith(f"Measure optimised again: trust checks refused to judge {told}")
+    assert set(decided.details["targets"]["untrusted"]) == set(every)  # none is lost
+
+
 def said_of(target_id, verdict):
     return Finding(id="F30-1", notebook="30_prototype", question="?", claim="c.", kind="target", verdict=verdict,
                    level="measured-full", target_id=target_id)  # fmt: skip

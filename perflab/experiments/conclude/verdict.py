@@ -43,7 +43,7 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
     elif answers := _unequal(findings, judged):
         claim = f"Do not ship {judged} as it is: it changes answers that it promises to leave alone ({answers})."
     elif named["untrusted"]:
-        claim = f"Measure {judged} again: trust checks refused to judge {', '.join(named['untrusted'])}."
+        claim = f"Measure {judged} again: trust checks refused to judge {_counted(named['untrusted'])}."
     elif not named["meets"] and not around:
         left = (
             f"no target is met or missed, inconclusive: {', '.join(named['inconclusive'])}"
@@ -72,6 +72,11 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
             details={"targets": {k: v for k, v in named.items() if v}, "judged_under": _settings(study, on_targets)},
         )
     ]
+
+
+def _counted(ids: Sequence[str]) -> str:
+    """Return the ids of some targets, from six on their number and the first three: the tiles show each."""
+    return ", ".join(ids) if len(ids) < 6 else f"{len(ids)} targets ({', '.join(ids[:3])} and {len(ids) - 3} more)"
 
 
 def _waiting(rows: Sequence[TraceRow]) -> tuple[int, str]:
