@@ -325,4 +325,5 @@ def _own_words() -> str:
     name = program.parent.name if program.name == "__main__.py" else program.name
     command = " ".join(shlex.join([name, *sys.argv[1:]]).split())
     shown = command if len(command) <= COMMAND_SHOWN else f"{command[:COMMAND_SHOWN]} ..."
-    return f"process {os.getpid()}, {shown}, in {os.readlink('/proc/self/cwd')}"  # says so where the folder is gone
+    words = f"process {os.getpid()}, {shown}, in {os.readlink('/proc/self/cwd')}"  # says so where the folder is gone
+    return words.encode("ascii", "backslashreplace").decode("ascii")  # whoever reads it may have another locale

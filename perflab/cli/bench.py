@@ -8,7 +8,7 @@ from types import ModuleType
 import typer
 
 from perflab.benches.bar import Bar
-from perflab.benches.parts import check_names, names_in
+from perflab.benches.parts import check_names, known_in, names_in
 from perflab.cli.output import output_file
 from perflab.errors import EXIT_OK, EXIT_TARGET_MISSED, UsageError
 from perflab.experiments.study import reports_folder
@@ -32,7 +32,7 @@ def run_bench(name: str, json_file: str, only: str) -> int:
     wanted = {word.strip() for word in only.split(",") if word.strip()}
     file = output_file("--json", json_file)
     if wanted:  # a typing error is told before the machine is asked for
-        check_names(wanted, names_in(module))
+        check_names(wanted, known_in(module))
 
     def keep(bars: list[Bar]) -> None:
         if file and not is_device(file):

@@ -51,7 +51,8 @@ def show_difference(first: str, second: str, variant: str, candidate: str, as_js
 
 def _study(run: Run) -> Study:
     manifest = run.manifest
-    return Study(run, load_system(manifest.system), "diff", manifest.effort, manifest.rng_seed, default_cores())
+    system = load_system(manifest.system, starts=False)  # captures are read: nothing of it runs
+    return Study(run, system, "diff", manifest.effort, manifest.rng_seed, default_cores())
 
 
 def _moved(runs: list[Run]) -> bool:

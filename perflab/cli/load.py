@@ -41,7 +41,7 @@ def run_load_command(
     conditions: list[str], hdr_file: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Run one closed load; exit code 2 when no unit succeeded, 3 when generator or stand-ins are not to be believed."""
-    system = load_system(system_path)
+    system = load_system(system_path, starts=not remote.master)
     chosen = parse_conditions(system, conditions)
     log = _log_path(hdr_file, remote.master)
     if remote.master:

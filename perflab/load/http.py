@@ -78,17 +78,16 @@ class PacedHttpUser(PacedUser):
         self.require_sendable(self.generator.plan.endpoints)
         super().live(slot)
 
-    @classmethod
-    def require_sendable(cls, endpoints: Mapping[str, str]) -> None:
-        """Raise UsageError where the class has no operations or no rate, or the system no endpoint of its name."""
-        name = cls.__name__
-        if not cls.operations:
+    def require_sendable(self, endpoints: Mapping[str, str]) -> None:
+        """Raise UsageError where the user has no rate, nothing to draw from, or an endpoint that the system has not."""
+        name = type(self).__name__
+        if not self.operations and type(self).draw is PacedHttpUser.draw:
             raise UsageError(f"{name} has no operations", "it sends what `operations` lists",
                              'Give it operations = (Operation("list", "read", "GET", lambda _: "/"),)')  # fmt: skip
-        if cls.rate_per_s <= 0:
-            raise UsageError(f"{name}: rate_per_s = {cls.rate_per_s:g}", "must be above 0, requests a second")
-        if cls.endpoint not in endpoints:
-            raise UsageError(f"{name} sends to the endpoint {cls.endpoint!r}, which the system's file does not name",
+        if self.rate_per_s <= 0:
+            raise UsageError(f"{name}: rate_per_s = {self.rate_per_s:g}", "must be above 0, requests a second")
+        if self.endpoint not in endpoints:
+            raise UsageError(f"{name} sends to the endpoint {self.endpoint!r}, which the system's file does not name",
                              f"its endpoints are {', '.join(sorted(endpoints)) or 'none'}",
                              f"Add it to [endpoints], or set {name}.endpoint")  # fmt: skip
 

@@ -22,17 +22,20 @@ from perflab.system.variant import BASELINE, same_program
 SCHEMA = 1
 
 
-def load_system(path: str | Path) -> System:
-    """Return the system in the TOML file at `path`; raises SystemFileError with the first fault."""
-    system, faults = check_system(Path(path))
+def load_system(path: str | Path, *, starts: bool = True) -> System:
+    """Return the system in the TOML file at `path`; raises SystemFileError with the first fault.
+
+    `starts`: its processes are to run on this machine, so that their programs must be here.
+    """
+    system, faults = check_system(Path(path), starts=starts)
     if faults or system is None:
         more = f" (and {len(faults) - 1} more: perflab system check {path})" if len(faults) > 1 else ""
         raise SystemFileError(f"{path}: {faults[0]}{more}")
     return system
 
 
-def check_system(path: Path) -> tuple[System | None, list[str]]:
-    """Return the system, or None, and every fault of the file as one line."""
+def check_system(path: Path, *, starts: bool = True) -> tuple[System | None, list[str]]:
+    """Return the system, or None, and every fault of the file as one line; `starts` as of `load_system`."""
     if not path.is_file():
         return None, [f"no such file (looked for {path.absolute()}); a system is described by a TOML file"]
     raw = path.read_bytes()
@@ -46,7 +49,7 @@ def check_system(path: Path) -> tuple[System | None, list[str]]:
         return None, shape_faults(error)
     if "judge" not in system.model_fields_set and same_program(system, BASELINE, system.judge):
         system = system.model_copy(update={"judge": BASELINE})  # there is no other variant that a page could speak of
-    faults = [*_file_faults(system), *_name_faults(system), *_server_faults(system), *text_faults(system)]
+    faults = [*_file_faults(system, starts), *_name_faults(system), *_server_faults(system), *text_faults(system)]
     faults += [*load_file_faults(system), *_strategy_faults(system)]
     return system, [*faults, *need_faults(system), *_card_faults(system)]
 
@@ -120,7 +123,7 @@ def _settings_faults(system: System) -> list[str]:
     return faults
 
 
-def _file_faults(system: System) -> list[str]:
+def _file_faults(system: System, starts: bool) -> list[str]:
     faults = [] if system.schema_ == SCHEMA else [f"schema = {system.schema_}: this perflab reads schema {SCHEMA}"]
     for key, name in (
         ("load.file", system.load.file),
@@ -134,7 +137,7 @@ def _file_faults(system: System) -> list[str]:
     for process in system.process:
         if process.cwd and not system.resolve(process.cwd).is_dir():
             faults.append(f"process {process.name}: cwd = {process.cwd!r}: no such folder")
-        elif lacking := _missing_program(system, process):
+        elif starts and (lacking := _missing_program(system, process)):
             faults.append(f"process {process.name}: command = [{lacking!r}, ...]: no such program on this machine")
     return faults
 
@@ -142,7 +145,8 @@ def _file_faults(system: System) -> list[str]:
 def _missing_program(system: System, process: Process) -> str:
     """Return the program of a command where this machine has none of that name; "" where it has, or none can tell.
 
-    A path is relative to `cwd`; without one the process runs in a folder that is not there yet.
+    A path is relative to `cwd`; without one the process runs in a folder that is not there yet. A name is looked for
+    where this process's PATH says, so that none can tell where the process has a PATH of its own.
     """
     parts = [part for part in process.command if "{" not in part and "=" not in part]
     if not process.command or process.command[0] not in parts:
@@ -151,7 +155,8 @@ def _missing_program(system: System, process: Process) -> str:
     if program == "env" and len(process.command) > 1:
         rest = [part for part in process.command[1:] if "=" not in part and part != "{flags}"]
         program = rest[0] if rest and not rest[0].startswith("-") and "{" not in rest[0] else program
-    if "/" in program and not Path(program).is_absolute() and not process.cwd:
+    own_path = "PATH" in process.env or any(part.startswith("PATH=") for part in process.command)
+    if own_path if "/" not in program else not (Path(program).is_absolute() or process.cwd):
         return ""
     found = system.resolve(process.cwd) / program if "/" in program else shutil.which(program)
     return "" if found and (shutil.which(found) or Path(found).is_file()) else program
@@ -166,7 +171,7 @@ def _strategy_faults(system: System) -> list[str]:
     try:
         known = {strategy.id for strategy in load_strategies(system.resolve(system.strategies))}
     except UsageError as error:
-        return [f"strategies: {error}".rstrip(".")]
+        return [] if system.cards else [f"strategies: {error}".rstrip(".")]  # with cards it is told as theirs
     return [
         f"flag {flag.name}: value {value.value!r}: strategies has no {value.strategy}"
         for flag in system.flag

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from perflab.system.spec import System
 
+SET_OTHERWISE = {"globals", "locals", "vars", "setattr", "exec"}  # by which a module's names come without being written
+
 
 def load_file_faults(system: System) -> list[str]:
     """Return one line for each fault of the load file's text; nothing where the file is missing, which is told already.
@@ -27,13 +29,13 @@ def load_file_faults(system: System) -> list[str]:
         problem = error.msg if isinstance(error, SyntaxError) else str(error)
         return [f"load.file = {system.load.file!r}{line}: not valid Python: {problem}"]
     names = set(_names(tree.body))
-    if "*" in names:
+    if "*" in names or any(isinstance(node, ast.Name) and node.id in SET_OTHERWISE for node in ast.walk(tree)):
         return []
     classes = ", ".join(sorted(node.name for node in tree.body if isinstance(node, ast.ClassDef))) or "none"
     return [
         f"load.users names {user!r}, and {system.load.file} holds no such class; it defines {classes}"
-        for user in system.load.users
-        if user not in names
+        for user, weight in system.load.users.items()
+        if weight > 0 and user not in names
     ]
 
 
@@ -48,5 +50,5 @@ def _names(body: list[ast.stmt]) -> Iterator[str]:
             yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
             for part in ("body", "orelse", "finalbody"):
                 yield from _names(getattr(node, part, []))
-            for handler in getattr(node, "handlers", []):
-                yield from _names(handler.body)
+            for branch in (*getattr(node, "handlers", []), *getattr(node, "cases", [])):
+                yield from _names(branch.body)

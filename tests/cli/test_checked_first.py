@@ -82,6 +82,7 @@ def test_the_parts_of_a_bench_are_listed_without_the_machine(said, held):
     for name, family in (("gateway", gateway), ("plants", plants), ("stats", stats)):
         code, text = said("bench", name, "--parts")
         assert code == 0 and text.split() == parts.names_in(family) and len(text.split()) > 3
+        assert set(parts.known_in(family)) == set(parts.names_in(family))  # without importing one of them
     assert said("bench", "nosuch", "--parts")[0] == 2
     assert "any other word" not in said("bench", "--help")[1]
 

@@ -70,6 +70,7 @@ def test_the_path_of_the_endpoint_comes_first_and_each_operation_says_what_is_ri
 
 REQUIRE = """
 import json, sys
+from locust.env import Environment
 from perflab.errors import UsageError
 from perflab.load.http import Operation, PacedHttpUser
 
@@ -82,10 +83,18 @@ class Idle(PacedHttpUser):
 class Still(Buyer):
     rate_per_s = 0
 
+class Replay(PacedHttpUser):  # draws its requests itself, and finds its endpoint when it is made
+    def __init__(self, environment):
+        super().__init__(environment)
+        self.endpoint = "web"
+    def draw(self, user, seq, due_ns):
+        raise NotImplementedError
+
 told = []
-for user, endpoints in ((Buyer, {"api": "x"}), (Buyer, {"web": "x"}), (Idle, {"api": "x"}), (Still, {"api": "x"})):
+for user, endpoints in ((Buyer, {"api": "x"}), (Buyer, {"web": "x"}), (Idle, {"api": "x"}), (Still, {"api": "x"}),
+                        (Replay, {"web": "x"})):
     try:
-        user.require_sendable(endpoints)
+        user(Environment(user_classes=[user])).require_sendable(endpoints)
         told.append("")
     except UsageError as error:
         told.append(str(error))
@@ -95,6 +104,10 @@ print(json.dumps(told))
 
 def test_a_user_that_can_send_nothing_says_what_it_lacks() -> None:
     done = subprocess.run([sys.executable, "-c", REQUIRE], capture_output=True, text=True, check=True)
-    sound, endpoint, idle, still = json.loads(done.stdout.splitlines()[-1])
-    assert sound == "" and "Buyer sends to the endpoint 'api'" in endpoint and "its endpoints are web" in endpoint
+    sound, endpoint, idle, still, replay = json.loads(done.stdout.splitlines()[-1])
+    assert (
+        sound == replay == ""
+        and "Buyer sends to the endpoint 'api'" in endpoint
+        and "its endpoints are web" in endpoint
+    )
     assert "Idle has no operations" in idle and "Still: rate_per_s = 0" in still

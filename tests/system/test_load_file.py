@@ -140,6 +140,8 @@ def test_an_empty_list_is_still_a_fault(write_system):
         ("try:\n    from base import SomeUser\nexcept ImportError:\n    SomeUser = None\n", ""),
         ("if True:\n    class SomeUser: ...\n", ""),
         ("SomeUser = type('SomeUser', (), {})\n", ""),
+        ("for name in ('SomeUser',):\n    globals()[name] = type(name, (), {})\n", ""),
+        ("match 1:\n    case _:\n        class SomeUser: ...\n", ""),
     ],
 )
 def test_a_load_file_holds_the_users_that_are_named(write_system, text, expected):
@@ -147,6 +149,34 @@ def test_a_load_file_holds_the_users_that_are_named(write_system, text, expected
     (path.parent / "load.py").write_text(text, encoding="utf-8")
     faults = check_system(path)[1]
     assert len(faults) == bool(expected) and all(expected in fault for fault in faults), faults
+
+
+def test_a_user_without_weight_is_not_asked_for(write_system):
+    path = write_system()
+    path.write_text(path.read_text().replace("users = { SomeUser = 1 }", "users = { SomeUser = 1, Admin = 0 }"))
+    assert check_system(path)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('command = ["env", "{flags}", "{python}"', 'env = { PATH = "/opt/own" }\ncommand = ["node", "{flags}", "x"'),
+        ('"env", "{flags}", "{python}"', '"env", "PATH=/opt/own", "{flags}", "node"'),
+    ],
+)
+def test_a_program_on_a_path_of_the_processs_own_is_left_to_the_start(write_system, old, new):
+    path = write_system()
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    assert check_system(path)[1] == []
+
+
+def test_who_starts_nothing_needs_no_program(write_system):
+    path = write_system('["no-such-program", "{port:http}", "{flags}"]')
+    assert load_system(path, starts=False).name == "small"
+    with pytest.raises(SystemFileError, match="no such program"):
+        load_system(path)
 
 
 def test_a_missing_file_says_where_it_was_looked_for(tmp_path, monkeypatch):
