@@ -65,16 +65,17 @@ def test_a_caller_that_leaves_takes_nobody_along_and_the_last_one_ends_the_call(
 def test_a_shared_failure_is_told_to_those_who_wait_and_to_nobody_later(tmp_path: Path) -> None:
     async def work(generate: Generate, _: Counter[str]) -> Any:
         first = await ask(generate, ["a"] * 3)
-        later = first[:1]
-        while any(isinstance(answer, HttpCallFailed) for answer in later):  # a failure that is kept never ends
+        later, asked = first[:1], 1
+        while any(isinstance(answer, HttpCallFailed) for answer in later):
+            later, asked = await ask(generate, ["a"]), asked + 1
             await asyncio.sleep(0.05)
-            later = await ask(generate, ["a"])
-        return first, later
+        return first, later, asked, (await stats(url))["counts"]["requests"]
 
     with generator(tmp_path, "--latency", "const-0", "--faults", "rest_503@0+1.5") as url:
-        first, later = through(url, work, dedup="on")
+        first, later, asked, reached = through(url, work, dedup="on")
     assert all(isinstance(answer, HttpCallFailed) for answer in first)
     assert later == [right("a", "python")]
+    assert reached == asked  # the first three as one, then each for itself: nobody was told an earlier failure
 
 
 def test_a_refusal_of_the_one_who_led_is_not_told_to_those_who_joined() -> None:
