@@ -102,6 +102,22 @@ def test_a_process_of_its_own_ends_with_the_code_and_the_line(root):
     assert "no such file" in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("spike", "--only", "99_nothing"), "Unknown notebook"),
+        (("notebook", "11_baseline_load", "-p", "efort", "quick"), "did you mean"),
+        (("load", "--variant", "best"), "Unknown variant"),
+        (("bench", "gateway", "--only", "nothing"), "hundred"),
+    ],
+)
+def test_a_process_that_imports_much_says_one_line_too(args, expected):
+    """What warns while it is imported, or imports only after another one, shows in a process of its own alone."""
+    done = perflab(*args)
+    assert done.returncode == 2 and done.stdout == ""
+    assert expected.lower() in done.stderr.lower() and len(done.stderr.strip().splitlines()) == 1, done.stderr
+
+
 def test_parameters_in_papermills_form():
     assert _joined_parameters(["notebook", "x", "-p", "a", "1", "-p", "b=2"]) == [
         "notebook", "x", "-p", "a=1", "-p", "b=2",
