@@ -38,12 +38,14 @@ def _asked_once() -> Iterator[None]:
     """
     git, read = code_state._git, catalogue._read
 
-    @cache
-    def asked(folder: Path, *words: str) -> bytes:
-        return git(folder, *words)
+    kept: dict[tuple[Path | str, ...], bytes] = {}
 
     def answer(folder: Path, *words: str) -> bytes:
-        return (asked if Path(folder).is_relative_to(ROOT) else git)(folder, *words)
+        if not Path(folder).is_relative_to(ROOT):
+            return git(folder, *words)
+        said = kept.get((folder, *words)) or git(folder, *words)
+        kept[folder, *words] = said  # an empty one may be a failure, which must not spread: it is asked again
+        return said
 
     @cache
     def known(path: Path) -> dict[str, Any]:

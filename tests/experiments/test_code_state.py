@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perflab.experiments import code_state
 from perflab.experiments.code_state import changes_digest, commit_of
 from perflab.experiments.study import create_run
 from perflab.system.load_file import load_system
@@ -29,6 +30,16 @@ def shop(root: Path, tmp_path: Path) -> System:
     git(home, "add", ".")
     git(home, "commit", "--quiet", "-m", "One")
     return load_system(home / "notes.toml")
+
+
+def test_one_failure_of_git_is_no_other_tests_answer(root, monkeypatch):
+    def slow(*words, **options):
+        raise subprocess.TimeoutExpired("git", 20.0)
+
+    with monkeypatch.context() as busy:
+        busy.setattr(subprocess, "run", slow)
+        assert code_state._git(root, "--version") == b""
+    assert code_state._git(root, "--version").startswith(b"git version")
 
 
 def test_a_run_names_the_commit_of_the_system(shop, tmp_path):
