@@ -14,7 +14,7 @@ def test_the_fault_gives_its_code_and_leaves_nothing(case: Case) -> None:
     if trial.seen is None:
         pytest.skip(trial.note)
     assert trial.seen.code == case.code, trial.note
-    assert trial.seen.late_s < 4 * LIMIT_S  # the bench holds it to the limit; here others may use the machine
+    assert trial.seen.late_s < 2 * LIMIT_S  # the bench holds it to the limit; more than two are a wait, not a load
     assert (trial.orphans, trial.ports) == ((), ())
 
 
