@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.errors import SystemFailure
+from perflab.errors import RunCorrupt, SystemFailure
 from perflab.experiments.api_streaming import lab
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.admission import callers, capacity, overload
@@ -22,6 +22,7 @@ from perflab.experiments.strategies.admission.capacity import Capacity, capacity
 from perflab.experiments.strategies.experiment import BASE
 from perflab.experiments.strategies.run import Sizes, run_experiment
 from perflab.experiments.study import Study, create_run
+from perflab.findings.catalogue import load_strategies
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
 from perflab.wire.frame import Flag, Frame, FrameType, encode_binary
@@ -100,8 +101,8 @@ def _frame(kind: FrameType, payload: bytes, flags: Flag = Flag.NONE) -> bytes:
     return encode_binary(Frame(kind, 1, 1, 20, payload, flags))
 
 
-def held(monkeypatch: pytest.MonkeyPatch, *sockets: Any) -> Heard:
-    """Hold a call on each socket, all at once, with callers who wait a quarter second."""
+def held(monkeypatch: pytest.MonkeyPatch, patience_s: float, *sockets: Any) -> Heard:
+    """Hold a call on each socket, all at once, with callers of that patience."""
     import aiohttp
 
     left = list(sockets)
@@ -114,7 +115,7 @@ def held(monkeypatch: pytest.MonkeyPatch, *sockets: Any) -> Heard:
                 raise aiohttp.WSServerHandshakeError(None, (), status=socket)  # type: ignore[arg-type]
             yield socket
 
-    monkeypatch.setattr(callers, "PATIENCE_S", 0.25)
+    monkeypatch.setattr(callers, "PATIENCE_S", patience_s)
     target: Any = SimpleNamespace(
         client=Client(), voice="", variant=SimpleNamespace(flags={"frames": "binary"}), rng=np.random.default_rng(1)
     )
@@ -122,12 +123,19 @@ def held(monkeypatch: pytest.MonkeyPatch, *sockets: Any) -> Heard:
 
 
 def test_every_end_of_a_call_is_an_outcome_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = held(
-        monkeypatch, Socket(), 503, Socket(close_code=1013), Socket(answers=False), 500, Socket(close_code=1011)
-    )
-    assert (heard.refused, heard.given_up, heard.broken) == (2, 1, 2)
-    assert len(heard.answered_ms) == 1 and heard.asked == 6
+    heard = held(monkeypatch, 60.0, Socket(), 503, Socket(close_code=1013), 500, Socket(close_code=1011))
+    assert (heard.refused, heard.given_up, heard.broken) == (2, 0, 2)
+    assert len(heard.answered_ms) == 1 and heard.asked == 5
     assert heard.answered_ms[0] > 30.0  # from the due end of the speech; it was answered three frames after it
+    silent = held(monkeypatch, 0.05, Socket(answers=False))
+    assert (silent.given_up, silent.asked) == (1, 1)
+
+
+def test_the_silence_lasts_as_long_as_callers_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever patience an earlier script of the same process was made for."""
+    for patience_s, frames in ((4.0, 600), (0.25, 225), (4.0, 600)):
+        monkeypatch.setattr(callers, "PATIENCE_S", patience_s)
+        assert len(callers.script_of(np.random.default_rng(1), "binary").silence) == frames
 
 
 def test_what_one_core_carries_is_measured_once_for_a_run(gateway: Study, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +162,51 @@ def test_what_one_core_carries_is_measured_once_for_a_run(gateway: Study, monkey
     path.write_text(json.dumps(json.loads(path.read_text()) | {"commit": "another"}))
     capacity_of(gateway, overload.OVERLOADED)
     assert len(steps) == 6
+
+
+def test_a_calibration_begins_without_what_an_interrupted_one_left(
+    gateway: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = gateway.run.folder("trials") / "admission-capacity" / "gateway.sqlite"
+    left.parent.mkdir(parents=True)
+    left.write_text("histories of the very sessions that come again")
+    seen: list[bool] = []
+
+    @contextmanager
+    def start(*_: Any) -> Iterator[None]:
+        seen.append(left.exists())
+        yield
+
+    monkeypatch.setattr(capacity, "started", start)
+    monkeypatch.setattr(capacity, "_step", lambda *_: Capacity(100.0, 1.5))
+    capacity_of(gateway, overload.OVERLOADED)
+    assert seen == [False]
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", None, 0.0, float("nan"), -3.0, "dear", "gone"])
+def test_a_damaged_calibration_is_one_line_that_says_what_to_delete(
+    damage: Any, gateway: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "started", lambda *_: nullcontext())
+    monkeypatch.setattr(capacity, "_step", lambda *_: Capacity(100.0, 1.5))
+    capacity_of(gateway, overload.OVERLOADED)
+    path = gateway.run.folder("samples") / "admission.capacity.json"
+    body = json.loads(path.read_text())
+    cost = {} if damage == "gone" else {"cpu_ms_per_call": damage}
+    body = {name: value for name, value in body.items() if name != "cpu_ms_per_call"} | cost
+    path.write_text(damage if damage in ("{", "[]") else json.dumps(body))
+    with pytest.raises(RunCorrupt, match="What one core carries cannot be read") as caught:
+        capacity_of(gateway, overload.OVERLOADED)
+    assert f"Delete {path}" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_nobody_is_sent_to_a_notebook_that_is_not_there_for_what_this_one_measures(gateway: Study) -> None:
+    """The guide names it as the one that is to run the strategy."""
+    planned = {one.id: one.notebook for one in load_strategies(gateway.system.resolve(gateway.system.strategies))}
+    written = {path.stem for path in gateway.system.path.parents[2].glob("notebooks/*.ipynb")}
+    measured = {one.strategy_of(arm) for one in lab.EXPERIMENTS for arm in one.arms}
+    assert {planned[strategy] for strategy in measured} <= written
+    assert planned["ST-RES-10"] == lab.NOTEBOOK
 
 
 def test_a_system_that_fails_at_a_light_load_has_no_capacity(gateway: Study, monkeypatch: pytest.MonkeyPatch) -> None:

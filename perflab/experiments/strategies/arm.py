@@ -83,7 +83,7 @@ class Arm:
         after, delays = cpu_now(self.running), _schedule(self.running)
         booked_after = core_readings(self.study.cores.system)
         latency = np.asarray(work.latency_ms, dtype=np.float64)
-        if not latency.size:
+        if not latency.size and not work.none_answered_counts:
             raise SystemFailure(
                 f"No request of {self.experiment.key} was answered in {self.name}, block {target.block}",
                 "every block needs answered requests", f"See the logs in {self.running.trial_dir}",
@@ -94,8 +94,8 @@ class Arm:
             "block": target.block,
             "requests": int(latency.size) + work.failed,
             "failed": work.failed,
-            "cpu_ms_per_request": 1000 * spent / latency.size,
-            "p50_ms": float(np.quantile(latency, 0.5)),
+            "cpu_ms_per_request": 1000 * spent / latency.size if latency.size else float("nan"),
+            "p50_ms": float(np.quantile(latency, 0.5)) if latency.size else float("nan"),
             "p95_ms": tail(latency, 0.95),
             "memory_mb": max([*memory, memory_mb(self.running)]),
             "late_p99_ms": float(np.quantile(work.late_ms, 0.99)) if work.late_ms.size else float("nan"),

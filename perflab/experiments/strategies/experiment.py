@@ -50,7 +50,8 @@ class Work:
 
     `latency_ms` float64 [answered requests], each from when it was due; `late_ms` float64 [sent requests], how long
     after that each left the client; `figures` further values of this block by column; `answers` a digest of what was
-    answered where all arms must agree, empty where nothing is compared.
+    answered where all arms must agree, empty where nothing is compared. `none_answered_counts`: that nobody was
+    answered is what this block found, and no fault; anywhere else it ends the experiment.
     """
 
     latency_ms: np.ndarray
@@ -58,6 +59,7 @@ class Work:
     failed: int = 0
     figures: Mapping[str, float] = field(default_factory=dict)
     answers: str = ""
+    none_answered_counts: bool = False
 
 
 @dataclass(frozen=True)

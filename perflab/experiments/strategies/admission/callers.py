@@ -90,12 +90,12 @@ def script_of(rng: np.random.Generator, codec: str) -> Script:
         )
         for one in spoken
     )
-    return Script(words, _silence(codec, len(spoken[0])), codec != "json64")
+    until_all_hung_up = round((2 * PATIENCE_S + 4) / FRAME_S)
+    return Script(words, _silence(codec, len(spoken[0]), until_all_hung_up), codec != "json64")
 
 
 @cache
-def _silence(codec: str, after: int) -> tuple[bytes, ...]:
-    frames = round((2 * PATIENCE_S + 4) / FRAME_S)
+def _silence(codec: str, after: int, frames: int) -> tuple[bytes, ...]:
     return tuple(_wire(codec, after + 2 + number, SILENCE, Flag.NONE) for number in range(frames))
 
 

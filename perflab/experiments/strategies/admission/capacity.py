@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from perflab.errors import SystemFailure
+from perflab.errors import RunCorrupt, SystemFailure
 from perflab.experiments.code_state import commit_of
 from perflab.experiments.strategies.admission.callers import hold_calls
 from perflab.experiments.strategies.arm import Arm, cpu_now, started
@@ -43,16 +46,17 @@ def capacity_of(study: Study, experiment: StrategyExperiment) -> Capacity:
     minute, and a ladder's last rung is itself an overload. Approximation: one more call may cost less where the loop is
     full than at 0.9, so that more is carried than this says, by as much; whether the load was an overload shows in the
     base's own turns in time. Weakness: where others take part of the core less is carried; the check on waiting for a
-    core tells.
+    core tells. Raises RunCorrupt where what the run has of it cannot be read.
     """
     path = study.run.folder("samples") / "admission.capacity.json"
     known = {"base": experiment.base, "seed": study.seed, "commit": commit_of(study.system.path.parent)}
-    if path.exists():
-        seen = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(seen, dict) and {name: seen.get(name) for name in known} == known:
-            return Capacity(seen["cpu_ms_per_call"], seen["measured_at_per_s"])
+    kept = _kept(path, known)
+    if kept:
+        return kept
     study.progress("admission", 0, 1, "what one core carries")
     folder = study.run.folder("trials") / "admission-capacity"
+    # Calls are of the same sessions each time: histories that an interrupted calibration stored would make them dearer.
+    shutil.rmtree(folder, ignore_errors=True)
     with started(study, experiment, BASE, experiment.base, folder) as arm:
         found = _step(study, arm, FIRST_PER_S, 0)
         if found is None:
@@ -64,6 +68,24 @@ def capacity_of(study: Study, experiment: StrategyExperiment) -> Capacity:
             found = _step(study, arm, share * found.per_s, number) or found
     write_atomic(path, json.dumps({**known, **asdict(found)}))
     return found
+
+
+def _kept(path: Path, known: Mapping[str, Any]) -> Capacity | None:
+    """Return what the run has measured already of this very system, None where it has not."""
+    if not path.exists():
+        return None
+    try:
+        seen = json.loads(path.read_text(encoding="utf-8"))
+        if {name: seen.get(name) for name in known} != known:
+            return None
+        found = Capacity(float(seen["cpu_ms_per_call"]), float(seen["measured_at_per_s"]))
+        if not all(math.isfinite(value) and value > 0 for value in asdict(found).values()):
+            raise ValueError("a figure of it is not above 0")
+        return found
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunCorrupt(
+            f"What one core carries cannot be read ({error})", "", f"Delete {path} to measure again"
+        ) from None
 
 
 def _step(study: Study, arm: Arm, per_s: float, number: int) -> Capacity | None:

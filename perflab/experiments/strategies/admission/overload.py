@@ -48,6 +48,8 @@ async def come(target: Target, times: float, capacity: Capacity) -> Work:
     `latency_ms` is of answered calls, `failed` counts those who were let in and hung up; a refusal is neither: it has
     its figure. Whoever hangs up has waited PATIENCE_S longer than the limit asks about, so that a p95 of answered calls
     is a lower bound in the arm where more hang up. `client_cpu` is of the busiest of client, stand-ins and their cores.
+    That nobody is answered is a result where callers were refused, and above what one core carries where they hung up;
+    below it, or where every call broke, it is a fault of the system.
     """
     seconds = max(target.seconds, LEAST_S)
     arrivals = poisson_times(target.rng, times * capacity.per_s, seconds)
@@ -56,7 +58,14 @@ async def come(target: Target, times: float, capacity: Capacity) -> Work:
     share = await busy
     await _quiet(target)
     figures = figures_of(heard, seconds) | told(capacity) | {"client_cpu": share}
-    return Work(np.array(heard.answered_ms), np.array(heard.late_ms), heard.failed, figures)
+    lost_to_load = heard.refused > 0 or (times > 1 and heard.given_up > 0)
+    return Work(
+        np.array(heard.answered_ms),
+        np.array(heard.late_ms),
+        heard.failed,
+        figures,
+        none_answered_counts=lost_to_load,
+    )
 
 
 async def _busy(running: RunningSystem, seconds: float) -> float:
