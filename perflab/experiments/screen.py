@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,9 @@ from perflab.experiments.screen_load import fitted, user_cores
 from perflab.experiments.side_by_side import run_side_by_side
 from perflab.experiments.study import Study
 from perflab.experiments.trial import NS, Segment, Trial, TrialSpec, facts_path, run_trial
-from perflab.experiments.units_of_work import Window, system_cpu_in_window, units_done
+from perflab.experiments.units_of_work import Window, failures, system_cpu_in_window, units_done
 from perflab.findings.finding import TrustCheck
+from perflab.findings.trust import FAILED_APART
 from perflab.stats.compare import Comparison, compare_paired
 from perflab.stats.selection import Screened, screen_family
 from perflab.system.spec import System
@@ -71,7 +72,8 @@ class Screening:
     trials: tuple[str, ...]
     more_nulls: tuple[Comparison, ...] = ()
     left_out: tuple[str, ...] = ()  # values that a screening of the system's own CPU would flatter
-    without_work: tuple[str, ...] = ()  # arms of which a window holds no work, so that it has no cost
+    without_work: tuple[str, ...] = ()  # arms without work in a window, or with work refused: no cost to compare
+    refusing: bool = False  # one of these refused work
 
     @property
     def null_checks(self) -> tuple[TrustCheck, ...]:
@@ -136,7 +138,8 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
     effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
     trials = tuple(name for group in groups for name in group.trials)
     idle = tuple(said for group in groups for said in group.without_work)
-    return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left, idle)
+    refusing = any(group.refusing for group in groups)
+    return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left, idle, refusing)
 
 
 def _most_arms(pairs: Sequence[FlagPair], together: int) -> int:
@@ -179,6 +182,7 @@ class _Group:
     null: Comparison
     trials: tuple[str, ...]
     without_work: tuple[str, ...] = ()
+    refusing: bool = False
 
 
 def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], number: int) -> _Group:
@@ -204,34 +208,60 @@ def _screen_group(study: Study, plan: ScreenPlan, pairs: Sequence[FlagPair], num
     places = len({*study.cores.system, *study.cores.others})
     trials = run_side_by_side(specs, lambda spec, meeting: run_trial(study, spec, again=again, meeting=meeting), places)
     spans = [_spans(trial, settle, plan.windows, plan.window_s) for trial in trials]
-    cost, idle = _costs(study, trials, spans, pairs)
+    refused = _refused_apart(study, trials, pairs)
+    cost, idle = _costs(study, trials, spans, pairs, refused)
     null = compare_paired(cost[BASELINE], cost[NULL], lower_is_better=True, margin=plan.margin)
     compared = {
         p.changed.arm: compare_paired(cost[p.base.arm], cost[p.changed.arm], lower_is_better=True, margin=plan.margin)
         for p in pairs
-        if p.base.arm in cost and p.changed.arm in cost
+        if p.base.arm in cost and p.changed.arm in cost and p.changed.arm not in refused
     }
     equal = equal_to_own(trials, {p.changed.arm: p.base.arm for p in pairs})
-    return _Group(compared, equal, null, tuple(t.spec.name for t in trials), idle)
+    return _Group(compared, equal, null, tuple(t.spec.name for t in trials), idle, bool(refused))
+
+
+def _refused_apart(study: Study, trials: Sequence[Trial], pairs: Sequence[FlagPair]) -> dict[str, str]:
+    """Return the arms that refused another share of their units than their base did, and what to say of each.
+
+    Who is refused stays away: such an arm had other users than its base, and what a unit costs depends on how many
+    there are. Counted over the whole trial, as who was refused before the windows may still be away in them.
+    Weakness: it goes by attempts, so that one arm whose users all came in at the second is left out as well.
+    """
+    shares: dict[str, float] = {}
+    for trial in trials:
+        rows = trial.units[trial.units["kind"] == study.system.load.unit_kind]
+        shares[trial.spec.arm] = int((rows["outcome"] == "shed").sum()) / max(failures(rows)[1], 1)
+    return {
+        p.changed.arm: f"{p.changed.arm} refused {shares[p.changed.arm]:.0%} of its {study.system.unit}s and "
+        f"{p.base.arm} {shares[p.base.arm]:.0%}, so that they did not serve the same users"
+        for p in pairs
+        if abs(shares[p.changed.arm] - shares[p.base.arm]) > FAILED_APART
+    }
 
 
 def _costs(
-    study: Study, trials: Sequence[Trial], spans: Sequence[list[Window]], pairs: Sequence[FlagPair]
+    study: Study,
+    trials: Sequence[Trial],
+    spans: Sequence[list[Window]],
+    pairs: Sequence[FlagPair],
+    refused: Mapping[str, str],
 ) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Return the CPU of a unit by arm, window by window, and of each arm that cannot be compared why not.
 
     Without work in a window it has no cost of a unit there. Where that is the baseline or its null arm, it raises.
+    One of `refused` may have a cost, as the base of others that refuse alike.
     """
     cost: dict[str, np.ndarray] = {}
-    idle: list[str] = []
+    idle = list(refused.values())
     for trial, own in zip(trials, spans, strict=True):
         try:
             cost[trial.spec.arm] = _cpu_per_unit(study, trial, own)
         except StatisticError as error:
             if trial.spec.arm in (BASELINE, NULL):
                 raise
-            idle.append(error.given[0].lower() + error.given[1:])
-    alone = [p for p in pairs if p.changed.arm in cost and p.base.arm not in cost]
+            if trial.spec.arm not in refused:
+                idle.append(error.given[0].lower() + error.given[1:])
+    alone = [p for p in pairs if p.changed.arm in cost and p.base.arm not in cost and p.changed.arm not in refused]
     idle += [f"{p.changed.arm} has no {p.base.arm} to be compared with" for p in alone]
     return cost, tuple(idle)
 

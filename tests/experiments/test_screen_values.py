@@ -37,14 +37,19 @@ CHANCE = np.array([1.09, 1.07, 1.06, 1.08, 1.05, 1.04, 1.061, 1.055, 1.045, 1.03
 def side_by_side(study, monkeypatch):
     """Return screen_flags over planted windows: what each group started, and by how much its null arm is off."""
     groups: list[dict[str, str]] = []
-    state = SimpleNamespace(failing=-1, chance=-1, idle=(), length=0.0)
+    state = SimpleNamespace(failing=-1, chance=-1, idle=(), length=0.0, refusing={})
 
     def trial(study, spec, again, meeting):
         if spec.arm == "baseline":
             groups.append({})
         groups[-1][spec.arm] = spec.variant
         state.length = spec.duration_s
-        return SimpleNamespace(spec=spec, group=len(groups) - 1)
+        return SimpleNamespace(spec=spec, group=len(groups) - 1, units=units(spec.arm))
+
+    def units(arm):
+        shed = state.refusing.get(arm, 0)  # of 100
+        rows = {"kind": "turn", "outcome": ["shed"] * shed + ["ok"] * (100 - shed), "first_ns": 1}
+        return pd.DataFrame(rows).assign(intended_ns=0, end_ns=2)
 
     def cost(study, trial, spans):
         if trial.spec.arm in state.idle:
@@ -164,7 +169,34 @@ def test_an_arm_without_work_is_left_out_by_name_and_the_others_are_screened(stu
     assert "voice_activity=energy+pipeline=batched has no voice_activity=energy to be compared with" in told
     said, *flags = conclude_flags(study, found, None, (), (), None)
     assert said.verdict == "inconclusive" and "frames=binary" in said.claim and len(flags) == len(screened)
+    assert "contest" not in said.next_step  # nobody refused
     assert all(any("frames=binary" in caveat for caveat in f.caveats) for f in flags)
+
+
+@pytest.mark.parametrize("idle", [(), ("frames=binary",)])
+def test_an_arm_that_refuses_users_is_not_screened_beside_a_base_that_serves_them(study, side_by_side, idle):
+    """What a unit costs depends on how many users there are; whether the others' units sufficed or not."""
+    side_by_side.state.refusing, side_by_side.state.idle = {"frames=binary": 40}, idle
+    found = side_by_side.run()
+    assert "frames=binary" not in {e.arm for e in found.effects} and len(found.effects) > 5
+    told = "frames=binary refused 40% of its turns and baseline 0%"
+    assert [said for said in found.without_work if "frames=binary" in said] == [
+        f"{told}, so that they did not serve the same users"
+    ]
+    assert told in confirmation_sentence(study, found, None)
+    said = conclude_flags(study, found, None, (), (), None)[0]
+    assert said.verdict == "inconclusive" and told in said.claim and "a contest of its own" in said.next_step
+
+
+def test_arms_that_refuse_alike_are_screened_against_each_other(side_by_side):
+    """As where a limit of the system's own refuses in every arm, or in both of a pair."""
+    side_by_side.state.refusing = {"voice_activity=energy": 30, "voice_activity=energy+pipeline=batched": 31}
+    found = side_by_side.run()
+    arms = {e.arm for e in found.effects}
+    assert "voice_activity=energy" not in arms and "voice_activity=energy+pipeline=batched" in arms
+    side_by_side.state.refusing = dict.fromkeys([a for group in side_by_side.groups for a in group], 20)
+    found = side_by_side.run()
+    assert not found.refusing and not found.without_work
 
 
 def test_a_screening_in_which_no_arm_did_work_says_so(study, side_by_side):

@@ -76,7 +76,8 @@ def _screened(
 
 
 def _not_screened(study: Study, screening: Screening) -> Finding:
-    """Return the finding on the flags whose arm did no work beside the others: they are not among those screened."""
+    """Return the finding on the flags whose arm did no work, or refused some: they are not among those screened."""
+    contest = "; a flag that refuses work needs a contest of its own, under the load that it is meant for"
     return finding(
         study,
         "flags.without-work",
@@ -84,7 +85,8 @@ def _not_screened(study: Study, screening: Screening) -> Finding:
         kind="observation",
         verdict="inconclusive",
         claim=f"Not every flag could be screened: {'; '.join(screening.without_work)}.",
-        next_step="Look at the logs of the trials named screen-...: a unit that fails is no work done",
+        next_step="Look at the logs of the trials named screen-...: a unit that fails is no work done"
+        + (contest if screening.refusing else ""),
     )
 
 
