@@ -69,7 +69,7 @@ def test_a_stall_is_in_the_tail_and_a_refused_access_fails_the_rate() -> None:
     assert calm.read_p99.value == pytest.approx(1.05, rel=0.02) and calm.per_min == pytest.approx(30_000, rel=0.01)
     assert stalled.read_p99.value == pytest.approx(80, rel=0.07) and stalled.write_p99.value > 50
     floor = np.array([1.0, 2.0])
-    bars = {bar.id: bar for bar in arriving._bars("redis", "Redis, everysec", stalled, 10_000, 50, 100, floor)}
+    bars = {bar.id: bar for bar in arriving._bars("Redis, everysec", stalled, 10_000, 50, 100, floor)}
     assert [bars[f"redis-everysec-10k-{name}"].holds for name in ("rate", "read", "write")] == [True, False, True]
-    (rate, *_) = arriving._bars("redis", "Redis", planted(0.0, failed=3), 10_000, 50, 100, floor)
+    (rate, *_) = arriving._bars("Redis", planted(0.0, failed=3), 10_000, 50, 100, floor)
     assert rate.value == 0.0 and not rate.holds and rate.detail["failed"] == 3
