@@ -6,11 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from perflab.errors import UsageError
+from perflab.gateway.flags.upstream import sdk
+from perflab.gateway.flags.upstream.raw import RawUpstream
 from perflab.gateway.settings import DEFAULT_BUCKETS, read_settings
 
 from .processes import ROOT, free_port
@@ -63,13 +67,26 @@ def test_the_key_is_required_and_stays_out_of_the_settings(tmp_path: Path, monke
         read_settings(arguments(tmp_path))
 
 
-def test_without_a_live_url_the_real_service_is_meant(tmp_path: Path) -> None:
-    assert read_settings(arguments(tmp_path, live_url="")).resume == "handle"
-    assert read_settings(arguments(tmp_path)).resume == "stream"
+def test_without_a_live_url_the_real_service_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(sdk.genai, "Client", lambda **given: made.append(given))
+    real, stood_in = read_settings(arguments(tmp_path, live_url="")), read_settings(arguments(tmp_path))
+    for settings, resume, host in ((real, "handle", "generativelanguage.googleapis.com"),
+                                   (stood_in, "stream", "127.0.0.1:9")):  # fmt: skip
+        assert settings.resume == resume
+        assert RawUpstream(settings)._url.startswith(f"wss://{host}/ws/")
+        sdk.SdkUpstream(settings)
+    of_the_sdk, of_ours = (given["http_options"] for given in made)
+    assert of_the_sdk is None and of_ours.base_url == stood_in.live_url
 
 
 def test_default_buckets_contain_the_latency_targets() -> None:
-    assert {0.1, 0.15, 0.2, 0.5, 1, 1.5, 2, 3} <= set(DEFAULT_BUCKETS)
+    """An edge lies on each target that is a time: what is below it can then be counted."""
+    catalogue = tomllib.loads((ROOT / "data" / "catalogue" / "targets.toml").read_text(encoding="utf-8"))
+    times = {t["id"]: t["canonical_value"] for t in catalogue["target"]
+             if t["canonical_unit"] == "s" and t["operator"] in ("<", "<=")}  # fmt: skip
+    assert len(times) > 20
+    assert {id: value for id, value in times.items() if value not in DEFAULT_BUCKETS} == {}
 
 
 def run_to_end(command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
