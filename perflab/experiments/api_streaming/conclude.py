@@ -7,8 +7,8 @@ from typing import Any
 
 from perflab.experiments.api_streaming.knee import JUDGED_PER_MIN, LIMIT_MS, Rung, knee_sentence
 from perflab.experiments.api_streaming.lab import pool_sentence
+from perflab.experiments.conclude.one_load import Figure, Load, judge_at
 from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, evidence, finding, observation
-from perflab.experiments.readings import LONGER
 from perflab.experiments.strategies.conclude import ArmJudged, findings
 from perflab.experiments.strategies.payloads import break_even
 from perflab.experiments.strategies.payloads.codings import Coded
@@ -16,14 +16,15 @@ from perflab.experiments.strategies.payloads.link import link_sentence
 from perflab.experiments.strategies.run import ExperimentResult
 from perflab.experiments.study import Study
 from perflab.experiments.units_of_work import quantile
-from perflab.findings.catalogue import by_id, load_targets
 from perflab.findings.finding import Evidence, Finding, TrustCheck
-from perflab.findings.judge import judge_target, target_finding
 from perflab.stats.interval import Interval
 
 SHOWN = ("zlib 6", "zlib-ng 6", "ISA-L 2", "brotli 4", "zstd 3", "brotli 11")  # codings in figure and sentence
 CHOSEN = "zstd 3"
 TARGETS = (("S4-LAT-2a", "simple"), ("S4-LAT-2b", "complex"), ("S4-THR-2", "rate"))
+NO_TARGET = (
+    f"the bar of {JUDGED_PER_MIN:,}/min is this study's own and no target of the catalogue: it is reported, not judged"
+)
 
 
 def conclude(
@@ -73,36 +74,21 @@ def _knee(study: Study, rungs: Sequence[Rung]) -> Finding:
     bar = f"The bar of {JUDGED_PER_MIN:,}/min under {LIMIT_MS:g} ms {'holds' if first.held else 'is missed'}"
     return observation(
         study, "3", checks, question="How many requests a minute does the API take?", variant=first.variant,
-        claim=f"{bar}. {knee_sentence(rungs)}",
-        effect=p95, caveats=(STAND_IN_CAVEAT,), details={"rungs": [rung.row() for rung in rungs]}, headline=2,
+        claim=f"{bar}. {knee_sentence(rungs)}", effect=p95, caveats=(NO_TARGET, STAND_IN_CAVEAT),
+        details={"rungs": [rung.row() for rung in rungs]}, headline=2,
     )  # fmt: skip
 
 
 def _targets(study: Study, rungs: Sequence[Rung]) -> list[Finding]:
     """Judge the catalogue's API targets on the rung of 6,000 a minute, six times the load that they ask for."""
-    catalogue = load_targets(study.system.resolve(study.system.targets))
-    rung, found = rungs[0], []
-    for number, (name, what) in enumerate(TARGETS, 1):
-        target = by_id(catalogue, name)
-        seen = rung.rate() if what == "rate" else quantile(rung.latency_ms[what], 0.95)
-        unit = "requests/min" if what == "rate" else "ms"
-        answered = rung.met.latency_ms.size if what == "rate" else rung.latency_ms[what].size
-        few = f"{rung.latency_ms[what].size} requests are too few for p95 with an interval" if what != "rate" else ""
-        judgement = judge_target(
-            target,
-            seen,
-            unit=unit,
-            level=study.level,
-            trust=rung.checks,
-            domain=study.system.domain,
-            reason=few,
-            next_step=LONGER,
-        )
-        found.append(
-            target_finding(
-                target, judgement, id=f"F23-target.{number}", notebook=study.notebook, n=answered, n_unit="requests",
-                question=f"Does the API meet {name}?", variant=rung.variant, trust=rung.checks,
-                condition=f"open arrivals, {rung.per_min:,} requests/min", caveats=(STAND_IN_CAVEAT,),
-            )
-        )  # fmt: skip
-    return found
+    rung = rungs[0]
+    load = Load(rung.variant, "the API", rung.per_min, "requests", rung.checks)
+    return judge_at(study, load, [_figure(rung, name, what) for name, what in TARGETS])
+
+
+def _figure(rung: Rung, name: str, what: str) -> Figure:
+    if what == "rate":
+        return Figure(name, rung.rate(), "requests/min", rung.met.latency_ms.size, rate=True)
+    seen = rung.latency_ms[what]
+    few = f"{seen.size} requests are too few for p95 with an interval"
+    return Figure(name, quantile(seen, 0.95), "ms", seen.size, few=few)

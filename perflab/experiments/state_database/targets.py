@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from perflab.experiments.conclude.parts import STAND_IN_CAVEAT
-from perflab.experiments.readings import LONGER, MISSED
+from perflab.experiments.conclude.one_load import Figure, Load, judge_at
 from perflab.experiments.strategies.arm import Arm, started
 from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
 from perflab.experiments.strategies.experiment import Target
@@ -18,9 +17,7 @@ from perflab.experiments.strategies.state.filling import SESSIONS, fill
 from perflab.experiments.strategies.state.stores import EXPERIMENT
 from perflab.experiments.study import Study
 from perflab.experiments.units_of_work import quantile
-from perflab.findings.catalogue import by_id, load_targets
 from perflab.findings.finding import Finding, TrustCheck
-from perflab.findings.judge import judge_target, target_finding
 from perflab.findings.trust import generator_late, nothing_lost
 from perflab.stats.interval import Interval
 from perflab.stats.latency import NOT_NEGATIVE, sectioned_mean
@@ -134,40 +131,16 @@ def state_sentence(seen: StateSeen) -> str:
 
 
 def state_targets(study: Study, seen: StateSeen) -> list[Finding]:
-    """Judge the catalogue's targets on state access; a target that the system's catalogue lacks is left out.
+    """Judge the catalogue's targets on state access; one that the system's catalogue lacks is left out."""
+    load = Load(seen.variant, "state access", PER_MIN, "accesses", seen.checks, (AT_API,))
+    return judge_at(study, load, [_figure(seen, name, what) for name, what in TARGETS])
 
-    The rate meets its target only where reads and writes keep their latency at it: late answers support no rate.
-    """
-    catalogue = load_targets(study.system.resolve(study.system.targets)) if study.system.targets else []
-    known = {target.id for target in catalogue}
-    found: list[Finding] = []
-    for number, (name, what) in enumerate(TARGETS, 1):
-        if name not in known:
-            continue
-        target = by_id(catalogue, name)
-        answered = seen.is_read.size if what == "rate" else int((seen.is_read == (what == "read")).sum())
-        few = "" if what == "rate" else f"{answered} {what}s are too few"
-        interval = seen.interval(what)
-        late = next((f for f in found if f.verdict == "misses"), None) if what == "rate" and interval else None
-        judgement = judge_target(
-            target, interval, unit=RATE if what == "rate" else "ms", level=study.level,
-            trust=seen.checks, domain=study.system.domain, reason=few, next_step=LONGER,
-        )  # fmt: skip
-        if late and judgement.verdict in ("meets", "inconclusive"):  # its figure stays what was measured
-            printed = judgement.printed.replace(judgement.verdict, "misses", 1)
-            reason = f"{judgement.reason}, but {late.claim.rstrip('.')}"
-            judgement = replace(judgement, verdict="misses", printed=printed, reason=reason, next_step=late.next_step)
-        elif judgement.verdict == "misses":
-            step = MISSED["rate_per_min" if what == "rate" else "latency"].format(variant=seen.variant)
-            judgement = replace(judgement, next_step=step)
-        found.append(
-            target_finding(
-                target, judgement, id=f"F24-target.{number}", notebook=study.notebook, n=answered, n_unit="accesses",
-                question=f"Does state access meet {name}?", variant=seen.variant, trust=seen.checks,
-                condition=f"open arrivals, {PER_MIN:,} accesses/min", caveats=(AT_API, STAND_IN_CAVEAT),
-            )
-        )  # fmt: skip
-    return found
+
+def _figure(seen: StateSeen, name: str, what: str) -> Figure:
+    if what == "rate":
+        return Figure(name, seen.interval(what), RATE, seen.is_read.size, rate=True)
+    answered = int((seen.is_read == (what == "read")).sum())
+    return Figure(name, seen.interval(what), "ms", answered, few=f"{answered} {what}s are too few")
 
 
 def _quantile(values: np.ndarray, q: float) -> float | None:
