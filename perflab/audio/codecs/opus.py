@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from perflab.audio.codecs.codec import Codec, CorruptPacket, Settings, Sound, check_frame, check_packet
@@ -52,14 +54,17 @@ class OpusDecoder:
         return np.array(self._out[0])
 
     def conceal(self, following: bytes | None = None) -> Sound:
-        """Return the lost frame from the FEC of the packet after it, else what libopus makes up."""
+        """Return the lost frame from the FEC of the packet after it, else what libopus makes up.
+
+        A packet after it that cannot be decoded counts as none: it is refused when its own turn comes.
+        """
         if self._filled:
             self._filled = False
             return np.array(self._out[0])
-        if following is None:
-            self._sizes[0] = 0
-        else:
-            self._enter(following)
+        self._sizes[0] = 0
+        if following is not None:
+            with contextlib.suppress(CorruptPacket):
+                self._enter(following)
         self._batch.decode(self._packets, self._sizes, self._out, self._recover)
         return np.array(self._out[0])
 

@@ -106,8 +106,21 @@ def test_a_damaged_stream_is_heard_to_its_end(name: str, data: st.DataObject) ->
     keep = data.draw(st.integers(0, len(packets[at])))
     flipped = bytes(byte ^ data.draw(st.integers(0, 255)) for byte in packets[at][:keep][:6])
     packets[at] = flipped + packets[at][6:keep]
-    heard = decode_stream(Coded(made.codec, tuple(packets), made.samples))
+    packets[at] += bytes(data.draw(st.sampled_from((0, 0, 1_300, 70_000))))
+    lost = np.array(data.draw(st.lists(st.booleans(), min_size=len(packets), max_size=len(packets))))
+    lost[max(at - 1, 0)] = True  # so that what FEC asks for is the damaged packet
+    heard = decode_stream(Coded(made.codec, tuple(packets), made.samples), lost, fec=True)
     assert heard.shape == (made.samples,)
+
+
+@every_codec
+@pytest.mark.parametrize("following", [b"", bytes(1_276), bytes(70_000), b"\xff" * 40], ids=len)
+def test_a_packet_after_a_gap_that_cannot_be_decoded_counts_as_none(name: str, following: bytes) -> None:
+    made = good(name)
+    packets, lost = list(made.packets), np.zeros(len(made.packets), np.bool_)
+    packets[4], lost[3] = following, True
+    damaged = Coded(made.codec, tuple(packets), made.samples)
+    assert np.array_equal(decode_stream(damaged, lost, fec=True), decode_stream(damaged, lost))
 
 
 @lru_cache

@@ -91,6 +91,37 @@ def test_a_corrupt_stream_in_lane_3_leaves_all_others_bit_identical(raw: bytes, 
     assert np.array_equal(np.delete(heard, 3, axis=1), np.delete(whole(), 3, axis=1))
 
 
+@cache
+def sent_with_fec() -> list[tuple[np.ndarray, np.ndarray]]:
+    return encoded(OpusBatch(SESSIONS, 32_000, fec=True, loss_percent=25), ticks())
+
+
+def recovered(ticks: list[tuple[np.ndarray, np.ndarray]], lost: int) -> np.ndarray:
+    """Return what a fresh batch makes of the packets when one tick is lost to all, and asked of the FEC after it."""
+    batch, heard = OpusBatch(SESSIONS), np.zeros((len(ticks), SESSIONS, 320), np.int16)
+    for k, out in enumerate(heard):
+        if k == lost:
+            batch.decode(*ticks[k + 1], out, np.ones(SESSIONS, np.bool_))
+        else:
+            batch.decode(*ticks[k], out)
+    return heard
+
+
+@cache
+def whole_but_for(lost: int) -> np.ndarray:
+    return recovered(sent_with_fec(), lost)
+
+
+@settings(max_examples=30, deadline=None)
+@given(raw=st.binary(min_size=1, max_size=PACKET_BYTES), at=st.integers(1, FRAMES - 1), size=st.integers(-9, 2_000))
+def test_so_does_one_of_whose_packet_fec_is_asked(raw: bytes, at: int, size: int) -> None:
+    spoilt = [(packets.copy(), sizes.copy()) for packets, sizes in sent_with_fec()]
+    spoilt[at][0][3, : len(raw)] = np.frombuffer(raw, np.uint8)
+    spoilt[at][1][3] = size
+    heard = recovered(spoilt, at - 1)
+    assert np.array_equal(np.delete(heard, 3, axis=1), np.delete(whole_but_for(at - 1), 3, axis=1))
+
+
 def test_refusals_are_told_per_session_and_concealed() -> None:
     batch, out = OpusBatch(SESSIONS), np.zeros((SESSIONS, 320), np.int16)
     for packets, sizes in sent()[:5]:
