@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from perflab.errors import NotComparable
 from perflab.experiments.conclude.parts import trust_of, world_on_time
+from perflab.experiments.material import Material, material_of
 from perflab.experiments.matrix import MatrixResult
 from perflab.experiments.own_part import own_part_or_why
 from perflab.experiments.readings import MISSED, Reading, answered, read_measure
@@ -41,6 +42,7 @@ class Judged:
     trust: tuple[TrustCheck, ...] = ()
     variant: str = ""
     cause: str = ""  # WORLD where a miss is none of the system's doing
+    material: Material = field(default_factory=Material)  # what the load sent, where its file says so
 
 
 def judge_targets(study: Study, results: Sequence[MatrixResult]) -> list[Judged]:
@@ -85,7 +87,7 @@ def _judge_condition(study: Study, result: MatrixResult, targets: Sequence[Targe
             item = _blamed(item, reading, slow)
         if item.judgement.verdict == "misses" and not item.judgement.next_step:
             item = replace(item, judgement=replace(item.judgement, next_step=_step(measure, result)))
-        made[target.id] = item
+        made[target.id] = replace(item, material=material_of(trial.facts.notes))
     return [made[target.id] for target in targets if target.id in made]
 
 

@@ -12,7 +12,7 @@ from voice_numbers import MOST_NUMBERS, numbered
 from voice_refusal import SessionRefused, outcome_of
 from voice_session import FRAME_NS, Habits, VoiceSession
 
-from perflab.audio.corpus import load_corpus, phrases
+from perflab.audio.corpus import Corpus, Phrase, load_corpus, phrases
 from perflab.load.arrivals import Arrival
 from perflab.load.generator import current
 from perflab.load.measured import MeasuredUser
@@ -33,13 +33,19 @@ def speech() -> tuple[Form, list[Clip]]:
     """Return the protocol's form and the phrases prepared for it, once per process; say where the speech is from."""
     corpus = load_corpus()
     generator = current()
-    generator.notes["speech"] = corpus.source
-    generator.notes["speech_is_real"] = corpus.real
     said_by = mouthpiece()
     form = form_named(generator.plan.flags.get("frames", "json64"), said_by.silence)
     longest = generator.plan.options.get("phrase_max_s", 2.5)
-    named = [(phrase.name, said_by.frames(phrase.frames)) for phrase in phrases(corpus, max_s=longest)]
+    cut = phrases(corpus, max_s=longest)
+    generator.notes["material" if corpus.real else "synthetic"] = sent(cut, corpus)
+    named = [(phrase.name, said_by.frames(phrase.frames)) for phrase in cut]
     return form, clips(form, named)
+
+
+def sent(cut: list[Phrase], corpus: Corpus) -> str:
+    """Say what users say in this run, for its pages."""
+    seconds = sum(phrase.seconds for phrase in cut)
+    return f"{len(cut)} phrases, {seconds:.0f} s in all, of {len(corpus.utterances)} utterances; {corpus.source}"
 
 
 def mouthpiece() -> Microphone:

@@ -8,6 +8,7 @@ from typing import Any
 
 from perflab.experiments.conclude.parts import effect_of, evidence, finding, observation, trust_of, world_on_time
 from perflab.experiments.ladder import Level
+from perflab.experiments.material import material_of
 from perflab.experiments.open_load import why_no_arrivals
 from perflab.experiments.operations import operation_rows, operations_moved
 from perflab.experiments.scaling import middle_level
@@ -119,13 +120,15 @@ def conclude(
         details={"knee": {k: v for k, v in knee.items() if k != "claim"}},
         caveats=(loop.caveat,),
     )
+    sent = material_of({name: note for trial in trials for name, note in trial.facts.notes.items()})
     around = finding(
         study,
         "world",
         question="What is measured, and what is the world around it?",
         kind="observation",
         verdict="reported",
-        claim=world,
+        claim=f"{world} What was sent: {sent.told}." if sent.told else world,
+        caveats=sent.caveats,
         evidence=evidence(figures.get("topology")),
     )
     against = (

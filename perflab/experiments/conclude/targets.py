@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perflab.errors import StatisticError
-from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, finding, trust_of, vetoed
+from perflab.experiments.conclude.parts import STAND_IN_CAVEAT, effect_of, finding, trust_of, vetoed, world_on_time
 from perflab.experiments.judging import Judged
 from perflab.experiments.ladder import Level
+from perflab.experiments.material import material_of
 from perflab.experiments.matrix import MatrixResult, Recovery
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
@@ -32,7 +33,7 @@ def conclude_targets(study: Study, judged: Sequence[Judged], null: tuple[TrustCh
     for number, item in enumerate(judged, 1):
         variant = item.variant or study.system.judge
         decides = variant == study.system.judge
-        caveats = list(world_caveats(study, item.condition))
+        caveats = [*world_caveats(study, item.condition), *item.material.caveats]
         if study.quick:
             caveats.append("quick effort: a shortened scenario; a meet here is provisional")
         found.append(
@@ -50,7 +51,7 @@ def conclude_targets(study: Study, judged: Sequence[Judged], null: tuple[TrustCh
                 trust=(*item.trust, *noted),
                 caveats=caveats,
                 headline=5 if decides and item.judgement.interval else 0,
-                details={"cause": item.cause} if item.cause else {},
+                details=({"cause": item.cause} if item.cause else {}) | item.material.details,
             )
         )
     return found
@@ -84,7 +85,8 @@ def _goal(study: Study, number: int, result: MatrixResult, scenario: Scenario, t
     spike = scenario.shape == "spike" and result.recovery
     level = result.levels[scenario.name]
     condition = ",".join(f"{k}={v}" for k, v in study.system.conditions(**result.conditions).items())
-    trust = trust_of([trial])
+    trust = (*trust_of([trial]), *world_on_time(study, [trial], "" if spike else scenario.name))
+    sent = material_of(trial.facts.notes)
     if spike:
         claim, effect = _recovered(study, scenario, result.recovery, trial), _recovery_time(result.recovery)
     else:
@@ -102,7 +104,12 @@ def _goal(study: Study, number: int, result: MatrixResult, scenario: Scenario, t
         claim=claim,
         effect=effect,
         trust=trust,
-        caveats=(*world_caveats(study, condition), f"{scenario.asks} names no number: reported, not judged"),
+        caveats=(
+            *world_caveats(study, condition),
+            *sent.caveats,
+            f"{scenario.asks} names no number: reported, not judged",
+        ),
+        details=sent.details,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from perflab.experiments.conclude.parts import EQUAL_ANSWERS, finding
 from perflab.experiments.conclude.targets import settings_told
 from perflab.experiments.judging import WORLD
+from perflab.experiments.material import material_of
 from perflab.experiments.study import Study
 from perflab.experiments.summing_up import traced
 from perflab.findings.conditions import conditions_of
@@ -59,6 +60,7 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
         claim += (unsure if named["inconclusive"] else "") + why_waiting + "."
         claim += _as_one(on_targets, decided, named["inconclusive"]) + _gain_unknown(findings, judged)
     open_points = f"{len(named['inconclusive'])} inconclusive, {waiting} not yet judged"
+    synthetic = dict.fromkeys(told for f in on_targets for told in material_of(f.details).caveats)
     return [
         finding(
             study,
@@ -68,7 +70,7 @@ def conclude(study: Study, findings: Sequence[Finding]) -> list[Finding]:
             verdict="reported",
             claim=claim + apart,
             headline=9,
-            caveats=(open_points,),
+            caveats=(open_points, *synthetic),
             details={"targets": {k: v for k, v in named.items() if v}, "judged_under": _settings(study, on_targets)},
         )
     ]
@@ -114,9 +116,14 @@ def _by_the_world(on_targets: Sequence[Finding], id: str) -> bool:
 
 
 def _settings(study: Study, on_targets: Sequence[Finding]) -> list[dict[str, str]]:
-    """Return what each setting of the world under which targets were judged stands for, as far as the system says."""
+    """Return what each setting of the world under which targets were judged stands for, as far as the system says.
+
+    With what was sent, as far as the load says: both are told once, above what was judged.
+    """
     told = {k: v for f in on_targets for k, v in settings_told(study, f.condition).items()}
-    return [{"setting": name, "stands for": about} for name, about in told.items()]
+    sent = dict.fromkeys(filter(None, (material_of(f.details).told for f in on_targets)))
+    rows = [*told.items(), *(("what was sent", each) for each in sent)]
+    return [{"setting": name, "stands for": about} for name, about in rows]
 
 
 def _under(on_targets: Sequence[Finding], missed: Sequence[str]) -> str:
