@@ -78,5 +78,5 @@ def _ratio(name: str, title: str, times: PairedTimes, arm: str, limit: float) ->
 
 
 def _millions(times: np.ndarray) -> float:
-    """Return requests per microsecond from a trial's nanoseconds."""
-    return round(REQUESTS / float(np.median(times)) * 1e3, 1)
+    """Return millions of requests a second from what each trial took, in seconds."""
+    return round(REQUESTS / float(np.median(times)) / 1e6, 1)
