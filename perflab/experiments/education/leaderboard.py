@@ -18,7 +18,7 @@ from perflab.experiments.strategies.experiment import FigureSpec
 PLAYERS, BURSTS, SHOWN = 10_000, 5, 10
 NAMES = ("sorted when asked", "ranked in a view", "Redis sorted set")
 TOP = f"SELECT player, score FROM scores ORDER BY score DESC, player DESC LIMIT {SHOWN}"
-RANK = "SELECT count(*) FROM scores WHERE score > (SELECT score FROM scores WHERE player = $1)"
+RANK = "SELECT count(*) FROM scores WHERE (score, player) > (SELECT score, player FROM scores WHERE player = $1)"
 SUBMIT = """INSERT INTO scores VALUES ($1, $2) ON CONFLICT (player) DO UPDATE SET score = scores.score + $2"""
 VIEW_TOP = f"SELECT player, score FROM ranked ORDER BY rank LIMIT {SHOWN}"
 VIEW_RANK = "SELECT rank - 1 FROM ranked WHERE player = $1"
