@@ -58,6 +58,19 @@ class MatrixResult:
         return sorted(held, key=lambda level: level.users)
 
 
+def spike_told(spec: TrialSpec, spike: str) -> str:
+    """Say how many users the plan of a trial has before, in and after a spike; its probes are among them.
+
+    The segment of the spike counts those alone who come for it.
+    """
+    starts = {s.scenario: s.start_s for s in spec.segments}
+    before, during, after = (
+        next(users for at, users in reversed(spec.steps) if at <= starts[name])
+        for name in (f"before {spike}", spike, f"after {spike}")
+    )
+    return f"{before} to {during} to {after} users, {before} of them probes that stay on"
+
+
 def matrix_spec(
     study: Study, variant: str, conditions: dict[str, str], scenarios: Sequence[Scenario], settle_s: float
 ) -> TrialSpec:

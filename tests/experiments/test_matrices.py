@@ -10,8 +10,9 @@ import pytest
 from perflab.experiments import prototype, tables
 from perflab.experiments.conclude.prototype import conclude_matrix
 from perflab.experiments.ladder import Level
-from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.matrix import MatrixResult, Recovery, matrix_spec
 from perflab.experiments.scaling import fit
+from perflab.experiments.trial import Trial
 from perflab.findings.finding import Evidence
 from perflab.stats.interval import Interval
 
@@ -86,3 +87,25 @@ def test_at_quick_a_variant_that_is_not_judged_is_shown_shortly(
         return
     assert taken["baseline",] == {"normal": 13.0, "peak": 10.0, "stress": whole["stress"]}
     assert taken["optimised", "gpt-rt-1.5"] == {"normal": whole["normal"]}
+
+
+def spiked(study: Any, conditions: dict[str, str]) -> tuple[MatrixResult, Trial]:
+    """The plan of a normal scenario and a spike, and what was read of it."""
+    chosen = [s for s in study.system.scenario if s.name in ("normal", "spike")]
+    spec = matrix_spec(study, "optimised", conditions, chosen, 4.0)
+    levels = {"normal": level("normal", 50, 1010), "spike": level("spike", 100, 1200)}
+    recovery = Recovery(900.0, 1200.0, 990.0, 1.5, 60.0, 0)
+    made = trial_of(spec.name)
+    result = MatrixResult("optimised", conditions, levels, {}, recovery, spec.name, ("spike",))
+    return result, replace(made, facts=replace(made.facts, spec=spec))
+
+
+def test_a_spike_tells_its_probes_and_its_condition(study: Any) -> None:
+    """Ten users stay on as probes: what is called a spike to 100 is one from 10 to 110."""
+    made = [spiked(study, chosen) for chosen in ({}, {"latency": "gpt-rt-1.5"})]
+    found = conclude_matrix(study, [result for result, _ in made], [trial for _, trial in made], {}, ())
+    usual, slow = (f for f in found if f.id.startswith("F30-spike"))
+    assert "In the spike (10 to 110 to 10 users, 10 of them probes that stay on) the p95" in usual.claim
+    assert (usual.condition, slow.condition) == ("", "latency=gpt-rt-1.5")
+    assert usual.claim.endswith("0 units were lost under latency=aa-fast.")
+    assert slow.claim.endswith("0 units were lost under latency=gpt-rt-1.5.")

@@ -14,15 +14,18 @@ from perflab.cli import load as load_command
 from perflab.errors import EXIT_OK, EXIT_UNTRUSTED, UsageError
 from perflab.experiments import judging
 from perflab.experiments.conclude import load, scale
+from perflab.experiments.conclude.matrix import conclude_matrix
 from perflab.experiments.conclude.parts import reconciled, vetoed, world_on_time
 from perflab.experiments.conclude.profile import first_finding
-from perflab.experiments.matrix import MatrixResult
+from perflab.experiments.conclude.targets import conclude_goals
+from perflab.experiments.matrix import MatrixResult, read_matrix
 from perflab.experiments.profile import ProfilePass
 from perflab.experiments.trial import Trial
 from perflab.findings.trust import vetoes
 from perflab.system.tables.spans import Spans, SpanSum
 from tests.experiments import test_capacity_findings as capacity
 from tests.experiments import test_load_words as words
+from tests.experiments.test_goals import whole_matrix
 from tests.experiments.test_judged_targets import measured, spoken
 from tests.experiments.test_null_arm import trial_of
 
@@ -182,3 +185,16 @@ def test_stages_by_a_mark_that_is_50_ms_early_say_so(study):
         made = first_finding(study, sampled, [], None)
         (check,) = [c for c in made.trust if "reconciled with outside clocks" in c.name]
         assert check.passed is not apart and made.verdict == "reported"
+
+
+@pytest.mark.parametrize(("late_ms", "verdict"), [(1.0, "reported"), (LATE_MS, "untrusted")])
+def test_no_level_and_no_spike_of_a_matrix_is_told_in_a_world_that_was_late_at_200_users(study, late_ms, verdict):
+    """The stand-ins hold at 50 users and are late at 200: both findings hold response times of both against another."""
+    made = whole_matrix(study, variant="optimised")
+    turns = [of_the_reference_system(1.0), of_the_reference_system(late_ms).assign(scenario="stress")]
+    result = read_matrix(study, made)
+    seen = replace(made, units=pd.concat(turns, ignore_index=True))
+    told = {f.id: f for f in (*conclude_matrix(study, [result], [seen], {}), *conclude_goals(study, [result], [seen]))}
+    assert {told[id].verdict for id in ("F30-matrix.1", "F30-spike.1")} == {verdict}
+    (stress,) = (f for f in told.values() if f.scenario == "stress")
+    assert stress.verdict == verdict

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from perflab.experiments.conclude.load import level_row
-from perflab.experiments.conclude.parts import evidence, observation, trust_of
+from perflab.experiments.conclude.parts import evidence, observation, trust_of, world_on_time
 from perflab.experiments.conclude.world import under
 from perflab.experiments.ladder import Level
-from perflab.experiments.matrix import PROBE_USERS, MatrixResult
+from perflab.experiments.matrix import PROBE_USERS, MatrixResult, spike_told
 from perflab.experiments.operations import operation_rows
 from perflab.experiments.settling import settled_check, settling_caveats
 from perflab.experiments.study import Study
@@ -33,12 +33,13 @@ def conclude_matrix(
     by_trial = {t.spec.name: t for t in trials}
     for number, result in enumerate(results, 1):
         stretches = [level.settling for level in result.levels.values()]
-        trust = (*trust_of([by_trial[result.trial]]), settled_check(stretches), *null)
+        trial = by_trial[result.trial]
+        trust = (*trust_of([trial]), *world_on_time(study, [trial]), settled_check(stretches), *null)
         rows = [{**level_row(level), "scenario": name} for name, level in result.levels.items()]
         own = figures if number == 1 else {}
         found.append(_degradation(study, number, result, rows, trust, own))
         if result.recovery:
-            found.append(_recovery(study, number, result, trust, own))
+            found.append(_recovery(study, number, result, trial, trust, own))
     return found
 
 
@@ -60,7 +61,7 @@ def _degradation(
         trust,
         question=f"How does {result.variant} bear the load matrix?",
         variant=result.variant,
-        condition=",".join(f"{k}={v}" for k, v in result.conditions.items()),
+        condition=_condition(result),
         claim=f"{claim}{under(study, result.conditions)}{what_broke(study, result)}.",
         caveats=settling_caveats(level.settling for level in result.levels.values()),
         evidence=evidence(figures.get("degradation"), figures.get("series")),
@@ -99,8 +100,17 @@ def what_broke(study: Study, result: MatrixResult) -> str:
     return told
 
 
+def _condition(result: MatrixResult) -> str:
+    return ",".join(f"{k}={v}" for k, v in result.conditions.items())
+
+
 def _recovery(
-    study: Study, number: int, result: MatrixResult, trust: tuple[TrustCheck, ...], figures: dict[str, Evidence]
+    study: Study,
+    number: int,
+    result: MatrixResult,
+    trial: Trial,
+    trust: tuple[TrustCheck, ...],
+    figures: dict[str, Evidence],
 ) -> Finding:
     recovery = result.recovery
     assert recovery is not None
@@ -115,8 +125,10 @@ def _recovery(
         trust,
         question=f"How fast is {result.variant} back after a spike?",
         variant=result.variant,
-        claim=f"In the spike the p95 of {result.variant} went from {recovery.before_p95_ms:.0f} to "
-        f"{recovery.during_p95_ms:.0f} ms, the p95 of probes {back}, and {recovery.lost} units were lost.",
+        condition=_condition(result),
+        claim=f"In the spike ({spike_told(trial.spec, result.spikes[0])}) the p95 of {result.variant} went from "
+        f"{recovery.before_p95_ms:.0f} to {recovery.during_p95_ms:.0f} ms, the p95 of probes {back}, and "
+        f"{recovery.lost} units were lost{under(study, result.conditions)}.",
         evidence=evidence(figures.get("spike")),
         details={"recovery": [vars_of(recovery)]},
         caveats=("back = p95 of all later probe units at most 10 % above the calm p95",),
