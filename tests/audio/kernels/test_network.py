@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
@@ -15,10 +16,33 @@ from perflab.audio.kernels.warm_up import STEPS, warm_up
 from perflab.errors import UsageError
 
 
-def test_the_walk_is_that_of_the_oracle() -> None:
-    drawn = np.random.default_rng(4).random((3, 501))
-    lost = lost_packets(3, 500, 0.2, 3.0, seed=4)
-    assert lost.tolist() == [plain.lost_packets(row.tolist(), *transition(0.2, 3.0), 0.2) for row in drawn]
+def draws(sessions: int, packets: int, seed: int) -> list[tuple[list[float], list[float]]]:
+    """What moves the states of each session, and what decides its packets: drawn in this order."""
+    rng = np.random.default_rng(seed)
+    moves, fates = rng.random((sessions, packets + 1)), rng.random((sessions, packets))
+    return list(zip(moves.tolist(), fates.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("chances", [(1.0, 0.0), (0.5, 0.0), (0.75, 0.05), (1.0, 1.0), (0.0, 0.0)])
+def test_the_walk_is_that_of_the_oracle(chances: tuple[float, float]) -> None:
+    lost = lost_packets(3, 500, 0.2, 3.0, seed=4, lose_bad=chances[0], lose_good=chances[1])
+    wanted = [plain.lost_packets(*drawn, *transition(0.2, 3.0), 0.2, *chances) for drawn in draws(3, 500, 4)]
+    assert lost.tolist() == wanted
+    assert lost.all() == (chances == (1, 1)) and lost.any() == (chances != (0, 0))
+
+
+def test_a_state_that_loses_all_or_nothing_loses_what_it_always_did() -> None:
+    """Studies are drawn from this: the packets of Gilbert, from before there was a chance to be lost in a state."""
+    drawn = np.packbits(lost_packets(3, 500, 0.2, 3.0, seed=4)).tobytes()
+    assert hashlib.sha256(drawn).hexdigest()[:16] == "01a04156aa13c4af"
+
+
+@pytest.mark.parametrize(("bad", "good"), [(0.5, 0.0), (0.8, 0.02), (0.1, 0.1)])
+def test_packets_lost_are_those_of_both_states(bad: float, good: float) -> None:
+    lost = lost_packets(400, 5_000, 0.2, 5.0, seed=1, lose_bad=bad, lose_good=good)
+    shares = lost.mean(axis=1)  # sessions are independent, packets of one are not
+    error = shares.std(ddof=1) / math.sqrt(shares.size)
+    assert abs(shares.mean() - (0.2 * bad + 0.8 * good)) <= 3 * error and error <= 0.002
 
 
 @pytest.mark.parametrize(("loss", "burst"), [(0.05, 1.0 / 0.95), (0.1, 2.0), (0.2, 5.0)])
@@ -72,6 +96,13 @@ def test_one_session_changes_no_other() -> None:
 def test_chains_that_cannot_be_are_refused(loss: float, burst: float, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         lost_packets(1, 10, loss, burst, seed=1)
+
+
+@pytest.mark.parametrize("chance", [-0.1, 1.1, math.nan, math.inf])
+@pytest.mark.parametrize("state", ["lose_bad", "lose_good"])
+def test_chances_that_are_none_are_refused(state: str, chance: float) -> None:
+    with pytest.raises(UsageError, match=f"`{state}` is {chance:g}"):
+        lost_packets(1, 10, 0.1, 2.0, seed=1, **{state: chance})
 
 
 def test_bad_delays_are_refused() -> None:

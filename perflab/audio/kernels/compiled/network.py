@@ -9,12 +9,17 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def walk(drawn: Any, enter: float, leave: float, start_bad: float, lost: Any) -> None:
-    """Walk Gilbert's two states over `drawn` [sessions, packets + 1], uniform in 0..1; mark the bad in `lost`."""
+def walk(
+    drawn: Any, fates: Any, enter: float, leave: float, start_bad: float, lose_bad: float, lose_good: float, lost: Any
+) -> None:
+    """Walk the two states over `drawn` [sessions, packets + 1]; `fates` [sessions, packets] decide who is lost there.
+
+    Both are uniform in 0..1, 1 left out: a chance of 1 always loses, and one of 0 never.
+    """
     for session in range(lost.shape[0]):
         bad = drawn[session, 0] < start_bad
         for packet in range(lost.shape[1]):
-            lost[session, packet] = bad
+            lost[session, packet] = fates[session, packet] < (lose_bad if bad else lose_good)
             bad = drawn[session, packet + 1] >= leave if bad else drawn[session, packet + 1] < enter
 
 

@@ -6,11 +6,17 @@ import math
 from collections.abc import Sequence
 
 
-def lost_packets(drawn: Sequence[float], enter: float, leave: float, loss: float) -> list[bool]:
-    """Return which packets are lost, from one uniform number for the start and one after each packet."""
+def lost_packets(
+    drawn: Sequence[float], fates: Sequence[float], enter: float, leave: float, loss: float, lose_bad: float = 1.0,
+    lose_good: float = 0.0,
+) -> list[bool]:  # fmt: skip
+    """Return which packets are lost, from one uniform number for the start and two for each packet.
+
+    `drawn` [packets + 1] moves the state, `fates` [packets] say whether the packet is lost in it.
+    """
     bad, lost = drawn[0] < loss, []
-    for number in drawn[1:]:
-        lost.append(bad)
+    for number, fate in zip(drawn[1:], fates, strict=True):
+        lost.append(fate < (lose_bad if bad else lose_good))
         bad = not number < leave if bad else number < enter
     return lost
 
