@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from perflab.errors import UsageError
+from perflab.report.compact import compact_figures
 from perflab.runs import Run, write_atomic
 
 _ANCHOR = re.compile(r'<a\b[^>]*?\bhref="([^"]*)"[^>]*>(.*?)</a>', re.S)
@@ -19,8 +20,8 @@ def write_portable(run: Run, folder: Path) -> list[Path]:
     """Write the run's page, its deliverables as Markdown and the figures that these show; return the paths.
 
     A link to what is not copied (samples, profiles, notebooks) becomes plain text, so that no link leads nowhere.
-    Files of those names are overwritten, others are left alone. Raises UsageError for a run without a page and for the
-    run's own folder.
+    Figures are the same in half the bytes. Files of those names are overwritten, others are left alone. Raises
+    UsageError for a run without a page and for the run's own folder.
     """
     page = run.path / "index.html"
     if not page.is_file():
@@ -37,7 +38,9 @@ def write_portable(run: Run, folder: Path) -> list[Path]:
     for source, text in texts.items():
         target = folder / source.relative_to(run.path)
         write_atomic(target, plain_markdown(text, target.parent, folder))
-    write_atomic(folder / page.name, plain_html(page.read_text(encoding="utf-8"), folder))
+    for source in figures:
+        write_atomic(folder / source.relative_to(run.path), compact_figures(source.read_text(encoding="utf-8")))
+    write_atomic(folder / page.name, compact_figures(plain_html(page.read_text(encoding="utf-8"), folder)))
     return [folder / page.name, *(target for _, target in copies)]
 
 

@@ -43,6 +43,18 @@ def test_no_link_of_a_copy_is_dead_and_no_word_is_lost(run: Run, tmp_path: Path)
     assert shown and all(f"](../figures/{path.name})" in drawn for path in shown)
 
 
+def test_a_copy_holds_the_same_figures_in_fewer_bytes(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    figures = [path for path in write_portable(run, folder) if path.suffix == ".svg"]
+    before, after = PageFacts(run.path / "index.html"), PageFacts(folder / "index.html")
+    assert after.labels == before.labels and after.tags.count("svg") == before.tags.count("svg") > 2
+    pairs = [(run.path / path.relative_to(folder), path) for path in figures]
+    saved = sum(source.stat().st_size - copy.stat().st_size for source, copy in pairs)
+    assert pairs and all(copy.stat().st_size < 0.65 * source.stat().st_size for source, copy in pairs)
+    page = (run.path / "index.html").stat().st_size - (folder / "index.html").stat().st_size
+    assert page > 0.9 * saved  # they are on the page as well
+
+
 def test_links_that_stay_are_left_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "a b.svg").write_text("<svg/>")
     page = (
@@ -64,6 +76,11 @@ def test_a_run_without_a_page_and_its_own_folder_are_refused(tmp_path: Path) -> 
     build_run_page(run, ROWS)
     with pytest.raises(UsageError, match="lies in the run itself"):
         write_portable(run, run.path / "deliverables")
+
+
+def test_the_example_that_is_kept_stays_below_a_megabyte() -> None:
+    sizes = {str(path.relative_to(EXAMPLE)): path.stat().st_size for path in EXAMPLE.rglob("*") if path.is_file()}
+    assert "index.html" in sizes and sum(sizes.values()) < 1_000_000, sizes
 
 
 def test_the_example_that_is_kept_has_no_dead_link() -> None:
