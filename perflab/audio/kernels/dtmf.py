@@ -7,17 +7,19 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.audio.kernels.pcm import ANY, FLOAT32, INT16, Pcm, check_array
+from perflab.audio.kernels.pcm import ANY, FLOAT32, INT16, Mask, Pcm, check_active, check_array
 from perflab.errors import UsageError
 
 LOW_HZ, HIGH_HZ = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 KEYS = "123A456B789C*0#D"
+TONES = len(LOW_HZ + HIGH_HZ)
 NONE = ""
 SHORTEST_S = 0.0125  # a shorter window cannot tell neighbouring tones (73 Hz apart) from each other
 LEAST_AMPLITUDE = 100.0  # units of int16, of each of the two tones
 LEAST_SHARE = 0.7  # of the frame's energy in the two tones: speech spreads its energy
 TWIST_DB = (-8.0, 4.0)  # high tone against low tone, as the networks accept it
 RATES = (8_000, 16_000)
+Amplitudes = NDArray[np.float32]
 
 
 class DtmfDetector:
@@ -38,16 +40,29 @@ class DtmfDetector:
         self.rate, self.samples = rate, samples
         self._table = _table(rate, samples)
 
-    def amplitudes(self, pcm: Pcm) -> NDArray[np.float32]:
-        """Return the amplitude of each of the 8 tones in units of int16: float32 [sessions, 8], low tones first."""
+    def amplitudes(self, pcm: Pcm, out: Amplitudes | None = None, active: Mask | None = None) -> Amplitudes:
+        """Return the amplitude of each of the 8 tones in units of int16: float32 [sessions, 8], low tones first.
+
+        They are written into `out` where it is given; the product that they are made of is a fresh array all the same.
+        Sessions that are not active get zeros. Raises UsageError for other shapes or dtypes.
+        """
         check_array("pcm", pcm, INT16, ANY)
         check_array("pcm", pcm, INT16, (pcm.shape[0], self.samples))
-        parts = (pcm.astype(FLOAT32) @ self._table).reshape(-1, 2, 8)
-        return np.hypot(parts[:, 0], parts[:, 1])
+        if out is not None:
+            check_array("out", out, FLOAT32, (pcm.shape[0], TONES))
+        idle = None if active is None else ~check_active(active, pcm.shape[0])
+        parts = (pcm.astype(FLOAT32) @ self._table).reshape(-1, 2, TONES)
+        made: Amplitudes = np.hypot(parts[:, 0], parts[:, 1], out=out)
+        if idle is not None:
+            made[idle] = 0
+        return made
 
-    def keys(self, pcm: Pcm) -> list[str]:
-        """Return the key of each session of `pcm` int16 [sessions, samples], NONE where none sounds."""
-        size = self.amplitudes(pcm)
+    def keys(self, pcm: Pcm, active: Mask | None = None) -> list[str]:
+        """Return the key of each session of `pcm` int16 [sessions, samples], NONE where none sounds.
+
+        Sessions that are not active get NONE. Errors as `amplitudes`.
+        """
+        size = self.amplitudes(pcm, active=active)
         low, high = size[:, :4].argmax(axis=1), 4 + size[:, 4:].argmax(axis=1)
         rows = np.arange(size.shape[0])
         first, second = size[rows, low].astype(float), size[rows, high].astype(float)

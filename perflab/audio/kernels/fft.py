@@ -62,7 +62,9 @@ class BatchFFT:
     def forward(self, planes: Planes, out: Planes) -> Planes:
         """Transform `planes` into `out` and return it; the two must not overlap.
 
-        A session that holds NaN spoils its own lane alone. Raises UsageError for other shapes or dtypes.
+        A session that holds NaN spoils its own lane alone. There is no mask of active sessions: a transform keeps no
+        state and lanes are computed together, so an idle one costs and spoils nothing; do not read it. Raises
+        UsageError for other shapes or dtypes.
         """
         check_array("planes", planes, FLOAT32, self._shape)
         check_array("out", out, FLOAT32, self._shape)

@@ -51,6 +51,22 @@ def test_decoding_and_encoding_again_changes_nothing() -> None:
         assert set(apart.tolist()) <= ({0x7F} if law == "mu" else set())  # mu-law has a negative zero
 
 
+@pytest.mark.parametrize("law", g711.LAWS)
+def test_idle_sessions_are_silent_and_the_others_what_they_were(law: Any) -> None:
+    pcm, active = np.repeat(ALL_PCM[:, ::1_999], 5, axis=0), np.array([True, False, True, True, False])
+    codes = g711.encode(pcm, np.full(pcm.shape, 9, np.uint8), law)
+    masked = g711.encode(pcm, np.full(pcm.shape, 9, np.uint8), law, active)
+    silence = g711.encode(np.zeros_like(pcm), np.zeros_like(codes), law)
+    assert np.array_equal(masked[active], codes[active]) and np.array_equal(masked[~active], silence[~active])
+    heard = g711.decode(codes, np.full(pcm.shape, 9, np.int16), law)
+    some = g711.decode(codes, np.full(pcm.shape, 9, np.int16), law, active)
+    assert np.array_equal(some[active], heard[active]) and heard[~active].any() and not some[~active].any()
+    with pytest.raises(UsageError, match="`active`"):
+        g711.encode(pcm, codes, law, active[:3])
+    with pytest.raises(UsageError, match="`active`"):
+        g711.decode(codes, heard, law, active[:3])
+
+
 def test_bad_input_is_refused() -> None:
     with pytest.raises(UsageError, match="No law 'b'"):
         g711.encode(ALL_PCM, np.zeros(ALL_PCM.shape, np.uint8), "b")  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def transformed(values: np.ndarray, kernel: BatchFFT) -> np.ndarray:
     return kernel.leave(out)
 
 
-@pytest.mark.parametrize("points", [4, 8, 16, 32, 64, 128, 256, 512, 1024])
+@pytest.mark.parametrize("points", [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096])
 def test_transform_is_that_of_the_definition(points: int) -> None:
     values = drawn(11, points)
     wanted = dft(values)
@@ -109,6 +109,18 @@ def test_what_is_no_key_is_none() -> None:
     twisted = 9_000 * np.sin(2 * np.pi * 697 * at) + 1_500 * np.sin(2 * np.pi * 1209 * at)
     frames = [rng.normal(0, 5_000, 160), single, twisted, np.zeros(160), keys_pcm(8_000, 160, 20)[0]]
     assert DtmfDetector(8_000, 160).keys(np.rint(frames).astype(np.int16)) == [""] * 5
+
+
+def test_amplitudes_go_where_they_are_asked_to_and_idle_sessions_have_none() -> None:
+    detector, pcm, active = DtmfDetector(8_000, 160), keys_pcm(8_000, 160), np.arange(16) % 3 != 1
+    plain, out = detector.amplitudes(pcm), np.full((16, 8), 7, np.float32)
+    assert detector.amplitudes(pcm, out) is out and np.array_equal(out, plain)
+    masked = detector.amplitudes(pcm, out, active)
+    assert masked is out and np.array_equal(out[active], plain[active]) and not out[~active].any()
+    assert detector.keys(pcm, active) == [key if on else "" for key, on in zip(KEYS, active, strict=True)]
+    for wrong in ({"out": out[:3]}, {"out": out.astype(float)}, {"active": active[:3]}):
+        with pytest.raises(UsageError, match=f"`{next(iter(wrong))}`"):
+            detector.amplitudes(pcm, **wrong)
 
 
 def test_bad_frames_are_refused() -> None:
