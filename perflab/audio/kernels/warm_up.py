@@ -1,4 +1,4 @@
-"""Compile, or load from the cache, everything before the first caller waits for it."""
+"""Compile, or load from the cache, every kernel before the first caller waits for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def warm_up(say: Say) -> float:
     """Call every kernel once on silence and return the seconds that it took; `say` gets one line per kernel.
 
     The first call of any compiled function costs most of a second, cached or not, and compiling takes seconds more:
-    a server does this before it accepts traffic, or its first callers wait.
+    a server does this before it accepts traffic, or its first callers wait. Not the loops of Opus, for kernels know no
+    codec: who codes with `OpusBatch` calls both of its ways once as well, before callers come or time is taken.
     """
     began = time.perf_counter()
     for number, (name, call) in enumerate(STEPS.items(), 1):
