@@ -17,7 +17,7 @@ from perflab.errors import RunCorrupt, SystemFailure
 from perflab.experiments.api_streaming import lab
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.admission import callers, capacity, overload
-from perflab.experiments.strategies.admission.callers import Heard, hold_calls, refusal_of
+from perflab.experiments.strategies.admission.callers import Heard, hold_calls
 from perflab.experiments.strategies.admission.capacity import Capacity, capacity_of
 from perflab.experiments.strategies.experiment import BASE
 from perflab.experiments.strategies.run import Sizes, run_experiment
@@ -45,18 +45,6 @@ def test_both_contests_speak_of_flags_and_conditions_that_exist_and_belong_to_th
         assert experiment in lab.EXPERIMENTS and experiment.strategy == "ST-RES-10"
         assert experiment.price and experiment.turns
     assert not {one.key for one in overload.EXPERIMENTS} & {one.key for one in lab.experiments(gateway)}  # at quick
-
-
-@pytest.mark.parametrize(
-    ("seen", "refused"),
-    [
-        ({"status": 503}, True), ({"status": 429}, True), ({"status": 500}, False), ({"close_code": 1013}, True),
-        ({"close_code": 1011}, False), ({"message": "the gateway has 75 sessions already"}, True),
-        ({"message": "no such template"}, False), ({}, False),
-    ],
-)  # fmt: skip
-def test_what_says_come_again_later_is_a_refusal(seen: dict[str, Any], refused: bool) -> None:
-    assert refusal_of(**seen) is refused
 
 
 def test_goodput_has_the_refused_as_lost_and_the_share_of_the_admitted_has_them_not() -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from perflab.load.websocket import HandshakeRefused
-
-FULL = "sessions already"  # in what the gateway answers to who comes above its limit of sessions
-BUSY = (429, 503)  # HTTP: too many requests, no room at the moment
-TRY_AGAIN_LATER = 1013  # a WebSocket's close code
+from perflab.wire.refusal import is_refusal
 
 
 class SessionRefused(Exception):
@@ -18,13 +15,11 @@ class SessionRefused(Exception):
 
 
 def outcome_of(error: BaseException, timeouts: tuple[type[BaseException], ...] = (TimeoutError,)) -> str:
-    """Return the outcome of the row: "shed" where the server says that it takes no more, "timeout" or "error" else.
-
-    A system that turns users away degrades as it was told to; one that breaks does not, and a table of failures must
-    tell the two apart.
-    """
+    """Return the outcome of the row: "shed" where the server says that it takes no more, "timeout" or "error" else."""
     if isinstance(error, timeouts):
         return "timeout"
     if isinstance(error, SessionRefused):
-        return "shed" if FULL in str(error) or error.close_code == TRY_AGAIN_LATER else "error"
-    return "shed" if isinstance(error, HandshakeRefused) and error.status in BUSY else "error"
+        refused = is_refusal(close_code=error.close_code, message=str(error))
+    else:
+        refused = isinstance(error, HandshakeRefused) and is_refusal(status=error.status)
+    return "shed" if refused else "error"

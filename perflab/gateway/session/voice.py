@@ -18,6 +18,7 @@ from perflab.gateway.session.turn import Turn
 from perflab.wire.audio_format import DEFAULT, AudioFormat
 from perflab.wire.frame import Frame, FrameError, FrameType
 from perflab.wire.marks import now_ns
+from perflab.wire.refusal import FULL
 
 log = logging.getLogger("perflab.gateway.session")
 HISTORY_ROWS = 6  # what the prompt tells of an earlier conversation
@@ -39,7 +40,7 @@ class VoiceSession:
         self._starting: asyncio.Task[None] | None = None
         self._admitted = gateway.admit(self)
         if not self._admitted:
-            self.fail(f"the gateway has {gateway.settings.limits.sessions} sessions already")
+            self.fail(f"the gateway has {gateway.settings.limits.sessions} {FULL}")
         gateway.later(gateway.settings.limits.start_s, self._check_started)
 
     def receive(self, message: str | bytes) -> Awaitable[None] | None:

@@ -14,15 +14,13 @@ import numpy as np
 from perflab.experiments.strategies.experiment import Target
 from perflab.experiments.strategies.payloads.voice_turns import FRAME_S, SILENCE, speech
 from perflab.wire.frame import Flag, Frame, FrameType, decode_binary, decode_json64, encode_binary, encode_json64
+from perflab.wire.refusal import is_refusal
 
 FIRST_WORD_S = 0.3  # after a call was due: who is let in later speaks later, and the wait counts that
 PATIENCE_S = 4.0  # from when the speech should have ended: who is not answered to the end by then hangs up
 FAREWELL_S = 0.5  # a system that is too busy to say goodbye holds nobody longer
 UTTERANCES = 8
 LAST_SESSION = 900_000_000  # the stand-ins read numbers of nine digits
-BUSY = (429, 503)  # HTTP: too many requests, no room at the moment
-TRY_AGAIN_LATER = 1013  # a WebSocket's close code
-FULL = "sessions already"  # in what a system says to who comes above its limit of sessions
 Outcome = Literal["answered", "refused", "given up", "broken"]
 
 
@@ -64,11 +62,6 @@ class Heard:
     def in_time(self, limit_ms: float) -> int:
         """Return how many were answered within the limit."""
         return sum(wait <= limit_ms for wait in self.answered_ms)
-
-
-def refusal_of(status: int = 0, close_code: int = 0, message: str = "") -> bool:
-    """Say whether an HTTP status, a close code or a message of the system means that it takes no more calls."""
-    return status in BUSY or close_code == TRY_AGAIN_LATER or FULL in message
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ async def call(target: Target, script: Script, number: int, session: int, due: f
     except CallRefused:
         outcome = "refused"
     except aiohttp.WSServerHandshakeError as error:
-        outcome = "refused" if refusal_of(status=error.status) else "broken"
+        outcome = "refused" if is_refusal(status=error.status) else "broken"
     except TimeoutError:
         outcome = "answered" if outcome == "answered" else "given up"
     except (OSError, ValueError, aiohttp.ClientError):  # cut off, or what is no frame: an end of the call, not of ours
@@ -136,10 +129,10 @@ async def _start(socket: Any, script: Script, session: int) -> None:
     await (socket.send_bytes(encode_binary(frame)) if script.binary else socket.send_str(encode_json64(frame)))
     answer = await _frame(socket, script)
     if answer is None:
-        raise CallRefused if refusal_of(close_code=socket.close_code or 0) else ConnectionError
+        raise CallRefused if is_refusal(close_code=socket.close_code or 0) else ConnectionError
     body = json.loads(answer.payload)
     if body.get("op") != "ready":
-        raise CallRefused if refusal_of(message=str(body.get("message"))) else ConnectionError
+        raise CallRefused if is_refusal(message=str(body.get("message"))) else ConnectionError
 
 
 async def _turn(socket: Any, script: Script, words: tuple[bytes, ...], first_word: float, heard: Heard) -> float:

@@ -104,37 +104,39 @@ async def _unfitted(target: Target) -> Work:
     raise NotImplementedError("run_experiment measures first what one core carries: see `fit`")
 
 
-_COMMON = "calls of one turn, Poisson arrivals, at {} times the rate that uses up one core of the base, measured first"
-OVERLOADED = StrategyExperiment(
-    key="admission-overload",
-    strategy="ST-RES-10",
-    title="admission control under overload",
-    arms=("admission=by_lag",),
-    condition=_COMMON.format(f"{OVERLOAD:g}") + f"; Live thinks 300 ms; callers hang up after {PATIENCE_S:g} s",
-    work=_unfitted,
-    fit=partial(_fitted, OVERLOAD),
-    conditions={"latency": "const-300"},
-    prepare=first_calls,
-    first_s=0.0,
-    figures=(GOODPUT, KEPT, REFUSED, OFFERED),
-    fewer_failures=True,
+def _contest(key: str, times: float, where: str, *, price: str, turns: str) -> StrategyExperiment:
+    """Return admission control against letting everybody in, at so many times what one core carries."""
+    return StrategyExperiment(
+        key=key,
+        strategy="ST-RES-10",
+        title=f"admission control {where}",
+        arms=("admission=by_lag",),
+        condition=f"calls of one turn, Poisson arrivals, at {times:g} times the rate that uses up one core of the "
+        f"base, measured first; Live thinks 300 ms; callers hang up after {PATIENCE_S:g} s",
+        work=_unfitted,
+        fit=partial(_fitted, times),
+        conditions={"latency": "const-300"},
+        prepare=first_calls,
+        first_s=0.0,
+        figures=(GOODPUT, KEPT, REFUSED, OFFERED),
+        fewer_failures=True,
+        price=price,
+        turns=turns,
+    )
+
+
+OVERLOADED = _contest(
+    "admission-overload",
+    OVERLOAD,
+    "under overload",
     price="callers who are refused, above all those who come while a crowd before them is still waiting",
     turns="costs calls where the overload is shorter than callers would wait, and where other programs make the loop "
     "late; below what one core carries it has nothing to refuse (see the same at half the load)",
 )
-BELOW_CAPACITY = StrategyExperiment(
-    key="admission-below",
-    strategy="ST-RES-10",
-    title="admission control at half of what one core carries",
-    arms=("admission=by_lag",),
-    condition=_COMMON.format(f"{BELOW:g}") + f"; Live thinks 300 ms; callers hang up after {PATIENCE_S:g} s",
-    work=_unfitted,
-    fit=partial(_fitted, BELOW),
-    conditions={"latency": "const-300"},
-    prepare=first_calls,
-    first_s=0.0,
-    figures=(GOODPUT, KEPT, REFUSED, OFFERED),
-    fewer_failures=True,
+BELOW_CAPACITY = _contest(
+    "admission-below",
+    BELOW,
+    "at half of what one core carries",
     price="100 probes of the loop a second, and every call refused here was refused for nothing",
     turns="pays only above what one core carries",
 )
