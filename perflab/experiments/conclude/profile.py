@@ -39,37 +39,44 @@ def conclude(
     figures: dict[str, Evidence],
 ) -> list[Finding]:
     """Return the findings of the profile: stages, bottlenecks, memory, what the instruments cost and what failed."""
+    trust = trust_of([each.trial for each in passes if each.trial])
+    sampled = _trust_of(passes, "py-spy")
+    return [
+        first_finding(study, passes[0], stages, figures.get("stages")),
+        _hot(study, passes, found, figures, trust),
+        *([_memory(study, found, figures, _trust_of(passes, "memray"))] if found.memory else []),
+        _growth(study, found, sampled),
+        _waiting(study, found, sampled),
+        _cost(study, found, figures, trust),
+        *_failures(study, found),
+    ]
+
+
+def _hot(
+    study: Study,
+    passes: Sequence[ProfilePass],
+    found: Bottlenecks,
+    figures: dict[str, Evidence],
+    trust: tuple[TrustCheck, ...],
+) -> Finding:
+    """Return which part costs the most CPU; inconclusive where the instruments name none that the profile speaks of."""
     profiles = [
         Evidence(kind="profile", path=str(path.relative_to(study.run.path)), title=path.name)
         for each in passes
         for path in each.rendered
     ]
-    trust = trust_of([each.trial for each in passes if each.trial])
-    first = found.ranking.rows[0] if found.ranking.rows and found.ranking.first else None
-    effect = None
-    looked = found.profiled
-    if first:
-        effect = Effect(
-            metric=f"share of the CPU of {looked.process}" if looked.others else "share of CPU",
-            value=100 * first.cpu_share,
-            unit="%",
-            low=100 * first.low,
-            high=100 * first.high,
-            n=sum(vote.n for vote in found.ranking.votes if vote.hears((first.file, first.function))),
-            n_unit="samples",
-            method="span of gated instruments that disagree" if first.disputed else "votes of gated instruments",
-        )
-    hot = finding(
+    looked, share = found.profiled, _share(found)
+    return finding(
         study,
         "2",
         question="Which part of the system costs the most CPU?",
         kind="observation",
         variant="baseline",
-        verdict="untrusted" if vetoed(trust) else "reported" if first and looked.speaks else "inconclusive",
+        verdict="untrusted" if vetoed(trust) else "reported" if share and looked.speaks else "inconclusive",
         trust=trust,
         claim=found.sentence(),
         next_step=looked.next_step,
-        effect=effect,
+        effect=share,
         headline=7,
         evidence=(*evidence(figures.get("ranking"), figures.get("agreement")), *profiles),
         details={
@@ -92,31 +99,46 @@ def conclude(
         },
         caveats=("shares hold for a light load; sampling error only, not the spread from run to run", *_unseen(found)),
     )
-    results = [first_finding(study, passes[0], stages, figures.get("stages")), hot]
-    if found.memory:
-        memory_trust = _trust_of(passes, "memray")
-        results.append(
-            finding(
-                study,
-                "3",
-                question="Where does memory go?",
-                kind="observation",
-                variant="baseline",
-                verdict=_verdict(memory_trust),
-                trust=memory_trust,
-                claim=found.memory_sentence(),
-                evidence=evidence(figures.get("memory")),
-                details={
-                    "memory": list(found.memory),
-                    "allocated_mb": found.allocated.total / 1e6,
-                    "startup_mb": found.allocated.startup / 1e6,
-                },
-                caveats=("held at the end of a short window is not yet a leak: two windows decide", *_unseen(found)),
-            )
-        )
-    results.append(_growth(study, found, _trust_of(passes, "py-spy")))
-    results.append(_waiting(study, found, _trust_of(passes, "py-spy")))
-    return [*results, _cost(study, found, figures, trust), *_failures(study, found)]
+
+
+def _share(found: Bottlenecks) -> Effect | None:
+    """Return the CPU share of the first of the ranking, None where it has no first."""
+    first = found.ranking.rows[0] if found.ranking.rows and found.ranking.first else None
+    if first is None:
+        return None
+    looked = found.profiled
+    return Effect(
+        metric=f"share of the CPU of {looked.process}" if looked.others else "share of CPU",
+        value=100 * first.cpu_share,
+        unit="%",
+        low=100 * first.low,
+        high=100 * first.high,
+        n=sum(vote.n for vote in found.ranking.votes if vote.hears((first.file, first.function))),
+        n_unit="samples",
+        method="span of gated instruments that disagree" if first.disputed else "votes of gated instruments",
+    )
+
+
+def _memory(
+    study: Study, found: Bottlenecks, figures: dict[str, Evidence], trust: tuple[TrustCheck, ...]
+) -> Finding:  # fmt: skip
+    return finding(
+        study,
+        "3",
+        question="Where does memory go?",
+        kind="observation",
+        variant="baseline",
+        verdict=_verdict(trust),
+        trust=trust,
+        claim=found.memory_sentence(),
+        evidence=evidence(figures.get("memory")),
+        details={
+            "memory": list(found.memory),
+            "allocated_mb": found.allocated.total / 1e6,
+            "startup_mb": found.allocated.startup / 1e6,
+        },
+        caveats=("held at the end of a short window is not yet a leak: two windows decide", *_unseen(found)),
+    )
 
 
 def _unseen(found: Bottlenecks) -> tuple[str, ...]:
