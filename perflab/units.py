@@ -99,7 +99,12 @@ def value_text(value: float, unit: str) -> str:
 
 
 def interval_text(value: float, low: float | None, high: float | None, unit: str) -> str:
-    """Show an estimate with its bounds: "41.0 ms (38.0 ms to 45.0 ms)", one side missing as "at least" or "at most"."""
+    """Show an estimate with its bounds: "41.0 ms (38.0 ms to 45.0 ms)", one side missing as "at least" or "at most".
+
+    Bounds that are the value itself (a count, a maximum) are not told three times: "100 sessions".
+    """
+    if low is not None and low == high == value:
+        return value_text(value, unit)
     if low is None and high is None:
         return f"{value_text(value, unit)} (no interval)"
     if high is None and low is not None:

@@ -56,7 +56,7 @@ def effect_text(finding: Finding) -> str:
     if effect is None:
         return ""
     compared = finding.kind == "comparison" or (effect.unit == "ratio" and effect.n_unit == "pairs")
-    text = _change(effect) if compared else _level(effect)
+    text = _change(effect) if compared else interval_text(effect.value, effect.low, effect.high, effect.unit)
     return f"{text} ({SCREENED})" if finding.stage == "screened" else text
 
 
@@ -66,13 +66,6 @@ def bounds_text(effect: Effect) -> str:
     if low and high:
         return "" if effect.low == effect.high == effect.value else f"{low} to {high}"
     return f"at least {low}" if low else f"at most {high}" if high else "no interval"
-
-
-def _level(effect: Effect) -> str:
-    """Return a level with its interval; one whose bounds are the value itself is not told three times."""
-    if effect.low is not None and effect.low == effect.high == effect.value:
-        return value_text(effect.value, effect.unit)
-    return interval_text(effect.value, effect.low, effect.high, effect.unit)
 
 
 def _change(effect: Effect) -> str:
