@@ -21,16 +21,19 @@ def of_the_api(study: Any) -> Any:
     return replace(study, notebook="23_api_streaming")
 
 
-def rung(simple_ms: float, complex_ms: float, *, late_ms: float = 1.0, failed: int = 0, per_min: int = 6_000) -> Any:
+def rung(
+    simple_ms: float, complex_ms: float, *, late_ms: float = 1.0, failed: int = 0, per_min: int = 6_000,
+    seconds: float = SECONDS,
+) -> Any:  # fmt: skip
     """Return a recorded rung whose answers take about as long as given."""
     chance = np.random.default_rng(3)
-    n = int(per_min / 60 * SECONDS)
+    n = int(per_min / 60 * seconds)
     is_simple = np.arange(n) % 10 > 0
     latency = np.where(is_simple, simple_ms, complex_ms) * chance.lognormal(0, 0.1, n)
     met = Arrivals(latency, np.full(n + failed, late_ms), failed, np.arange(n))
     by_tag = {"simple": latency[is_simple], "complex": latency[~is_simple]}
-    ended = np.sort(chance.uniform(0, SECONDS, n))
-    return knee.Rung("optimised", per_min, SECONDS, met, by_tag, ended, 20.0, 15.0)
+    ended = np.sort(chance.uniform(0, seconds, n))
+    return knee.Rung("optimised", per_min, seconds, met, by_tag, ended, 20.0, 15.0)
 
 
 def judged(study: Any, one: knee.Rung) -> dict[str, Finding]:

@@ -1,4 +1,4 @@
-"""The bars of session state: reads and writes as they arrive on a million rows, and what a killed process loses."""
+"""The bars of session state and of the API before it: a million rows as accesses arrive, losses of a kill, requests."""
 
 from __future__ import annotations
 

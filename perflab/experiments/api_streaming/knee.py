@@ -134,14 +134,21 @@ def _request(name: str, tag: str, rng: np.random.Generator, number: int) -> Requ
     return Request(tag, "GET", paths[name])
 
 
-def climb(study: Study, variant: str, judged_first: bool = True) -> tuple[Rung, ...]:
-    """Start a variant and raise the rate until a rung does not hold; without `judged_first` only for the knee."""
+def climb(
+    study: Study, variant: str, judged_first: bool = True, below: Sequence[tuple[int, float]] = ()
+) -> tuple[Rung, ...]:
+    """Start a variant and raise the rate until a rung does not hold; without `judged_first` only for the knee.
+
+    `below`: rates a minute with their seconds that are asked before the ladder, and end no climb.
+    """
     long_s, short_s = QUICK_S if study.quick else FULL_S
     long_s = max(long_s * study.time_scale, 12.0)
     folder = study.run.folder("trials") / f"23-knee-{variant.replace('=', '-').replace('+', '-')}"
     rungs: list[Rung] = []
     with started(study, replace(EXPERIMENT, key="knee"), "knee", variant, folder) as arm:
         _rung(study, arm, RUNGS_PER_MIN[0] // 4, WARM_UP_S, 0)
+        for number, (per_min, seconds) in enumerate(below, len(RUNGS_PER_MIN) + 1):
+            rungs.append(_rung(study, arm, per_min, seconds, number))
         for number, per_min in enumerate(RUNGS_PER_MIN, 1):
             if not judged_first and per_min < STEEP_FROM:
                 continue
