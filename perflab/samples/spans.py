@@ -161,12 +161,22 @@ def lateness(units: pd.DataFrame, spans: SpansLike) -> list[Lateness]:
         known = np.isfinite(late)
         if not known.any() and all(_is_optional(name, entry) for name in (*entry.plus, *entry.minus)):
             continue
-        meant = np.sum([_marks(units, name) for name in entry.durations], axis=0)[known] * 1e-6
         p99 = float(np.quantile(late[known], 0.99)) if known.any() else np.nan
-        apart = _ks(meant, meant + late[known])
+        apart = _ks(*think_times_ms(units, entry))
         over = int((late[known] > entry.check_ms).sum())
         found.append(Lateness(entry.name, p99, apart, entry.check_ms, int(known.sum()), over, len(units)))
     return found
+
+
+def think_times_ms(units: pd.DataFrame, entry: SumLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times in ms that a process of the world meant to take and those that it took, of units that asked it.
+
+    `entry`: a sum of role "world", whose durations are what it meant to take.
+    """
+    late = sum_ms(units, entry)
+    known = np.isfinite(late)
+    meant = np.sum([_marks(units, name) for name in entry.durations], axis=0)[known] * 1e-6
+    return meant, meant + late[known]
 
 
 def _ks(meant: np.ndarray, taken: np.ndarray) -> float:

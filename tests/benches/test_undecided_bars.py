@@ -22,9 +22,9 @@ from perflab.benches.gateway import (
     failing,
     generator_bars,
     response_bar,
-    upstream_bars,
 )
 from perflab.benches.state.lost import ACKNOWLEDGED, Loss, of_kills
+from perflab.benches.think_times import upstream_bars
 from perflab.cli import bench
 from perflab.experiments.ladder import Level
 from perflab.stats.interval import Interval
@@ -122,9 +122,9 @@ LATE = SpanSum(name="late", role="world", plus=("tx",), minus=("rx",), durations
 def test_a_stand_in_that_takes_longer_than_it_drew_misses_its_bar(late_ms, holds):
     think = (np.random.default_rng(2).lognormal(np.log(630e6), 0.25, 600)).astype(np.int64)
     rows = pd.DataFrame({"rx": 10**15, "tx": 10**15 + think + int(late_ms * 1e6), "think": think})
-    (bar,) = upstream_bars(rows, Spans(sum=(LATE,)))
+    (bar,) = upstream_bars(rows, Spans(sum=(LATE,)), {})
     assert bar.holds is holds and bar.n == 600
-    assert upstream_bars(rows.assign(think=int(300e6)), Spans(sum=(LATE,))) == []  # one constant has no distribution
+    assert upstream_bars(rows.assign(think=int(300e6)), Spans(sum=(LATE,)), {}) == []  # a constant has no distribution
 
 
 def interval(low: float | None, value: float, high: float | None) -> Interval:
