@@ -10,6 +10,7 @@ import pytest
 
 from perflab.audio.corpus import load_corpus, load_transcribed
 from perflab.audio.quality.recogniser import ClosedVocabulary
+from perflab.audio.quality.si_sdr import si_sdr
 from perflab.audio.quality.word_error import WordErrors
 from perflab.benches.audio import denoising
 from perflab.benches.audio import echo as echoing
@@ -83,6 +84,20 @@ def test_the_peer_pays_in_a_race_for_its_work_alone(
     else:
         wanted = denoised(library, np.concatenate(frames(3, 320)[:4], axis=1))
     assert np.array_equal(made, wanted) and made.any()
+
+
+def test_the_near_end_is_held_to_itself_too_where_there_is_one(
+    library: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echoing, "AFTER", slice(16_000, None))
+    talking, silent = converse(6, 2.0, near_from=1.0), converse(6, 0.5)
+    bar = echoing._compared("x", "x", talking, library, lambda mic, out, alone: si_sdr(mic, out))
+    both = zip(talking.near, echoing.ours(talking.mic, talking.far), strict=True)
+    wanted = np.median([si_sdr(near[16_000:], out[16_000:]) for near, out in both])
+    assert bar.detail["ours_near_itself_db"] == pytest.approx(wanted) and wanted > 5
+    assert bar.detail["speexdsp_near_itself_db"] > 0  # the microphone has 0 dB
+    quiet = echoing._compared("x", "x", silent, library, lambda mic, out, alone: si_sdr(mic, out))
+    assert not [name for name in quiet.detail if name.endswith("_near_itself_db")]
 
 
 @pytest.mark.parametrize("kind", ["pink", "babble"])
