@@ -104,8 +104,9 @@ def ceiling_sentence(ceiling: Ceiling, share: float) -> str:
     """Say what the machine can do and how much of it is used."""
     return (
         f"One core does {ceiling.macs_per_s / 1e9:.0f} G multiply-adds per second with {ceiling.lanes} lanes at "
-        f"{ceiling.clock_hz / 1e9:.2f} GHz, that is {ceiling.fma_per_cycle:.2f} instructions per cycle of 2 possible; "
-        f"the resampler, conversion of its samples included, uses {share:.0f} % of that."
+        f"{ceiling.clock_hz / 1e9:.2f} GHz, that is {ceiling.fma_per_cycle:.2f} instructions per cycle "
+        "(cores start one or two, by their number of such units); the resampler, conversion of its samples included, "
+        f"uses {share:.0f} % of that."
     )
 
 
@@ -173,7 +174,7 @@ def _us(work: Callable[[], object], repeats: int = 30, trials: int = 9) -> float
 
 
 def start_cost() -> list[dict[str, Any]]:
-    """Warm everything up in two fresh processes, with the compiled code cached and with an empty cache."""
+    """Warm every kernel up in two fresh processes, with the compiled code cached and with an empty cache."""
     return [_started(name, empty) for name, empty in STARTS.items()]
 
 
@@ -194,7 +195,7 @@ def start_sentence(rows: list[dict[str, Any]]) -> str:
     """Say what a start costs with and without the cache."""
     cached, empty = (row["warm-up (s)"] for row in rows)
     return (
-        f"The first calls of a process cost {cached:.1f} s with everything cached and {empty:.1f} s with nothing "
+        f"The first calls of all kernels cost {cached:.1f} s with everything cached and {empty:.1f} s with nothing "
         "cached: warm up before accepting traffic."
     )
 

@@ -23,7 +23,7 @@ class Ceiling:
 
     @property
     def fma_per_cycle(self) -> float:
-        """Multiply-add instructions per clock cycle: two on nearly all x86 cores, and never more."""
+        """Multiply-add instructions per clock cycle: one or two by the units of an x86 core, and never more."""
         return self.macs_per_s / self.lanes / self.clock_hz
 
 
