@@ -42,6 +42,20 @@ def test_the_index_is_used_and_changes_no_answer(small: Place) -> None:
         assert [row["table"] for row in gain.rows()] == ["plain", "indexed"]
 
 
+def test_the_plans_of_postgres_tell_what_they_read_and_cost(small: Place) -> None:
+    sqlite, postgres = (gain.rows() for gain in plans.index_gains(small, pairs=12, seed=3))
+    assert {(row["rows read"], row["planner's cost"]) for row in sqlite} == {(None, None)}  # it tells neither
+    plain, indexed = postgres
+    assert indexed["rows read"] == 6 < plain["rows read"] <= small.rows  # a page of 6, found at once or sought
+    assert 0 < indexed["planner's cost"] < plain["planner's cost"]
+
+
+def test_what_a_filter_threw_away_was_read_in_every_loop() -> None:
+    scan = {"Actual Rows": 5, "Actual Loops": 2, "Rows Removed by Filter": 95}
+    assert plans.rows_read({"Actual Rows": 6, "Actual Loops": 1, "Plans": [scan]}) == 200
+    assert plans.rows_read({"Actual Rows": 6, "Actual Loops": 1}) == 6
+
+
 def gain(low: float, value: float, high: float) -> plans.IndexGain:
     return plans.IndexGain("SQLite", {}, {}, Interval(value, low, high, 0.95, 40, "order statistics"))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,19 +22,25 @@ QUICK_PAIRS, FULL_PAIRS = 40, 200
 
 @dataclass(frozen=True)
 class IndexGain:
-    """One engine: its two plans, the median milliseconds of both, and the paired ratio plain over indexed."""
+    """One engine: its two plans, the median milliseconds of both, and the paired ratio plain over indexed.
+
+    `read`: rows that each plan's scan touched, `cost` in the planner's units; empty for SQLite, which tells neither.
+    """
 
     engine: str
     plans: dict[str, str]
     ms: dict[str, float]
     ratio: Interval
+    read: dict[str, int] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row per table."""
+        """Return a row per table: before, then after."""
         return [
-            {"engine": self.engine, "table": table, "plan": self.plans[table], "median (ms)": round(self.ms[table], 4)}
+            {"engine": self.engine, "table": table, "plan": self.plans[table], "rows read": self.read.get(table),
+             "planner's cost": self.cost.get(table), "median (ms)": round(self.ms[table], 4)}
             for table in TABLES
-        ]
+        ]  # fmt: skip
 
 
 def index_gains(place: Place, pairs: int, seed: int) -> tuple[IndexGain, ...]:
@@ -69,17 +77,27 @@ async def _postgres(place: Place, order: list[tuple[int, list[str]]]) -> IndexGa
     took: dict[str, list[float]] = {table: [] for table in TABLES}
     connection = await asyncpg.connect(place.postgres.url)
     asked = {table: PAGE.format(table=table, mark="$1") for table in TABLES}
-    plans = {}
+    plans, read, cost = {}, {}, {}
     for table in TABLES:
-        told = await connection.fetch("EXPLAIN (COSTS OFF) " + PAGE.format(table=table, mark="1"))
+        page = PAGE.format(table=table, mark="1")
+        told = await connection.fetch(f"EXPLAIN (COSTS OFF) {page}")
         plans[table] = " ".join(" ".join(row[0].split()) for row in told)
+        (ran,) = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {page}"))
+        read[table], cost[table] = rows_read(ran["Plan"]), ran["Plan"]["Total Cost"]
     for session, tables in order:
         for table in tables:
             began = time.perf_counter()
             await connection.fetch(asked[table], session)
             took[table].append(1e3 * (time.perf_counter() - began))
     await connection.close()
-    return _gain("PostgreSQL", plans, took)
+    return replace(_gain("PostgreSQL", plans, took), read=read, cost=cost)
+
+
+def rows_read(plan: Mapping[str, Any]) -> int:
+    """Return how many rows the scan at the bottom of a plan that was run touched, those that it threw away too."""
+    while "Plans" in plan:
+        plan = plan["Plans"][0]
+    return int(plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)))
 
 
 def index_sentence(place: Place, gains: tuple[IndexGain, ...]) -> str:
