@@ -12,9 +12,6 @@ from perflab.audio.kernels.echo_canceller import EchoCanceller
 from perflab.audio.kernels.echo_setting import EchoSetting
 from perflab.audio.kernels.oracle import denoiser as oracle_denoiser
 from perflab.audio.kernels.oracle import echo_canceller as oracle_echo
-from perflab.audio.kernels.oracle import silero as oracle_silero
-from perflab.audio.kernels.silero import SileroBatch
-from perflab.audio.kernels.silero_weights import CHUNK, load_weights
 from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling, voice_activity
 from perflab.benches.audio.rooms import RATE, TAIL, converse
 from perflab.benches.bar import Bar
@@ -54,22 +51,13 @@ def one_session_exactly() -> list[Bar]:
         _apart("ns-plain", "denoiser: largest distance from a float64 reference", denoising.ours(scene.mic)[0], quiet),
         _apart("aec-plain", "echo canceller: largest distance from a float64 reference",
                echo.ours(scene.mic, scene.far)[0], rest),
-        _detected(scene.mic[0]),
+        voice_activity.as_plain(scene.mic[0]),
     ]  # fmt: skip
 
 
 def _apart(id_: str, title: str, made: NDArray[np.int16], wanted: NDArray[np.float64]) -> Bar:
     apart = float(np.abs(made - np.clip(wanted, -32768, 32767)).max())
     return Bar(id_, title, apart, "<=", 1, "LSB", made.size)
-
-
-def _detected(pcm: NDArray[np.int16]) -> Bar:
-    """Return the largest difference of a probability to the graph in float64, with the context that the race has."""
-    batch, plain = SileroBatch(load_weights(), 1), oracle_silero.Silero(load_weights(), "previous")
-    chunks = pcm[: pcm.size // CHUNK * CHUNK].reshape(-1, CHUNK) / np.float32(32_768)
-    apart = max(abs(float(batch.process(chunk[None])[0]) - plain(chunk.astype(np.float64))) for chunk in chunks)
-    title = "voice activity: largest difference of a probability to a float64 reference"
-    return Bar("vad-plain", title, apart, "<=", 1e-4, "", len(chunks))
 
 
 def _check(bar: Bar) -> TrustCheck:

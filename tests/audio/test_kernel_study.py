@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.benches.audio import resampling
+from perflab.audio.kernels.ceiling import Ceiling
+from perflab.benches.audio import resampling, voice_activity
 from perflab.benches.audio.contest import Contest, Outcome, hold
 from perflab.benches.audio.material import speech_like
 from perflab.benches.audio.threads import ThreadGain
@@ -113,13 +114,15 @@ def test_a_kernel_that_was_raced_is_told_on_the_card_of_its_strategy() -> None:
     study: Any = SimpleNamespace(cores=Cores((0,), (1,)), notebook="20_audio_kernels", level="measured-full",
                                  quick=False, time_scale=1.0)  # fmt: skip
     gain = ThreadGain(Interval(1.9, 1.8, 1.95, 0.95, 15, "planted"), 1.0)
-    race = audio_kernels.Race((raced("rs48", 2.0), raced("ns", 3.0), raced("vad-1", 5.0), raced("vad-64", 4.0)), ())
+    race = audio_kernels.Race((raced("rs48", 2.0), raced("ns", 3.0), raced("vad-1", 5.0), raced("vad-64", 4.0),
+                               raced("vad-64-previous", 4.5)), ())  # fmt: skip
     figure = Evidence(kind="figure", path="x.svg", title="x", alt="x")
     found = conclude(study, Measured(race, [], "c", audio_kernels.CallCost(()), "s", gain), figure)
     by = {f.strategy: f for f in found if f.strategy}
     assert set(by) == {"ST-AUDIO-06", "ST-COMPUTE-03", "ST-COMPUTE-02"}  # no echo canceller was raced here
     assert "ns over ours: 3.00 times the CPU time" in by["ST-AUDIO-06"].claim
     assert "vad-1 over ours: 5.00" in by["ST-COMPUTE-03"].claim and by["ST-COMPUTE-03"].effect
+    assert "vad-64-previous over ours: 4.50" in by["ST-COMPUTE-03"].claim
     assert by["ST-COMPUTE-03"].effect.value == 4.0 and "rs48" not in " ".join(f.claim for f in by.values())
 
 
@@ -152,9 +155,41 @@ def test_a_kernel_that_is_off_by_two_fails_its_check(kernel: str, monkeypatch: p
 
 
 def test_a_detector_with_another_context_fails_its_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = audio_oracles.SileroBatch
-    monkeypatch.setattr(audio_oracles, "SileroBatch", lambda *given: batch(*given, context="ggml"))
+    batch = voice_activity.SileroBatch
+    monkeypatch.setattr(voice_activity, "SileroBatch", lambda *given: batch(*given, context="ggml"))
     assert [bar.id for bar in audio_oracles.one_session_exactly() if not bar.holds] == ["vad-plain"]
+
+
+def test_the_detector_that_is_raced_is_the_one_that_is_held_to_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its probabilities in the race itself are the peer's; those in the form of the extra rows are others."""
+    monkeypatch.setattr(voice_activity, "LIMITS", {3: 20.0})
+    raced = {one.id: one for one in voice_activity.contests()}
+    assert list(raced) == ["vad-3", "vad-3-previous"] and len({one.title for one in raced.values()}) == 2
+    apart = {id_: max(float(np.abs(np.asarray(one.ours()) - np.asarray(one.theirs())).max()) for _ in range(40))
+             for id_, one in raced.items()}  # fmt: skip
+    assert apart["vad-3"] <= 0.002 < apart["vad-3-previous"]
+
+
+def test_the_bench_of_the_detector_holds_the_checks_of_a_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice_activity, "contests", list)
+    monkeypatch.setattr(voice_activity, "COMPARED", 60)
+    bars = voice_activity.bars(lambda line: None)
+    assert [(bar.id, bar.holds) for bar in bars] == [("vad-exact", True), ("vad-plain", True)]
+
+
+def test_the_ceiling_is_told_without_a_claim_on_the_units_of_this_core() -> None:
+    told = audio_kernels.ceiling_sentence(Ceiling(24e9, 3e9, 8), 80)
+    assert "24 G multiply-adds" in told and "1.00 instructions per cycle (cores start one or two" in told
+    assert "uses 80 % of that" in told and "possible" not in told
+
+
+def test_the_delay_that_is_told_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated = resampling.Resampler(48_000, 16_000, 1).delay_ms
+    bars = {bar.id: bar for bar in resampling.delays()}
+    assert bars["rs-delay"].value == pytest.approx(stated, abs=0.002) and bars["rs-late"].holds
+    monkeypatch.setattr(resampling.Resampler, "delay_ms", property(lambda self: stated - 0.02))
+    bars = {bar.id: bar for bar in resampling.delays()}
+    assert bars["rs-delay"].value == pytest.approx(stated, abs=0.002) and not bars["rs-late"].holds
 
 
 def test_notebook_asks_the_question_of_the_design() -> None:
