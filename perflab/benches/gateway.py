@@ -40,6 +40,7 @@ BASELINE_LADDER = (25, 50, 75, 100, 150)  # from where it surely holds: without 
 OPTIMISED_LADDER = (200, 300, 400)
 SESSIONS = 400
 LATE = generator_late(0.0, 0).name
+NEXT_TO_NOTHING_MS = 0.001  # of a time by two clocks: below it nothing can be told
 FRESH = "quick"  # the group of a fresh clone
 
 
@@ -200,11 +201,13 @@ def _added(study: Study, trial: Trial) -> list[Bar]:
 def added_bar(added: np.ndarray) -> Bar:
     """Return the bar of the time added, p99; value, interval and n are of all turns, in ms and in time order.
 
-    A difference of clocks may fall below zero, so the interval is not made on logarithms.
+    A difference of clocks may fall below zero: that turn took next to nothing, and stays in as such. The interval is
+    made on logarithms, because that of a few sections of so skewed a tail reaches far below zero.
     """
     interval, reason = None, ""
     try:
-        seen = sectioned_quantile(added, 0.99, 10 if len(added) >= section_minimum_n(0.99, 10) else 5)
+        sections = 10 if len(added) >= section_minimum_n(0.99, 10) else 5
+        seen = sectioned_quantile(np.maximum(added, NEXT_TO_NOTHING_MS), 0.99, sections, log=True)
         interval = None if seen.low is None or seen.high is None else (seen.low, seen.high)
     except StatisticError as error:  # too few turns: the figure stands without interval, which is said
         reason = str(error)
