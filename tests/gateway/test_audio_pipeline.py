@@ -19,7 +19,7 @@ from perflab.wire.marks import Mark
 
 from .processes import RunningGateway, World, gateway
 from .test_equivalence import answers_of
-from .variants import BASELINE, OPTIMISED, SPEECH, conversation
+from .variants import BASELINE, OPTIMISED, SPEECH, STAGED, conversation
 from .voice_client import Answer, VoiceClient, open_client
 
 STAGES = {"silence": "suppressed", "pipeline": "batched", "tick": "ms5"}
@@ -37,11 +37,7 @@ def reference(outside: World) -> list[Answer]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "flags",
-    [OPTIMISED | STAGES | {"upstream": "sdk"}, STAGES | {"pipeline": "per_frame_numba"}],
-    ids=["ticks", "frames"],
-)
+@pytest.mark.parametrize("flags", STAGED, ids=["ticks", "frames"])
 def test_stages_without_conversion_change_no_answer(
     outside: World, reference: list[Answer], flags: dict[str, str]
 ) -> None:
