@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from perflab.gateway.settings import POSTGRES_URL, REDIS_URL, REPLICA_URL
 from perflab.system.servers.server import EmbeddedServer, embedded
@@ -24,6 +28,21 @@ def state_server(store: str, log: Path) -> Iterator[EmbeddedServer]:
 def replica_of(primary: EmbeddedServer, log: Path) -> Iterator[EmbeddedServer]:
     with embedded("postgres", log, settings={"replica_of": primary.url}) as server:
         yield server
+
+
+@contextmanager
+def frozen(server: EmbeddedServer) -> Iterator[None]:
+    """Stop a server and its children, of which PostgreSQL has one for each connection, without ending them."""
+    pids = [server.process.pid]
+    os.kill(pids[0], signal.SIGSTOP)  # the first: no new child appears
+    pids += [child.pid for child in psutil.Process(pids[0]).children(recursive=True)]
+    try:
+        for pid in pids[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

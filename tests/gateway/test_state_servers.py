@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import random
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import psutil
 import pytest
 
 from perflab.gateway.flags import implementation
@@ -24,7 +21,7 @@ from perflab.gateway.state.interface import State
 from perflab.gateway.state.records import Artefact
 from perflab.system.servers.server import EmbeddedServer
 
-from .state_servers import SETTINGS, state_server
+from .state_servers import SETTINGS, frozen, state_server
 
 LAST = 1 << 62
 WORDS = ("", "a test", "ünï\u2028code", "x" * 5000, 'quo"te\\', ":{}[]")
@@ -183,18 +180,10 @@ def test_a_server_that_does_not_answer_is_given_up_in_time_and_comes_back(server
     async def ask_while_it_is_stopped() -> None:
         state = make(server, tmp_path, wait_s=0.3, command_s=0.3, pool=2)
         await state.open_session(8, "Ada", "tutor")
-        pids = [server.process.pid]
-        if server.name == "postgres":  # each connection is a process of its own
-            pids += [child.pid for child in psutil.Process(pids[0]).children()]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with frozen(server):
             waiting = asyncio.gather(*(state.session(8) for _ in range(6)), return_exceptions=True)
             outcomes = await asyncio.wait_for(waiting, 60)  # a frozen server would hold them for ever
             assert all(isinstance(outcome, StateUnavailable) for outcome in outcomes), outcomes
-        finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
         row = None
         for _ in range(100):
             try:
