@@ -23,7 +23,7 @@ from perflab.benches.gateway import (
     generator_bars,
     response_bar,
 )
-from perflab.benches.state.lost import ACKNOWLEDGED, Loss, of_kills
+from perflab.benches.state.lost import ACKNOWLEDGED, Loss, of_kills, of_moment
 from perflab.benches.think_times import upstream_bars
 from perflab.cli import bench
 from perflab.experiments.ladder import Level
@@ -68,6 +68,24 @@ def test_a_refused_level_neither_holds_nor_fails(baseline, optimised, values):
 def test_a_writer_that_ended_by_itself_lost_nothing_that_counts(heard, value):
     losses = [Loss(ACKNOWLEDGED, 0, 0.0, True), Loss(heard, 0, 0.0, True)]
     assert of_kills(Bar("l", "t", 0.0, "==", 0, "writes", 2), losses).value == value
+
+
+NONE, TAIL, HOLE = (Loss(ACKNOWLEDGED, *seen) for seen in ((0, 0.0, True), (90, 60.0, True), (90, 60.0, False)))
+
+
+@pytest.mark.parametrize(
+    ("losses", "value", "reason"),
+    [
+        ([TAIL, TAIL], 60.0, ""),
+        ([NONE, TAIL], 60.0, ""),  # one kill fell just behind a commit
+        ([NONE, NONE], None, "none of 2 kills lost a write"),
+        ([TAIL, HOLE], None, "in 1 of 2 kills a write is missing and a later one was stored"),
+        ([TAIL, Loss(3, 1, 60.0, True)], None, "ended after 3 acknowledgements"),
+    ],
+)
+def test_write_behind_has_an_age_only_where_kills_lost_a_last_moment(losses, value, reason):
+    bar = of_moment(losses)
+    assert bar.value == value and bar.holds is (value is not None) and reason in bar.detail.get("reason", "")
 
 
 WHY = ["300 of 500 turns failed"]

@@ -1,4 +1,10 @@
-"""What a killed gateway had acknowledged and not stored: its process gets SIGKILL while clients create sessions."""
+"""What a killed gateway had acknowledged and not stored: its process gets SIGKILL while clients create sessions.
+
+`store=write_behind` is not among the settings. A session that the API creates gets its id from that store, which hands
+no id out before the commit (`Store.insert`): a kill loses none of these writes, and counting them would flatter it.
+What it acknowledges early are turns, which end on the voice socket; `perflab bench state --only lost` counts these in a
+killed writer process. `cache_write=behind` makes ids of its own, so that here its loss shows.
+"""
 
 from __future__ import annotations
 
