@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from perflab.cli import diff
+from perflab.cli.app import main
 from perflab.errors import NotComparable
 from perflab.experiments.conclude.why import conclude_why
 from perflab.experiments.profile import source_root
@@ -23,6 +25,8 @@ from perflab.samples.schema import LATENESS, RESOURCES, UNITS
 from perflab.samples.store import SampleStore
 from perflab.system.cores import Cores
 from perflab.system.load_file import load_system
+from tests.report.fake_run import findings, make
+from tests.report.page_facts import PageFacts
 
 SYSTEM = str(Path(__file__).parents[2] / "data/systems/voice_gateway.toml")
 PANDAS = {"string": "object", "int64": "int64", "float64": "float64", "bool": "bool"}
@@ -91,6 +95,36 @@ def test_diff_names_nothing_between_two_runs_of_the_same(reports, capsys):
         keep_pair(study, 1)
     found = shown(capsys, *(s.run.id for s in runs), variants=("baseline", ""))
     assert {row["state"] for row in found["own"]} == {"no change shown"}
+
+
+def test_a_damaged_parquet_of_an_old_run_ends_diff_in_one_line_that_names_it(reports, monkeypatch, capsys):
+    study = study_in(reports)
+    name = "profile-baseline-pyspy"
+    shutil.copytree(keep_pair(study, 0) / "baseline", study.run.folder("profiles") / "baseline")
+    shutil.rmtree(study.run.folder("profiles") / "why")
+    keep_trial(study, name, "baseline", OPTIONS)
+    stored = SampleStore(study.run.folder("samples")).path(UNITS.name, name)
+    stored.write_bytes(stored.read_bytes()[:-100])
+    monkeypatch.setattr(sys, "argv", ["perflab", "diff", study.run.id, study.run.id])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2 and out == ""
+    assert err.startswith(f"perflab: {stored.name} cannot be read") and "move" in err and len(err.splitlines()) == 1
+
+
+def test_report_rests_on_findings_so_that_a_damaged_parquet_costs_no_page(reports, monkeypatch, capsys):
+    run = make(reports)
+    stored = run.folder("samples") / "units.ladder.parquet"
+    stored.write_bytes(b"PAR1 and no more")
+    monkeypatch.setattr(sys, "argv", ["perflab", "report", run.id])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 0 and err == "" and out.splitlines() == [str(run.path / "index.html")]
+    page = PageFacts(run.path / "index.html")
+    assert "units.ladder.parquet" in page.text and all(found.id in page.text for found in findings())
+    assert stored.read_bytes() == b"PAR1 and no more"
 
 
 @pytest.mark.parametrize(
