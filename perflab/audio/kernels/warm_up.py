@@ -58,8 +58,9 @@ def _level() -> None:
 
 def _mixer() -> None:
     pcm = np.zeros((2, 160), np.int16)
-    mix(pcm, np.zeros(160, np.int16))
-    mix_minus(pcm, np.zeros_like(pcm))
+    for active in (None, np.ones(2, np.bool_)):  # two compiled codes: all parties, and those of a mask
+        mix(pcm, np.zeros(160, np.int16), active)
+        mix_minus(pcm, np.zeros_like(pcm), active)
 
 
 def _fft() -> None:

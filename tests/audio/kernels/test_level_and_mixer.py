@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from perflab.audio.kernels import warm_up
 from perflab.audio.kernels.level import dbfs, level
 from perflab.audio.kernels.mixer import mix, mix_minus
 from perflab.audio.kernels.oracle import level as plain_level
@@ -62,6 +63,27 @@ def test_idle_sessions_are_neither_heard_nor_do_they_hear() -> None:
     assert not level(pcm, np.full((6, 2), 9, np.float32), active)[~active].any()
 
 
+@pytest.mark.parametrize("parties", [1, 3, 4, 9])
+def test_a_mask_of_all_is_no_mask(parties: int) -> None:
+    pcm, everyone = any_pcm(parties, 1_300, 4), np.ones(parties, bool)
+    assert np.array_equal(mix(pcm, np.empty(1_300, np.int16), everyone), plain.mix(pcm))
+    assert np.array_equal(mix_minus(pcm, np.empty_like(pcm), everyone), plain.mix_minus(pcm))
+
+
+def test_mixing_in_place_is_mixing() -> None:
+    pcm = any_pcm(5, 1_300, 4)
+    wanted = plain.mix_minus(pcm)
+    assert np.array_equal(mix_minus(pcm, pcm), wanted)
+
+
+def test_warming_up_compiles_both_ways_of_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[str, bool]] = []
+    for name in ("mix", "mix_minus"):
+        monkeypatch.setattr(warm_up, name, lambda pcm, out, active, name=name: given.append((name, active is None)))
+    warm_up._mixer()
+    assert sorted(given) == [("mix", False), ("mix", True), ("mix_minus", False), ("mix_minus", True)]
+
+
 def test_another_lane_changes_no_level() -> None:
     pcm = any_pcm(8, 320, 2)
     spoilt = pcm.copy()
@@ -93,6 +115,14 @@ def test_bad_input_is_refused() -> None:
         level(pcm, np.zeros((2, 2)))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="`pcm` must be int16"):
         mix_minus(pcm.astype(float), pcm)  # type: ignore[arg-type]
+    for wrong, said in ((pcm.astype(np.int32), "must be int16"), (pcm[:1], "must be int16"), (pcm.tolist(), "is list"),
+                        (pcm.T.copy().T, "is int16 .*, not contiguous")):  # fmt: skip
+        with pytest.raises(UsageError, match=f"`out` {said}"):
+            mix_minus(pcm, wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="65,537 parties"):
+        mix_minus(np.zeros((65_537, 1), np.int16), np.zeros((65_537, 1), np.int16))
+    with pytest.raises(UsageError, match="`active`"):
+        mix_minus(pcm, pcm, np.ones(3, bool))
     with pytest.raises(UsageError, match="`pcm` is int16"):
         mix(np.zeros((0, 160), np.int16), np.zeros(160, np.int16))
     with pytest.raises(UsageError, match="parties"):
