@@ -20,7 +20,7 @@ from perflab.audio.kernels.level import level
 from perflab.audio.kernels.warm_up import warm_up
 from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling, voice_activity
 from perflab.benches.audio.contest import Contest, Outcome, circumstances_line, hold
-from perflab.benches.audio.material import speech_like
+from perflab.benches.audio.material import FEW, endless, frames
 from perflab.benches.audio.peers import audioop
 from perflab.benches.audio.speexdsp import WHY as NO_SPEEXDSP
 from perflab.benches.audio.speexdsp import speexdsp
@@ -28,7 +28,7 @@ from perflab.benches.audio.threads import ThreadGain, two_threads
 from perflab.errors import InstrumentFailure
 from perflab.experiments.study import Study
 from perflab.stats.interval import Interval
-from perflab.system.cores import stay_on
+from perflab.system.cores import stay_on, staying_on
 
 QUICK_BLOCKS, FULL_BLOCKS = 11, 41
 BATCHES = (1, 4, 16, 64, 256)
@@ -111,7 +111,12 @@ def ceiling_sentence(ceiling: Ceiling, share: float) -> str:
 
 
 def race(study: Study) -> Race:
-    """Hold every contest whose peer is installed, in interleaved pairs."""
+    """Hold every contest whose peer is installed, in interleaved pairs, on one core: one thread per library."""
+    with staying_on(study.cores.others[:1]):
+        return _raced(study)
+
+
+def _raced(study: Study) -> Race:
     contests, left_out = [*fourier.contests(), *mixing.contests(), *voice_activity.contests()], []
     peer = audioop()
     contests += mixing.level_contests(peer)
@@ -152,13 +157,13 @@ def _column(sessions: int) -> str:
 
 
 def _coding(sessions: int) -> Callable[[], object]:
-    pcm, out = speech_like(sessions, 320), np.zeros((sessions, 320), np.uint8)
-    return lambda: g711.encode(pcm, out)
+    fresh, out = endless(frames(sessions, 320, FEW)), np.zeros((sessions, 320), np.uint8)
+    return lambda: g711.encode(next(fresh), out)
 
 
 def _level(sessions: int) -> Callable[[], object]:
-    pcm, out = speech_like(sessions, 320), np.zeros((sessions, 2), np.float32)
-    return lambda: level(pcm, out)
+    fresh, out = endless(frames(sessions, 320, FEW)), np.zeros((sessions, 2), np.float32)
+    return lambda: level(next(fresh), out)
 
 
 def _us(work: Callable[[], object], repeats: int = 30, trials: int = 9) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,3 +66,14 @@ def stay_on(cores: tuple[int, ...]) -> None:
     for thread in os.listdir("/proc/self/task"):
         with contextlib.suppress(ProcessLookupError):  # it ended between listing and moving
             os.sched_setaffinity(int(thread), cores)
+
+
+@contextlib.contextmanager
+def staying_on(cores: tuple[int, ...]) -> Iterator[None]:
+    """Keep every thread of this process on `cores` for a while, then on those where the caller's thread was before."""
+    before = tuple(sorted(os.sched_getaffinity(0)))
+    stay_on(cores)
+    try:
+        yield
+    finally:
+        stay_on(before)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.audio.codecs.libopus import libopus
 from perflab.audio.codecs.opus_batch import PACKET_BYTES, OpusBatch
 from perflab.audio.corpus import load_corpus
 from perflab.audio.kernels.ceiling import measure_ceiling
@@ -93,7 +94,8 @@ class Run:
 def bars(say: Say) -> list[Bar]:
     """Run the chain at complexity 5 and 0 on recorded speech, and publish it with the ceiling of this machine."""
     ceiling = measure_ceiling()
-    told = {"gmacs_per_s": ceiling.macs_per_s / 1e9, "clock_ghz": ceiling.clock_hz / 1e9, **circumstances()}
+    told = {"gmacs_per_s": ceiling.macs_per_s / 1e9, "clock_ghz": ceiling.clock_hz / 1e9,
+            "libopus": libopus().version, **circumstances()}  # fmt: skip
     say(f"  {ceiling.macs_per_s / 1e9:.1f} G multiply-adds/s at {ceiling.clock_hz / 1e9:.2f} GHz")
     return [bar for complexity in FEWEST for bar in _bars(run_chain(complexity), told, say)]
 

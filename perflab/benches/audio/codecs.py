@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from perflab.audio.codecs.codec import Settings
+from perflab.audio.codecs.libopus import libopus
 from perflab.audio.quality.recogniser import NAME
 from perflab.benches.audio.codecs_judged import Judged, Treatment, judge, load_speech
+from perflab.benches.audio.contest import circumstances
 from perflab.benches.bar import Bar, measured
 from perflab.benches.parts import Say
 from perflab.errors import UsageError
@@ -24,7 +26,8 @@ def bars(say: Say) -> list[Bar]:
     except UsageError as error:
         return [Bar("opus-wer", f"word error of Opus ({error})", None, "<=", MOST_POINTS, "points")]
     say(f"  {len(speech.utterances)} recordings, {speech.seconds:.0f} s, {speech.words} words; {speech.source}")
-    detail = {"instrument": NAME, "words": speech.words, "source": speech.source}
+    detail = {"instrument": NAME, "words": speech.words, "source": speech.source, "libopus": libopus().version,
+              **circumstances()}  # fmt: skip
     raw = judge(Treatment("pcm"), speech, quality=False)
     say(f"  PCM: {100 * raw.word_error:.2f} % of words wrong")
     found = []

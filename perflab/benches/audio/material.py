@@ -10,6 +10,7 @@ import numpy as np
 from perflab.audio.kernels.pcm import Pcm
 
 FRAMES = 25
+FEW = 4  # frames, where 25 of them would leave the nearest caches, as they do not in a pipeline
 
 
 def speech_like(sessions: int, samples: int, seed: int = 11) -> Pcm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from perflab.audio.kernels.mixer import mix_minus
 from perflab.audio.kernels.oracle import mixer as plain
 from perflab.audio.kernels.pcm import Pcm
 from perflab.benches.audio.contest import Contest, Work, hold, missing
-from perflab.benches.audio.material import speech_like
+from perflab.benches.audio.material import FEW, endless, frames, speech_like
 from perflab.benches.audio.peers import WHY, audioop
 from perflab.benches.bar import Bar
 from perflab.benches.parts import Say
@@ -35,27 +36,30 @@ def contests() -> list[Contest]:
 
 
 def _mix_contest(parties: int) -> Contest:
-    pcm = 3 * (speech_like(parties, SAMPLES) // 2)
-    heard, theirs = np.zeros_like(pcm), np.zeros_like(pcm)
+    loud = [3 * (frame // 2) for frame in frames(parties, SAMPLES, FEW)]
+    fresh, again = endless(loud), endless(loud)
+    heard, theirs = np.zeros_like(loud[0]), np.zeros_like(loud[0])
 
     def numpys() -> None:
+        pcm = next(again)
         total = pcm.sum(axis=0, dtype=np.int32)
         np.clip(total - pcm, -32768, 32767, out=theirs, casting="unsafe")
 
     return Contest(f"mix-{parties}", f"mix-minus of {parties} parties: numpy over ours",
-                   lambda: mix_minus(pcm, heard), numpys, 1, 5)  # fmt: skip
+                   lambda: mix_minus(next(fresh), heard), numpys, 1, 5)  # fmt: skip
 
 
 def level_contests(peer: Any) -> list[Contest]:
     """Return RMS and peak of 200 frames against audioop (where there is one) and numpy."""
-    pcm = speech_like(FRAMES, SAMPLES)
-    raw, out = [row.tobytes() for row in pcm], np.zeros((FRAMES, 2), np.float32)
-    ours: Work = lambda: level(pcm, out)  # noqa: E731
+    sound, out = frames(FRAMES, SAMPLES, FEW), np.zeros((FRAMES, 2), np.float32)
+    fresh, again = endless(sound), endless(sound)
+    ours: Work = lambda: level(next(fresh), out)  # noqa: E731
     title = f"RMS and peak of {FRAMES} frames of {SAMPLES} samples"
-    found = [Contest("level-np", f"{title}: numpy over ours", ours, lambda: _numpys(pcm), FRAMES, 5)]
+    found = [Contest("level-np", f"{title}: numpy over ours", ours, lambda: _numpys(next(again)), FRAMES, 5)]
     if peer is not None:
+        raw = cycle([[row.tobytes() for row in frame] for frame in sound])
         found.append(Contest("level-op", f"{title}: audioop over ours", ours,
-                             lambda: [(peer.rms(r, 2), peer.max(r, 2)) for r in raw], FRAMES, 15))  # fmt: skip
+                             lambda: [(peer.rms(r, 2), peer.max(r, 2)) for r in next(raw)], FRAMES, 15))  # fmt: skip
     return found
 
 

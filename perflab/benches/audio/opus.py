@@ -12,7 +12,7 @@ import numpy as np
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.codecs.opus_batch import PACKET_BYTES, OpusBatch
 from perflab.audio.codecs.registry import codec_named
-from perflab.benches.audio.contest import circumstances
+from perflab.benches.audio.contest import circumstances, wait_until_idle
 from perflab.benches.audio.material import endless, frames
 from perflab.benches.audio.threads import Work, two_threads
 from perflab.benches.bar import Bar, measured
@@ -20,6 +20,7 @@ from perflab.benches.parts import Say
 from perflab.instrument.paired_timing import TimingPlan, time_paired
 from perflab.stats.interval import Interval
 from perflab.stats.latency import order_statistic_intervals
+from perflab.system.cores import given_cores, staying_on
 
 ORDER = 60
 SESSIONS, SAMPLES, COMPLEXITY, BIT_RATE = 64, 320, 0, 16_000
@@ -31,7 +32,8 @@ def bars(say: Say) -> list[Bar]:
     """Measure everything but libopus per frame, then the whole against bare libopus and PyAV, then two threads."""
     encode, decode = (median_interval(1e6 * np.array(times) / SESSIONS) for times in empty_calls())
     bare, pyav = against_bare()
-    gain = two_threads([encoding(5)[1] for _ in range(2)], repeats=12)
+    with staying_on(given_cores()):
+        gain = two_threads([encoding(5)[1] for _ in range(2)], repeats=12)
     detail = {"libopus": OpusBatch(1).version, "sessions": SESSIONS, **circumstances()}
     return [
         _bar("opus-encode", "encoding with everything but libopus", encode, **detail),
@@ -116,6 +118,7 @@ def against_bare(blocks: int = BLOCKS, seed: int = 7) -> tuple[Interval, Interva
         encode_ticks(library.encode_address, bare.encoders, sound, packets, sizes, active)
 
     arms = {"ours": by_tick, "pyav": by_pyav, "bare": in_one_loop}
+    wait_until_idle()
     times = time_paired(arms, TimingPlan(blocks=blocks, inner=1, warmups=3, seed=seed))
     cpu = {name: times.column(name, "cpu") * 1e6 / sound.shape[0] / SESSIONS for name in arms}
     return median_interval(cpu["ours"] - cpu["bare"]), median_interval(cpu["pyav"] - cpu["bare"])

@@ -1,7 +1,7 @@
 """Telephone keys: Goertzel's filter, compiled, beside one matrix product; a better algorithm against a better compiler.
 
-The only part that calls BLAS (`contest.hold` says why the others do not): last in the order, and its product is small
-enough that OpenBLAS keeps it on one thread (below 2^18 multiply-adds).
+The only contest that calls BLAS: its product is small enough that OpenBLAS keeps it on one thread (below 2^18
+multiply-adds).
 """
 
 from __future__ import annotations
