@@ -61,7 +61,8 @@ class Front:
             {"codec": label(j.treatment), "kbit/s": round(j.kbit_s, 1), "encode (us)": round(j.encode_us, 1),
              "decode (us)": round(j.decode_us, 1), "delay (ms)": round(j.delay_ms, 1),
              "PESQ": None if j.pesq is None else round(j.pesq, 2), "STOI": round(j.stoi, 3),
-             "words wrong (%)": round(100 * j.word_error, 1)}
+             "words wrong (%)": round(100 * j.word_error, 1),
+             "beaten in all five by": ", ".join(label(other.treatment) for other in beaten_by(j, self.judged))}
             for j in self.judged
         ]  # fmt: skip
 
@@ -164,6 +165,22 @@ def _beats(one: Judged, other: Judged) -> bool:
     """Whether `one` has no more bits and no less quality, and is not equal in both."""
     no_worse = one.kbit_s <= other.kbit_s and quality(one) >= quality(other)
     return no_worse and (one.kbit_s < other.kbit_s or quality(one) > quality(other))
+
+
+def beaten_by(one: Judged, all_of_them: Sequence[Judged]) -> list[Judged]:
+    """Return those that beat `one`: behind it in none of bits, quality, CPU, delay and words, ahead of it in one.
+
+    Who is beaten by none is on the front of five. Weakness: figures are taken as they were measured, and a microsecond
+    of CPU or a single word, which may be chance, can put a codec on the front or take it off.
+    """
+    own = _five(one)
+    return [other for other in all_of_them
+            if (theirs := _five(other)) != own and all(a <= b for a, b in zip(theirs, own, strict=True))]  # fmt: skip
+
+
+def _five(judged: Judged) -> tuple[float, ...]:
+    """Return the five figures as prices: bits, quality (negative), CPU, delay, words wrong."""
+    return (judged.kbit_s, -quality(judged), judged.encode_us + judged.decode_us, judged.delay_ms, judged.word_error)
 
 
 def speech_of(study: Study) -> Speech:

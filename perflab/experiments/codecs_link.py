@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 from perflab.audio.codecs.bit_rate_policy import HEADER_BYTES, BitRatePolicy
+from perflab.audio.codecs.codec import Settings
 from perflab.audio.codecs.link_estimate import LinkEstimator
-from perflab.benches.audio.codecs_judged import Judged
+from perflab.audio.codecs.opus_batch import PACKET_BYTES, OpusBatch
+from perflab.benches.audio.codecs_judged import Judged, Speech
 from perflab.experiments.codecs import Front, label, packet_bytes, packets_per_s, wire_kbit_s
 
 TURN_S = 5.0
@@ -23,6 +26,8 @@ SHOWN: tuple[tuple[str, dict[str, int]], ...] = (
 TRACE = ((1_000.0, 0.0), (35.0, 0.0), (60.0, 0.08), (1_000.0, 0.0))
 ADAPTIVE = "adaptive, 8 to 32k"
 PIECE_S, ONE_WAY_MS, DEADLINE_MS, BUFFER_MS = 15.0, 40.0, 150.0, 2_000.0
+FRAME, PCM_BYTES = 320, 640  # of 20 ms at 16 kHz
+Sender = Callable[[Settings | None], int]  # settings from now on (None: as before) to the bytes of the next packet
 LATE = f"later than {DEADLINE_MS:g} ms (%)"
 
 
@@ -69,28 +74,45 @@ def _fixed_ms(judged: Judged) -> float:
     return judged.delay_ms + frames * (judged.encode_us + judged.decode_us) / 1e3
 
 
-def adaptive_rows(seed: int) -> list[dict[str, Any]]:
-    """Send fixed rates and the adaptive one over the same changing link, simulated; one row each."""
-    ways: dict[str, Callable[[], BitRatePolicy] | float] = {
-        "PCM": 256_000.0, "Opus 32k": 32_000.0, "Opus 16k": 16_000.0, ADAPTIVE: BitRatePolicy,
-    }  # fmt: skip
-    return [{"sent as": name, **_driven(way, seed)} for name, way in ways.items()]
+def adaptive_rows(speech: Speech, seed: int) -> list[dict[str, Any]]:
+    """Send PCM, Opus at fixed rates and at the one that follows over the same changing link; one row each.
+
+    The link is simulated, the packets are those that an encoder makes of the speech, with the settings decided so far.
+    """
+    ways: dict[str, tuple[Sender, BitRatePolicy | None]] = {
+        "PCM": (lambda settings: PCM_BYTES, None),
+        "Opus 32k": (_encoded(speech, 32_000), None),
+        "Opus 16k": (_encoded(speech, 16_000), None),
+        ADAPTIVE: (_encoded(speech, 16_000), BitRatePolicy(start=16_000)),
+    }
+    return [{"sent as": name, **_driven(*way, seed)} for name, way in ways.items()]
 
 
-def _driven(way: Callable[[], BitRatePolicy] | float, seed: int) -> dict[str, Any]:
+def _encoded(speech: Speech, bit_rate: int) -> Sender:
+    """Return what one encoder makes of the speech, which begins anew when it ends."""
+    whole = np.concatenate([np.asarray(one.pcm) for one in speech.utterances])
+    batch, frames = OpusBatch(1, bit_rate), cycle(whole[: whole.size // FRAME * FRAME].reshape(-1, 1, FRAME))
+    packets, sizes = np.zeros((1, PACKET_BYTES), np.uint8), np.zeros(1, np.int32)
+
+    def send(settings: Settings | None) -> int:
+        if settings is not None:
+            batch.configure(settings)
+        return int(batch.encode(next(frames), packets, sizes)[0])
+
+    return send
+
+
+def _driven(send: Sender, policy: BitRatePolicy | None, seed: int) -> dict[str, Any]:
     """Drive one sender over TRACE: a queue that drops beyond 2 s, then random loss, then 40 ms of way."""
-    policy, estimator = (way() if callable(way) else None), LinkEstimator()
-    fixed = way if isinstance(way, float) else 0.0
-    drawn, free_at, waits, bits = np.random.default_rng(seed), 0.0, [], 0.0
+    estimator, drawn, free_at, waits, sent_bytes = LinkEstimator(), np.random.default_rng(seed), 0.0, [], 0
     under_way: deque[tuple[float, float, float | None, int]] = deque()
     for k in range(int(len(TRACE) * PIECE_S * 50)):
         now, (link, loss) = 20.0 * k, TRACE[int(k / 50 / PIECE_S)]
         while under_way and under_way[0][0] <= now:
             estimator.packet(*under_way.popleft()[1:])
-        if policy is not None and k % 5 == 0:
-            policy.decide(estimator.estimate(now), now)
-        rate = policy.bit_rate if policy is not None else fixed
-        size = round(rate / 400) + HEADER_BYTES
+        decided = policy.decide(estimator.estimate(now), now) if policy is not None and k % 5 == 0 else None
+        payload = send(decided)
+        size, sent_bytes = payload + HEADER_BYTES, sent_bytes + payload
         dropped = free_at - now > BUFFER_MS
         if not dropped:
             free_at = max(free_at, now) + 8 * size / link
@@ -98,9 +120,8 @@ def _driven(way: Callable[[], BitRatePolicy] | float, seed: int) -> dict[str, An
         arrived = None if lost else free_at + ONE_WAY_MS
         under_way.append((max(free_at, now) + 2 * ONE_WAY_MS, now, arrived, size))
         waits.append(np.inf if arrived is None else arrived - now)
-        bits += rate / 50
     late = np.array(waits)
-    return {"mean kbit/s": round(bits / len(waits) * 50 / 1e3, 1),
+    return {"mean kbit/s": round(8 * sent_bytes / len(waits) * 50 / 1e3, 1),
             "lost (%)": round(100 * float(np.isinf(late).mean()), 1),
             LATE: round(100 * float((late > DEADLINE_MS).mean() - np.isinf(late).mean()), 1),
             "p95 delay (ms)": round(float(np.quantile(late[np.isfinite(late)], 0.95)))}  # fmt: skip
@@ -118,6 +139,6 @@ def adaptive_sentence(rows: list[dict[str, Any]]) -> str:
     return (
         f"On a link that narrows to {min(link for link, _ in TRACE):g} kbit/s, {missed['PCM']:.0f} % of PCM's packets "
         f"are lost or late, {missed['Opus 32k']:.0f} % at a fixed 32 kbit/s, and {adaptive:.0f} % where the rate "
-        f"follows the link, at {mean:g} kbit/s on average (simulated). A fixed 16 kbit/s, which fits the narrowest "
-        f"piece, misses {missed['Opus 16k']:.0f} %: {knowing}."
+        f"follows the link, at {mean:g} kbit/s on average (a simulated link, real packets). A fixed 16 kbit/s, which "
+        f"fits the narrowest piece, misses {missed['Opus 16k']:.0f} %: {knowing}."
     )

@@ -60,6 +60,21 @@ def test_the_front_holds_what_nothing_beats() -> None:
     assert drawn == codec_front(list(rows.values()), "Codecs", front().quality)
 
 
+def test_the_front_of_five_holds_what_none_beats_in_bits_quality_cpu_delay_and_words() -> None:
+    base = judged("opus", Settings(16_000, 5), wrong=2)
+    assert codecs.beaten_by(base, [base, replace(base)]) == []  # equal in all five: neither beats the other
+    ahead = [replace(base, kbit_s=15.0), replace(base, pesq=4.0), replace(base, encode_us=1.0),
+             replace(base, decode_us=1.0), replace(base, delay_ms=20.0), judged("opus", Settings(16_000, 5), wrong=1),
+             ]  # fmt: skip
+    assert codecs.beaten_by(base, ahead) == ahead
+    mixed = [replace(one, delay_ms=99.0) for one in ahead]  # ahead in one, behind in another
+    assert codecs.beaten_by(base, mixed) == []
+    rows = {row["codec"]: row["beaten in all five by"] for row in front().table()}
+    assert rows["pcm"] == "flac"  # fewer bits for the same quality, CPU and delay
+    assert rows["g711-mu"] == "g722, opus 16k c0" and rows["aac 16k"] == "opus 16k c0"
+    assert rows["opus 16k c5"] == rows["flac"] == rows["g722"] == ""
+
+
 def test_the_sentences_carry_the_figures() -> None:
     said = front().sentence
     assert "(9.7 and 8.5 times with the 40 bytes of IPv4, UDP and RTP" in said  # 272 kbit/s over 28 and 32
@@ -166,7 +181,7 @@ def test_upload_latency_is_that_of_the_arithmetic() -> None:
 
 
 def test_a_rate_that_follows_the_link_misses_least_of_the_rich_ones() -> None:
-    rows = codecs_link.adaptive_rows(7)
+    rows = codecs_link.adaptive_rows(SPEECH, 7)
     missed = {row["sent as"]: row["lost (%)"] + row[codecs_link.LATE] for row in rows}
     assert missed[codecs_link.ADAPTIVE] < 5 < 20 < missed["Opus 32k"] < missed["PCM"]
     assert 16 < rows[-1]["mean kbit/s"] < 32
@@ -176,7 +191,7 @@ def test_a_rate_that_follows_the_link_misses_least_of_the_rich_ones() -> None:
     worse = [{**row, codecs_link.LATE: 40.0} if row["sent as"] == "Opus 16k" else row for row in rows]
     assert "needs no adapting" not in codecs_link.adaptive_sentence(worse)
     assert "misses less than knowing" in codecs_link.adaptive_sentence(worse)
-    assert rows == codecs_link.adaptive_rows(7)
+    assert rows == codecs_link.adaptive_rows(SPEECH, 7)
 
 
 def test_losses_are_told_at_a_fifth() -> None:

@@ -6,13 +6,24 @@ import math
 from collections import deque
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perflab.audio.codecs.bit_rate_policy import CLEAN_MS, HOLD_MS, LADDER, OVERUSE_MS, BitRatePolicy
+from perflab.audio.codecs.bit_rate_policy import (
+    CLEAN_MS,
+    HEADER_BYTES,
+    HOLD_MS,
+    LADDER,
+    OVERUSE_MS,
+    BitRatePolicy,
+)
+from perflab.audio.codecs.codec import Settings
 from perflab.audio.codecs.link_estimate import LinkEstimate, LinkEstimator
+from perflab.audio.codecs.opus_batch import PACKET_BYTES, OpusBatch
 from perflab.errors import UsageError
+from tests.audio.codecs.material import voice
 
 links = st.builds(LinkEstimate, loss=st.floats(0, 1), queue_ms=st.floats(0, 5_000),
                   received_bit_s=st.floats(0, 200_000), packets=st.just(1_000))  # fmt: skip
@@ -94,6 +105,45 @@ def test_loss_without_a_queue_gets_fec_and_not_silence() -> None:
     policy = BitRatePolicy(start=24_000)
     asked = policy.decide(LinkEstimate(0.14, 0.0, 40_000, 500), 1_000.0)
     assert asked.fec and asked.loss_percent == 14
+
+
+# kbit/s of the link and one packet lost in so many, 20 s each: wide, lossy, narrow, wide again
+PIECES = ((1_000.0, 0), (1_000.0, 7), (35.0, 0), (1_000.0, 0))
+PIECE_S = 20
+
+
+def encoded_over_the_link() -> list[tuple[Settings, int, bool]]:
+    """Drive a real encoder by the policy over PIECES: what was decided, the bytes, and whether FEC is in the packet."""
+    policy, estimator, batch, free_at, found = BitRatePolicy(start=32_000), LinkEstimator(), OpusBatch(1), 0.0, []
+    packets, sizes = np.zeros((1, PACKET_BYTES), np.uint8), np.zeros(1, np.int32)
+    frames = voice(1.0).reshape(-1, 1, 320)
+    under_way: deque[tuple[float, float, float | None, int]] = deque()
+    for k in range(50 * PIECE_S * len(PIECES)):
+        now, (link, loss_every) = 20.0 * k, PIECES[k // (50 * PIECE_S)]
+        while under_way and under_way[0][0] <= now:
+            estimator.packet(*under_way.popleft()[1:])
+        if k % 5 == 0:
+            decided = policy.decide(estimator.estimate(now), now)
+            batch.configure(decided)
+        size = int(batch.encode(frames[k % len(frames)], packets, sizes)[0])
+        free_at = max(free_at, now) + 8 * (size + HEADER_BYTES) / link
+        arrived = None if loss_every and k % loss_every == 0 else free_at + 30
+        under_way.append((free_at + 60, now, arrived, size + HEADER_BYTES))
+        found.append((decided, size, bool(packets[0, 1] & 0x40)))  # RFC 6716, 4.2.3: the flag after that of the voice
+    return found
+
+
+def test_a_real_encoder_follows_what_the_policy_decides() -> None:
+    found = encoded_over_the_link()
+    settled = [found[(50 * PIECE_S) * (piece + 1) - 250 : (50 * PIECE_S) * (piece + 1)] for piece in range(len(PIECES))]
+    rates = [{asked.bit_rate for asked, _, _ in part} for part in settled]
+    assert rates[0] == rates[3] == {32_000} and rates[1] == {24_000} and max(rates[2]) <= 16_000
+    assert [any(asked.fec for asked, _, _ in part) for part in settled] == [False, True, False, False]
+    sizes = [float(np.mean([size for _, size, _ in part])) for part in settled]
+    assert sizes[0] == pytest.approx(80, rel=0.2) == sizes[3] and sizes[1] == pytest.approx(60, rel=0.2)
+    assert sizes[2] < 0.6 * sizes[0]
+    carrying = [float(np.mean([carried for _, _, carried in part])) for part in settled]
+    assert carrying[1] > 0.5 and carrying[0] == carrying[2] == carrying[3] == 0
 
 
 def test_the_estimate_is_that_of_the_packets() -> None:
