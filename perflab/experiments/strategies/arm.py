@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ class Arm:
     loop: LoopThread
     client: Any
     endpoints: dict[str, str]
+    of_start: Mapping[str, float] = field(default_factory=dict)  # what the preparation found
 
     def measure(self, block: int, seconds: float, *, prepare: bool = False) -> dict[str, Any]:
         """Run the work of one block and return its row; `prepare` runs the preparation instead and returns {}."""
         target = self._target(block, seconds, block_seed(self.study.seed, block))
         if prepare:
             if self.experiment.prepare:
-                self.loop.run(self.experiment.prepare(target))
+                found = self.loop.run(self.experiment.prepare(target))
+                self.of_start = found or {}
             return {}
         self.running.check_alive()
         if self.experiment.warm:
@@ -104,7 +106,7 @@ class Arm:
             "steal": noise.read().steal,
             "answers": work.answers,
             **core_account(booked, booked_after, spent),
-            **{name: float(value) for name, value in work.figures.items()},
+            **{name: float(value) for name, value in {**self.of_start, **work.figures}.items()},
         }
         return {name: value for name, value in row.items() if value == value}  # a figure it could not have is left out
 

@@ -16,7 +16,8 @@ from perflab.findings.finding import TrustCheck
 from perflab.instrument.proc import TICK_S
 from perflab.system.variant import equivalence
 
-COUNTED = ("cpu_ms_per_request", "memory_mb")  # what a server of the user's own would add to, unseen
+# What a server of the user's own would add to, unseen.
+COUNTED = ("cpu_ms_per_request", "memory_mb", "memory_per_session_kb")
 ACCOUNT = ("core_ran_s", "core_own_s", "core_interrupted_s")  # of the system's cores during a block
 OF_ANSWERED = ("cpu_ms_per_request", "p50_ms", "p95_ms", "p99_ms")  # figures of the requests that were answered
 

@@ -98,6 +98,8 @@ def _problem(result: ExperimentResult, arm: str, figure: FigureSpec, error: Stat
     if np.isnan([*base, *own]).any():
         few = f"fewer than {TAIL_REQUESTS} answers: no tail" if figure.column == TAIL else "too few answers for it"
         return f"a block has {few}"
+    if np.ptp(base) == 0 == np.ptp(own):  # a figure of the start, at quick
+        return f"{own[0]:.4g} against {base[0]:.4g} {figure.unit} in every block, and no interval of a constant"
     return str(error).rstrip(".")
 
 

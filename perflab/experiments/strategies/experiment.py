@@ -94,8 +94,9 @@ class StrategyExperiment:
     `arms`: settings ``flag=value``, several joined by ``+``, each laid over the variant `base` and compared with it.
     `condition` says in words what the world and the work are like; `conditions` sets the system's conditions.
     `strategies` names an arm's strategy where it is not `strategy`. `prepare` runs once for each started system,
-    before anything is measured; `warm` runs before every block, unmeasured too, with random numbers of its own; where
-    there is none, a process that is started for a single block does `first_s` seconds of the work before it.
+    before anything is measured, and may return figures of this start, which stand in each of its blocks; `warm` runs
+    before every block, unmeasured too, with random numbers of its own; where there is none, a process that is started
+    for a single block does `first_s` seconds of the work before it.
     `fewer_failures`: failing less is what the strategy is for, so that arms need not fail
     alike. `fit` makes the work from what it measures first (the load that one core carries, say), once for a run.
     `price` and `turns` (the condition under which the sign turns around) are printed beside the gain.
@@ -107,7 +108,7 @@ class StrategyExperiment:
     arms: tuple[str, ...]
     condition: str
     work: Workload
-    prepare: Callable[[Target], Coroutine[Any, Any, None]] | None = None
+    prepare: Callable[[Target], Coroutine[Any, Any, Mapping[str, float] | None]] | None = None
     warm: Callable[[Target], Coroutine[Any, Any, None]] | None = None
     first_s: float = 0.5
     base: str = "baseline"

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from perflab.experiments.null_arm import NULL
+from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, sentence, table_rows
 from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.run import FULL, QUICK, ExperimentResult
+from perflab.experiments.strategies.state.per_session import PER_SESSION
 from perflab.findings.finding import Evidence
 from perflab.system.cores import Cores
 
@@ -211,3 +213,32 @@ def test_a_client_on_the_core_of_the_system_or_short_of_cpu_takes_every_verdict(
     seen = result(0.7)
     busy = replace(seen, rows=tuple({**row, "client_cpu": 0.95} for row in seen.rows))
     assert {f.verdict for f in by_figure(study, busy).values()} == {"untrusted"}
+
+
+def of_memory(own: Any, base: Any) -> ExperimentResult:
+    """Return blocks with kB per session: of the arm, and of the base and its twin."""
+    seen = result(1.0)
+    told = tuple({**row, PER_SESSION.column: own(row["block"]) if row["arm"] == ARM else base} for row in seen.rows)
+    return replace(seen, experiment=replace(EXPERIMENT, figures=(PER_SESSION,)), rows=told)
+
+
+def test_memory_per_session_is_compared_in_kb_because_a_file_adds_none(study: Any) -> None:
+    found = by_figure(study, of_memory(lambda block: 33 + 0.1 * block, 0.0))["memory-per-session-kb"]
+    assert found.verdict == "worse" and found.effect and found.effect.unit == "kB"
+    assert found.effect.low is not None and 33 <= found.effect.low < found.effect.value < 34.1
+
+
+def test_a_figure_of_the_only_start_is_told_without_an_interval() -> None:
+    judged = judge_arms([of_memory(lambda block: 32.8, 0.0)])
+    told = next(i for i in judged if i.figure is PER_SESSION)
+    assert told.judged is None and told.shown.startswith("32.8 against 0 kB in every block")
+    assert "memory per session 32.8 against 0 kB" in sentence(judged, "planted")
+
+
+def test_a_session_in_a_store_of_ones_own_grows_a_server_that_nobody_watches(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERFLAB_CACHE_URL", "redis://127.0.0.1:6379/0")
+    seen = replace(result(1.0), experiment=replace(EXPERIMENT, arms=("cache=l2",)))
+    names = [check.name for check in checks_of(study, seen, "cache=l2", PER_SESSION) if not check.passed]
+    assert "servers counted" in names

@@ -120,3 +120,20 @@ def test_a_fresh_process_works_a_little_before_it_is_measured_and_a_small_block_
     assert all("p95_ms" not in row for row in seen.rows) and np.isnan(seen.column(BASE, "p95_ms")).all()
     told = [item for item in judge_arms([seen]) if item.figure.column == "p95_ms"]
     assert told[0].judged is None and "fewer than 20 answers" in told[0].problem
+
+
+def test_what_the_preparation_found_stands_in_every_block_of_that_start(notes: Study) -> None:
+    starts = []
+
+    async def weighed(target: Target) -> dict[str, float]:
+        await fill(target)
+        starts.append(target.variant.name)
+        return {"kb": float(len(starts))}
+
+    shared, fresh = (
+        run_experiment(notes, replace(EXPERIMENT, key=f"notes-kb-{how}", prepare=weighed, first_s=0.0), sizes)
+        for how, sizes in (("shared", Sizes(2, 0.05, fresh=False)), ("fresh", Sizes(2, 0.05, fresh=True)))
+    )
+    assert len(starts) == 3 + 6
+    assert all(shared.column(arm, "kb")[0] == shared.column(arm, "kb")[1] for arm in (BASE, NULL, "reads=one_trip"))
+    assert sorted(row["kb"] for row in fresh.rows) == [4, 5, 6, 7, 8, 9]

@@ -52,7 +52,8 @@ def _experiment(key: str, opened: int, what: str) -> StrategyExperiment:
         work=partial(view, opened=opened),
         prepare=partial(fill, turns=TURNS),
         figures=(BYTES,),
-        price="a request for each row that is opened, and a client that knows of it",
+        price="a request for each row that is opened, and a client that knows of it; no memory per session is told: "
+        "the rows are filled into the store's file, past the gateway's process",
         turns="at the share of rows opened where the further requests cost what the bodies did",
     )
 

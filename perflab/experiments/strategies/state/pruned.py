@@ -41,6 +41,7 @@ EXPERIMENT = StrategyExperiment(
     condition=f"{PER_S:g} summaries/s of sessions that had {TURNS} turns ({SESSIONS} of them in the store)",
     work=sum_up,
     prepare=prepare,
-    price="the words of turns before the newest 50 are gone; what a summary says of them is all that is left",
+    price="the words of turns before the newest 50 are gone; what a summary says of them is all that is left; "
+    "no memory per session is told: the past is filled into the store's file, past the gateway's process",
     turns="sessions that never reach the window; a past that somebody will ask for",
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from perflab.experiments.strategies.experiment import StrategyExperiment
-from perflab.experiments.strategies.state.filling import SESSIONS, fill
+from perflab.experiments.strategies.state.filling import SESSIONS
+from perflab.experiments.strategies.state.per_session import PER_SESSION, weighed_fill
 from perflab.experiments.strategies.state.using import PER_S, use
 
 TURNS = 40
@@ -23,8 +24,10 @@ EXPERIMENT = StrategyExperiment(
     condition=f"{PER_S:g} requests/s on the API, four reads to a write, {SESSIONS} sessions of {TURNS} turns; every "
     "store but write_behind syncs before it acknowledges; a store's server on the gateway's core",
     work=use,
-    prepare=partial(fill, turns=TURNS),
-    price="a server's CPU and memory are counted; write_behind loses the last moment in a crash, and "
-    "whoever needs an id at once waits for its next commit, up to 0.1 s",
+    prepare=partial(weighed_fill, turns=TURNS),
+    figures=(PER_SESSION,),
+    price="a server's CPU and memory are counted, and what the processes grow by for each session filled in (in a file "
+    "nothing; PostgreSQL's buffers once for each process that touched them); write_behind loses the last moment in a "
+    "crash, and whoever needs an id at once waits for its next commit, up to 0.1 s",
     turns="one gateway needs no server: PostgreSQL and Redis pay when several share the state",
 )
