@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from perflab.benches.state import arriving, rows
 from perflab.benches.state.client import READ_HISTORY, READ_SESSION, WRITE_TURN, Load, drive, work
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.store import StoreSettings
+from perflab.system.cores import Cores
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +56,13 @@ def test_the_same_work_arrives_at_every_store() -> None:
     assert {session for _, _, session in first} <= set(range(1, rows.SESSIONS + 1))
 
 
-def planted(stalled: float, failed: int = 0) -> arriving.Seen:
-    """20 s of 500 operations a second that take 1 ms, with a share of them held up for 80 ms."""
+def planted(stalled: float, failed: int = 0, thin: bool = False) -> arriving.Seen:
+    """20 s of 500 operations a second that take 1 ms, with a share of them held up for 80 ms.
+
+    `thin`: in two of four seconds only half of them arrive.
+    """
     due = np.arange(0, 20, 0.002)
+    due = due[(due % 4 < 2) | (np.arange(len(due)) % 2 == 0)] if thin else due
     table = np.zeros((len(due), 5))
     table[:, 0] = np.where(np.arange(len(due)) % 5 == 0, WRITE_TURN, READ_SESSION)
     took = np.where(np.random.default_rng(1).random(len(due)) < stalled, 0.080, 0.001)
@@ -66,10 +74,37 @@ def planted(stalled: float, failed: int = 0) -> arriving.Seen:
 
 def test_a_stall_is_in_the_tail_and_a_refused_access_fails_the_rate() -> None:
     calm, stalled = planted(0.0), planted(0.02)
-    assert calm.read_p99.value == pytest.approx(1.05, rel=0.02) and calm.per_min == pytest.approx(30_000, rel=0.01)
+    assert calm.read_p99.value == pytest.approx(1.05, rel=0.02)
+    assert calm.per_min.value == pytest.approx(30_000, rel=0.01)
     assert stalled.read_p99.value == pytest.approx(80, rel=0.07) and stalled.write_p99.value > 50
     floor = np.array([1.0, 2.0])
     bars = {bar.id: bar for bar in arriving._bars("Redis, everysec", stalled, 10_000, 50, 100, floor)}
     assert [bars[f"redis-everysec-10k-{name}"].holds for name in ("rate", "read", "write")] == [True, False, True]
+    assert all("of the optimised variant, without HTTP: Redis, everysec" in bar.title for bar in bars.values())
     (rate, *_) = arriving._bars("Redis", planted(0.0, failed=3), 10_000, 50, 100, floor)
     assert rate.value == 0.0 and not rate.holds and rate.detail["failed"] == 3
+
+
+def test_a_rate_that_may_be_below_what_was_asked_is_open() -> None:
+    floor = np.array([1.0, 2.0])
+    steady, *_ = arriving._bars("Redis", planted(0.0), 29_000, 50, 100, floor)
+    assert steady.holds and not steady.open and steady.interval is not None
+    uneven, *_ = arriving._bars("Redis", planted(0.0, thin=True), 20_000, 50, 100, floor)
+    assert uneven.open and uneven.interval[0] < 20_000 < uneven.value
+
+
+@pytest.mark.parametrize("store", ["postgres", "redis"])
+def test_a_server_runs_on_the_core_of_its_client(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, ...]] = []
+
+    @contextmanager
+    def embedded(*_: object, cores: tuple[int, ...], **__: object) -> Iterator[SimpleNamespace]:
+        given.append(cores)
+        yield SimpleNamespace(url="")
+
+    monkeypatch.setattr(arriving, "embedded", embedded)
+    monkeypatch.setattr(arriving, "default_cores", lambda: Cores((3,), (5,)))
+    monkeypatch.setattr(arriving, "arrive", lambda *_: {})
+    monkeypatch.setattr(rows, f"fill_{store}", lambda url: None)
+    with arriving.filled(store, lambda line: None, {}):
+        assert given == [(3,)]
