@@ -17,8 +17,9 @@ QUIET_EVERY_S = 15.0  # without a terminal: a line when the step changes, and th
 
 
 def seconds_text(seconds: float) -> str:
-    """Say a waiting time in whole seconds: nobody waits for milliseconds."""
-    return exact_text(float(round(seconds)))
+    """Say a waiting time in whole seconds, "31 s" and "4 min 5 s": nobody waits for milliseconds."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 120 else exact_text(float(whole))
 
 
 class Display:

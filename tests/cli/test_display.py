@@ -63,7 +63,7 @@ def test_without_a_terminal_lines_name_the_notebook_the_step_and_the_time_left(
     out, err = capsys.readouterr()
     assert out == "" and err.splitlines() == [
         "10_baseline_profile (about 2 min 0 s)",
-        "  profile optimised, py-spy: 30.0 s, about 90.0 s left here, 4 min 50 s in all",
+        "  profile optimised, py-spy: 30 s, about 90 s left here, 4 min 50 s in all",
         "  memory: 2 min 30 s, about 0 s left here, 3 min 20 s in all",
         "10_baseline_profile: done in 2 min 31 s (budget 2 min 0 s)",
     ]
@@ -77,16 +77,16 @@ def test_on_a_terminal_the_live_line_says_it_and_a_finished_notebook_stays_above
     with Display(run, EXPECTED_S) as shown:
         shown.begin("30_prototype")
         shown.update(1.0)  # nothing said of a step yet: the notebook's own name
-        assert line_of(shown) == "30_prototype 0% 1.00 s, about 3 min 19 s left here, 3 min 19 s in all"
+        assert line_of(shown) == "30_prototype 0% 1 s, about 3 min 19 s left here, 3 min 19 s in all"
         at_step(run, "ladder", 30, 120, "50 users")
         shown.update(60.0)
-        assert line_of(shown) == "ladder 50 users 25% 60.0 s, about 2 min 20 s left here, 2 min 20 s in all"
+        assert line_of(shown) == "ladder 50 users 25% 60 s, about 2 min 20 s left here, 2 min 20 s in all"
         (run.path / "progress.json").write_text('{"step": ')  # read while it is being written
         shown.update(61.0)
-        assert line_of(shown).startswith("30_prototype 0% 61.0 s")
+        assert line_of(shown).startswith("30_prototype 0% 61 s")
         shown.end("30_prototype", "failed", 61.0, "a cell failed")
         assert not shown._bar.tasks
-    assert "30_prototype: failed in 61.0 s" in written.getvalue() and "a cell failed" in written.getvalue()
+    assert "30_prototype: failed in 61 s" in written.getvalue() and "a cell failed" in written.getvalue()
 
 
 def line_of(shown: Display) -> str:
