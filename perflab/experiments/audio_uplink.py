@@ -1,11 +1,13 @@
 """What a client's Opus, silence that stays below and a denoiser cost in the gateway, each against frames as they come.
 
 Every session is listened to by its level and its stages are compiled, in all arms: what an arm costs is its own work.
+The denoiser, whose work sessions can share, is measured once more where all of them are computed at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -35,13 +37,24 @@ UPLINK = StageQuestion(
     asks="What does {} cost in the gateway?",
     condition=WORLD,
 )
+AT_ONCE = f"{USERS} clients at 16 kHz, each listened to by its level, stages of all sessions at once every 20 ms"
+BATCHED = replace(
+    UPLINK,
+    key="uplink-batched",
+    ordinal=10,
+    under="pipeline=batched+voice_activity=energy",
+    arms={DENOISER: ("ST-AUDIO-06", "a denoiser on what comes up, all sessions at once")},
+    plain="the same, all sessions at once",
+    world=AT_ONCE,
+    condition=AT_ONCE,
+)
 BLOCKS, UNITS = 9, 2  # 9: a step that all blocks show passes Holm over three arms, 3 * 2^(1 - 9) <= 0.05
 LEFT_OUT = "Opus, suppressed silence and the denoiser are measured in the gateway at full effort only."
 
 
-def measured(study: Study) -> Stages | None:
-    """Measure the arms in paired blocks of fresh processes; None at quick, which has no time for them."""
-    return None if study.quick else measured_blocks(study, UPLINK, BLOCKS, UNITS)
+def measured(study: Study) -> tuple[Stages, ...]:
+    """Measure the arms of both questions in paired blocks of fresh processes; nothing at quick, which has no time."""
+    return () if study.quick else tuple(measured_blocks(study, asked, BLOCKS, UNITS) for asked in (UPLINK, BATCHED))
 
 
 def client_kb_per_unit(units: pd.DataFrame, kind: str) -> float:
@@ -65,35 +78,41 @@ def sent_kb(study: Study, stages: Stages) -> dict[str, float]:
     return {arm: float(np.median(values)) for arm, values in found.items() if arm != NULL}
 
 
-def rows(study: Study, stages: Stages | None) -> list[dict[str, Any]]:
+def rows(study: Study, found: Sequence[Stages]) -> list[dict[str, Any]]:
     """Return one row for each arm: medians, changes, and what client and gateway sent each other for a turn."""
-    if stages is None:
+    if not found:
         return [{"stages": "at full effort only"}]
+    return [row for stages in found for row in _rows(study, stages)]
+
+
+def _rows(study: Study, stages: Stages) -> list[dict[str, Any]]:
     sent, told = sent_kb(study, stages), stages.rows()
     arms = ["baseline", *dict.fromkeys(one.arm for one in stages.judged)]  # in the order of `told`
     return [{**row, "client and gateway (kB a turn)": round(sent[arm], 1)} for arm, row in zip(arms, told, strict=True)]
 
 
-def sentence(stages: Stages | None) -> str:
+def sentence(found: Sequence[Stages]) -> str:
     """Say what each arm changes, or that quick leaves them out."""
-    return stages.sentence if stages else LEFT_OUT
+    return " ".join(stages.sentence for stages in found) or LEFT_OUT
 
 
-def conclude(study: Study, stages: Stages | None) -> Sequence[Finding]:
+def conclude(study: Study, found: Sequence[Stages]) -> list[Finding]:
     """Return one finding for each figure of each arm, with the bytes of a turn beside it; none at quick."""
-    if stages is None:
-        return []
+    return [one for stages in found for one in _concluded(study, stages)]
+
+
+def _concluded(study: Study, stages: Stages) -> list[Finding]:
     sent = sent_kb(study, stages)
     return [
-        one.model_copy(update={"caveats": (*one.caveats, *_alone(str(one.details["flag"]))),
+        one.model_copy(update={"caveats": (*one.caveats, *_lanes(stages.asked, str(one.details["flag"]))),
                        "details": one.details | {"client and gateway, kB a turn":
                        f"{sent['baseline']:.1f} without it, {sent[str(one.details['flag'])]:.1f} with it"}})
         for one in conclude_stages(study, stages, None)
     ]  # fmt: skip
 
 
-def _alone(flag: str) -> tuple[str, ...]:
-    """Say where an arm's CPU is that of a batch with one session in it: what it costs beside others is another figure.
+def _lanes(asked: StageQuestion, flag: str) -> tuple[str, ...]:
+    """Say how many sessions share what an arm computes: with more or fewer of them its CPU is another figure.
 
     Opus and silence have no batch to fill: a session's share of theirs is its own.
     """
@@ -101,5 +120,8 @@ def _alone(flag: str) -> tuple[str, ...]:
 
     if flag != DENOISER:
         return ()
+    if asked is BATCHED:
+        return (f"{USERS} sessions share what the denoiser computes, {LANES} lanes at a time: fewer of them pay more "
+                "each, one alone what it pays frame by frame",)  # fmt: skip
     return (f"frame by frame the denoiser computes {LANES} sessions' lanes and one is used: with pipeline=batched "
             "the sessions of a tick share that CPU",)  # fmt: skip

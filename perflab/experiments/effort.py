@@ -134,7 +134,7 @@ FULL = Effort(
         "01_how_numbers_lie": 30,
         "10_baseline_profile": 360,
         "11_baseline_load": 750,
-        "20_audio_kernels": 1800,
+        "20_audio_kernels": 2100,
         "21_codecs": 750,
         "22_caching": 3300,
         "23_api_streaming": 7900,
@@ -147,7 +147,7 @@ FULL = Effort(
     fixed_s={
         "10_baseline_profile": 185,
         "11_baseline_load": 75,
-        "20_audio_kernels": 1500,
+        "20_audio_kernels": 1800,
         "21_codecs": 500,
         "22_caching": 2300,
         "23_api_streaming": 5600,

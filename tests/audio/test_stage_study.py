@@ -93,11 +93,13 @@ def test_the_arms_are_variants_of_the_system() -> None:
 
 def test_each_arm_of_the_uplink_is_one_flag_over_the_same_stages() -> None:
     system = load_system("data/systems/voice_gateway.toml")
-    base = variant(system, f"{system.judge}+{audio_uplink.UPLINK.under}").flags
     declared = {(flag.name, value.value): value.strategy for flag in system.flag for value in flag.values}
-    for arm, (strategy, _) in audio_uplink.UPLINK.arms.items():
+    asked = [(one, arm, strategy) for one in (audio_uplink.UPLINK, audio_uplink.BATCHED)
+             for arm, (strategy, _) in one.arms.items()]  # fmt: skip
+    for question, arm, strategy in asked:
+        base = variant(system, f"{system.judge}+{question.under}").flags
         name, _, value = arm.partition("=")
-        flags = variant(system, f"{system.judge}+{audio_uplink.UPLINK.under}+{arm}").flags
+        flags = variant(system, f"{system.judge}+{question.under}+{arm}").flags
         assert {n for n in flags if flags[n] != base[n]} == {name} and declared[name, value] == strategy
     assert 2.0 ** (1 - audio_uplink.BLOCKS) * len(audio_uplink.UPLINK.arms) <= 0.05
 
@@ -128,9 +130,9 @@ def test_a_cheaper_uplink_is_found_with_the_bytes_of_its_turns(monkeypatch: pyte
     monkeypatch.setattr(audio_uplink, "read_trial", trial)
     system = SimpleNamespace(judge="optimised", load=SimpleNamespace(unit_kind="turn"))
     study: Any = SimpleNamespace(**vars(STUDY) | {"system": system})
-    sizes = [row["client and gateway (kB a turn)"] for row in audio_uplink.rows(study, stages)]
+    sizes = [row["client and gateway (kB a turn)"] for row in audio_uplink.rows(study, [stages])]
     assert sizes == [730.0, 150.0, 730.0, 730.0]
-    found = audio_uplink.conclude(study, stages)
+    found = audio_uplink.conclude(study, [stages])
     assert len({one.id for one in found}) == len(found) == 3 * len(audio_stages.FIGURES)
     assert {one.condition for one in found} == {audio_uplink.WORLD}
     cpu = {one.strategy: one for one in found if "CPU" in one.claim}
@@ -141,14 +143,41 @@ def test_a_cheaper_uplink_is_found_with_the_bytes_of_its_turns(monkeypatch: pyte
     assert cpu["ST-AUDIO-01"].claim.startswith("Opus between client and gateway changes CPU per turn by +3")
     shared = {strategy: "lanes and one is used" in " ".join(one.caveats) for strategy, one in cpu.items()}
     assert shared == {"ST-AUDIO-01": False, "ST-NET-15": False, "ST-AUDIO-06": True}  # its CPU is a whole batch's
-    assert "silence that is not sent up: CPU per turn -2" in audio_uplink.sentence(stages)
+    assert "silence that is not sent up: CPU per turn -2" in audio_uplink.sentence([stages])
+
+
+def test_the_denoiser_is_measured_frame_by_frame_and_for_all_sessions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocks(study: Any, asked: audio_stages.StageQuestion, count: int, units: int) -> audio_stages.Stages:
+        rng = np.random.default_rng(4)
+        cost = 1.3 if asked is audio_uplink.UPLINK else 1.12
+        arms = {"baseline": 1.0, NULL: 1.0, **dict.fromkeys(asked.arms, cost)}
+        figures = tuple(
+            ArmFigures(arm, block, 80 * slow * float(np.exp(rng.normal(0, 0.01))), 900.0 + rng.normal(0, 3),
+                       1_200.0 + rng.normal(0, 5), 3 + rng.normal(0, 0.2), 220 + rng.normal(0, 0.5), 24, 0, 0.5, 0.02)
+            for block in range(count) for arm, slow in arms.items()
+        )  # fmt: skip
+        return audio_stages.judge_stages(BlockResult(figures, (), {}), tuple(asked.arms), (), asked)
+
+    monkeypatch.setattr(audio_uplink, "measured_blocks", blocks)
+    monkeypatch.setattr(
+        audio_uplink, "sent_kb", lambda study, stages: dict.fromkeys(("baseline", *stages.asked.arms), 9.0)
+    )
+    full: Any = STUDY
+    found = audio_uplink.conclude(full, audio_uplink.measured(full))
+    assert len({one.id for one in found}) == len(found) == 4 * len(audio_stages.FIGURES)
+    alone, shared = (one for one in found if one.strategy == "ST-AUDIO-06" and "CPU" in one.claim)
+    assert (alone.condition, shared.condition) == (audio_uplink.WORLD, audio_uplink.AT_ONCE)
+    assert "pipeline=batched" in str(shared.variant) and "CPU per turn by +1" in shared.claim
+    assert "all sessions at once" in shared.claim and "CPU per turn by +3" in alone.claim
+    assert "lanes and one is used" in " ".join(alone.caveats) and "12 sessions share" in " ".join(shared.caveats)
+    assert len(audio_uplink.rows(full, audio_uplink.measured(full))) == 2 + 4
 
 
 def test_quick_says_that_the_uplink_is_left_to_full() -> None:
     quick: Any = SimpleNamespace(quick=True)
-    assert audio_uplink.measured(quick) is None and audio_uplink.conclude(quick, None) == []
-    assert "full effort only" in audio_uplink.sentence(None)
-    assert audio_uplink.rows(quick, None) == [{"stages": "at full effort only"}]
+    assert audio_uplink.measured(quick) == () and audio_uplink.conclude(quick, ()) == []
+    assert "full effort only" in audio_uplink.sentence(())
+    assert audio_uplink.rows(quick, ()) == [{"stages": "at full effort only"}]
 
 
 def test_detectors_hear_what_their_figures_say() -> None:
