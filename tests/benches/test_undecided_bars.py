@@ -6,6 +6,7 @@ One that holds by its value while its interval reaches beyond the limit is open,
 from __future__ import annotations
 
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -47,6 +48,17 @@ def test_the_interval_of_a_ratio_reaches_to_the_levels_that_did_not_hold():
     sessions, ratio = capacity_bars(Climb(100, 150), Climb(300, 400))
     assert sessions.value == 300 and sessions.interval == (300, 400)
     assert ratio.value == 3.0 and ratio.interval == (2.0, 4.0)
+
+
+def test_where_the_generator_ended_the_ladder_the_ratio_is_a_lower_bound():
+    late = Climb(200, 300, "load generator on time", late_ms=7.5)
+    sessions, ratio = capacity_bars(Climb(50, 75), late)
+    assert sessions.value == 200 and sessions.holds
+    assert ratio.value == 4.0 and ratio.interval == (200 / 75, math.inf) and "at least" in ratio.title
+    assert ratio.open  # against 75 sessions, which the baseline did not hold, it may be 2.7
+    assert json.loads(json_text(ratio.as_dict()))["interval"] == [200 / 75, None]
+    assert capacity_bars(Climb(50, 75, "load generator on time"), late)[1].value is None
+    assert capacity_bars(Climb(50, 75), Climb(0, 200, "load generator on time", late_ms=7.5))[1].value is None
 
 
 @pytest.mark.parametrize(
