@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perflab.benches import quick_spike
+from perflab.benches import audio_stages, quick_spike
 from perflab.benches.bar import Bar, measured
 from perflab.benches.echo_floor import echo_floor
 from perflab.benches.parts import Keep, Say, check_names, keep_nothing, run_named
@@ -70,6 +70,7 @@ def _groups() -> dict[str, Callable[[Study, Say], list[Bar]]]:
         "capacity": capacity,
         "generator": generator,
         "spike": spike,
+        "stages": audio_stages.bars,
         "help": help_time,
     }
 

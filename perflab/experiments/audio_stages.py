@@ -55,6 +55,7 @@ class StageQuestion:
     world: str
     asks: str
     condition: str = ""
+    users: int = USERS
 
 
 PIPELINE = StageQuestion(
@@ -161,7 +162,7 @@ def measured(study: Study, asked: StageQuestion, blocks: int, units_per_user: in
     """Measure the arms of a question in paired blocks of fresh processes, with a null arm."""
     base = f"{study.system.judge}+{asked.under}"
     arms = {"baseline": base, NULL: base, **{arm: f"{base}+{arm}" for arm in asked.arms}}
-    plan = BlockPlan(blocks, USERS, units_per_user, OPTIONS,
+    plan = BlockPlan(blocks, asked.users, units_per_user, OPTIONS,
                      10.0 + 2.0 * units_per_user * study.system.load.probe_seconds)  # fmt: skip
     found = run_blocks(study, arms, plan, asked.key)
     trust = trust_of([read_trial(study, name) for name in found.trials], side_by_side=True)
