@@ -83,12 +83,13 @@ def _of_clone(clone: Clone, make: str, say: Say) -> list[Bar]:
         return [*made, *unmeasured(rest, f"perflab spike: {_ending(spike, SPIKE_LIMIT_S)}", detail)]
     detail |= {"ended": WHOLE[spike.code]} if WHOLE[spike.code] else {}
     first.look(spike.wall_s)
+    seen_s = None if first.seen_s is None else min(first.seen_s, spike.wall_s)
     runs, problems = list_runs(clone.folder / "reports")
     if len(runs) != 1:
         reason = "; ".join(problems) or f"the spike left {len(runs)} runs, one was expected"
         return [*made, _bar("6.quick", setup.wall_s + spike.wall_s, detail), *unmeasured(rest[1:], reason, detail)]
     return [*made, _bar("6.quick", setup.wall_s + spike.wall_s, detail),
-            *first_bar(first.seen_s, setup.wall_s, detail), *run_bars(runs[0], setup.wall_s, detail)]  # fmt: skip
+            *first_bar(seen_s, setup.wall_s, detail), *run_bars(runs[0], setup.wall_s, detail)]  # fmt: skip
 
 
 def first_bar(seen_s: float | None, setup_s: float, detail: dict[str, Any]) -> list[Bar]:
@@ -140,7 +141,10 @@ class FirstFinding:
         self._reports, self._changed = reports, 0
 
     def look(self, elapsed_s: float) -> None:
-        """Read the page when it has changed; `elapsed_s` is the present moment, seconds since the spike's start."""
+        """Read the page when it has changed; `elapsed_s` is the present moment, seconds since the spike's start.
+
+        The last look comes when the spike is over: the page had by then what is seen, however long its reading takes.
+        """
         if self.seen_s is not None:
             return
         began = time.monotonic()

@@ -67,5 +67,5 @@ class LoopWatch:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        self.lag.note(now, now - self._due_s)
+        self.lag.note(now, max(now - self._due_s, 0.0))  # a clock's last digits may call it before it was due
         self._next(loop)
