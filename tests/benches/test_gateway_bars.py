@@ -47,11 +47,20 @@ def sessions_bar(monkeypatch: pytest.MonkeyPatch, at_300: Trial, level: Level) -
 
 
 def test_a_ladder_that_only_the_generator_ended_is_judged_at_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    bar = sessions_bar(monkeypatch, trial(late_p99_ms=7.25), held())
-    assert (bar.value, bar.limit, bar.interval) == (200, 200, (200, 300)) and bar.holds and not bar.open
-    told = "200 held; at 300 the generator itself was late by 7.2 ms (p99)"
+    late = trial(late_p99_ms=7.25)
+    monkeypatch.setattr(gateway, "_hold", lambda study, variant, users, say: (late if users == 400 else trial(),
+                                                                               held()))  # fmt: skip
+    bar = gateway.capacity(None, print)[0]  # type: ignore[arg-type]
+    assert (bar.value, bar.limit, bar.interval) == (300, 300, (300, 400)) and bar.holds and not bar.open
+    told = "300 held; at 400 the generator itself was late by 7.2 ms (p99)"
     assert told in bar.title and bar.detail["reason"] == told
     assert bar.detail["asked"] == "400 or the generator's limit"
+
+
+def test_a_generator_that_is_late_below_its_own_bar_has_shown_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = sessions_bar(monkeypatch, trial(late_p99_ms=7.25), held())
+    assert bar.value is None and bar.limit == 400 and not bar.holds
+    assert "200 held; at 300 the generator itself was late" in bar.detail["reason"]
 
 
 @pytest.mark.parametrize(
