@@ -20,6 +20,7 @@ from perflab.gateway.audio.compiled import CompiledStages
 from perflab.gateway.audio.frame_by_frame import FrameByFrame
 from perflab.gateway.audio.plain import PlainStages
 from perflab.gateway.audio.plan import AudioPlan
+from perflab.gateway.audio.rows import AHEAD
 from perflab.gateway.audio.turn_end import END_FRAMES, ONSET_FRAMES, Event, TurnEnd
 from perflab.gateway.session.turn import Turn
 from perflab.wire.audio_format import DEFAULT, FORMATS, AudioFormat
@@ -331,17 +332,37 @@ def test_messages_of_several_frames_are_taken_and_others_refused(way: str) -> No
             floor.hear(0, payload)
 
 
-def test_a_burst_is_bounded_and_keeps_its_order() -> None:
+def test_a_burst_is_worked_on_before_its_tick_refused_never_and_keeps_its_order() -> None:
+    """A gateway that stood still for seconds finds all that its clients sent meanwhile: none of them was wrong."""
     floor = Floor("batched", LISTENS, [DEFAULT, DEFAULT])
-    frames = sound(8, 51)
-    for frame in frames:
+    frames = sound(8, 3 * AHEAD)
+    waited = []
+    for number, frame in enumerate(frames, start=1):
         floor.hear(0, frame)
-    with pytest.raises(FrameError, match="ahead of its time by a second"):
-        floor.hear(0, frames[0])
+        waited.append(number - len(floor.sinks[0].up))
+    assert max(waited) == 1 + AHEAD  # bounded, whatever is sent
     floor.hear(1, frames[3])
     floor.tick()
     assert floor.sinks[0].up == frames
     assert floor.sinks[1].up == [frames[3]]
+
+
+def test_a_session_that_ends_in_its_burst_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor = Floor("batched", LISTENS, [DEFAULT, DEFAULT])
+    gone, other = floor.sinks
+
+    def fail(message: str) -> None:
+        gone.failed.append(message)
+        floor.lanes[0].leave()
+
+    monkeypatch.setattr(floor.lanes[0]._sink, "fail", fail)
+    wrong = b"\xff\x7f\x00\x80" + bytes(636)
+    frames = sound(8, 2 * AHEAD)
+    floor.hear(1, frames[0])
+    for frame in (wrong, *frames):
+        floor.hear(0, frame)
+    floor.tick()
+    assert (gone.failed, gone.up, other.up) == (["this client is wrong"], [], [frames[0]])
 
 
 def test_a_row_is_as_new_for_the_next_session_and_banks_grow() -> None:

@@ -37,10 +37,14 @@ class BatchedLane(Lane):
         self._gone = False
 
     def hear(self, frame: Frame, received_ns: int) -> None:
-        """Take a client's message; raises FrameError for a wrong length, and for too many at once."""
+        """Take a client's message; raises FrameError for a wrong length."""
         if self._gone:
             return
         for piece in self.pieces(frame):
+            if self._bank.up.rows.crowded(self._row):
+                self._ticks.timed(self._bank.up.work)  # a burst, or a tick that came late: nobody is refused for it
+                if self._gone:  # what was worked on was wrong
+                    return
             self._bank.up.rows.put(self._row, piece.payload, Waiting(self, piece, received_ns))
         self._ticks.ask()
 

@@ -1,7 +1,8 @@
 """A matrix whose rows are sessions: frames wait in their rows until a tick takes all rows at once.
 
 A session that is slow, gone or wrong leaves its row unmarked; the work skips it and its state stays as it is. A
-session that is ahead keeps its further frames in a queue of its own, and the work is done again until none waits.
+session that is ahead keeps its further frames in a queue of its own, and the work is done again until none waits:
+before the next tick where the queue is full, so that memory is bounded and nobody is refused for a tick that was late.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from collections import deque
 from typing import Generic, TypeVar
 
 import numpy as np
-
-from perflab.wire.frame import FrameError
 
 Item = TypeVar("Item")
 AHEAD = 50  # frames that may wait behind the one in the row: a second of speech in a burst
@@ -70,12 +69,11 @@ class Rows(Generic[Item]):
         return self._first[row]
 
     def put(self, row: int, payload: bytes, item: Item) -> None:
-        """Fill a row, or queue behind it; raises FrameError when a second of frames waits already."""
+        """Fill a row, or queue behind it, where it is not crowded."""
         if row not in self._first:
             self._fill(row, payload, item)
-        elif self.crowded(row):
-            raise FrameError(f"over {AHEAD} frames of 20 ms at once; audio may run ahead of its time by a second")
         else:
+            assert not self.crowded(row), f"work first: {AHEAD} frames wait already"
             self._behind[row].append((payload, item))
 
     def crowded(self, row: int) -> bool:
