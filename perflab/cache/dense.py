@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from perflab.jit import njit
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads runs of numbers (Knuth, TAOCP 3, section 6.4)
 _SMALLEST = 12  # the first table has 2^12 slots

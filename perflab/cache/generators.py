@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from perflab.cache.trace import MOST_REQUESTS, Trace, dense_trace
 from perflab.errors import UsageError
+from perflab.jit import njit
 
 
 def zipf_popularity(objects: int, alpha: float) -> NDArray[np.float64]:

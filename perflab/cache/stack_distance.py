@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from perflab.cache.policies.interface import Misses
 from perflab.cache.trace import Trace, check_capacity
+from perflab.jit import njit
 
 WORDS = 4  # per block: one cache line holds two blocks, and a rank reads four words at most
 

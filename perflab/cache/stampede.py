@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.errors import UsageError
+from perflab.jit import njit
 
 STRATEGIES = ("naive", "single flight", "early (XFetch)", "stale while revalidating")
 MOST_ARRIVALS = 50_000_000

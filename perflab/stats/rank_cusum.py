@@ -6,8 +6,8 @@ Only `change_points` imports this module, and only when it is called: importing 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from perflab.jit import njit
 from perflab.stats.inputs import FloatArray
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -170,7 +169,7 @@ def _whole(values: ArrayLike) -> Counts:
 
 
 @lru_cache(maxsize=1)
-def _kernel() -> Callable[..., Any]:
+def _kernel() -> Any:
     from perflab.stats.recording_kernel import record  # imported late: numba takes most of a second
 
     return record

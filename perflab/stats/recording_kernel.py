@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from perflab.jit import njit
 
 CHUNK = 2048  # 16 KiB of values: the second look at a chunk finds it in the nearest cache
 BELOW, NEGATIVE, ABOVE, MINIMUM, MAXIMUM, HIGH, LOW = range(7)  # places of a tally

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from perflab.jit import njit
 from perflab.stats.inputs import FloatArray
 
 

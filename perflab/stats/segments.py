@@ -74,7 +74,7 @@ def _trace(last: NDArray[np.int64]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def _fit() -> Callable[..., Any]:
-    from numba import njit  # imported late: it takes a second
+    from perflab.jit import njit  # imported late: it takes a second
 
     compiled: Callable[..., Any] = njit(cache=True)(_optimal_partition)
     return compiled

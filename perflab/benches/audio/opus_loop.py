@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from perflab.audio.codecs.compiled.opus import encode_all
+from perflab.jit import njit
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.dtmf import HIGH_HZ, LOW_HZ, DtmfDetector
 from perflab.audio.kernels.oracle.dtmf import amplitude
@@ -18,6 +17,7 @@ from perflab.benches.audio.contest import Contest, hold
 from perflab.benches.audio.material import speech_like
 from perflab.benches.bar import Bar
 from perflab.benches.parts import Say
+from perflab.jit import njit
 
 ORDER = 95
 RATE, SAMPLES, SESSIONS = 8_000, 160, 64

@@ -27,7 +27,7 @@ def true_quantile(q: float, load: float) -> float:
 
 @lru_cache(maxsize=1)
 def _simulate() -> Callable[..., Any]:
-    from numba import njit
+    from perflab.jit import njit
 
     compiled: Callable[..., Any] = njit(cache=True)(_lindley)
     return compiled

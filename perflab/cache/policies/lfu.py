@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.cache.trace import Trace
+from perflab.jit import njit
 
 NAME = "LFU"
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from perflab.cache.trace import Trace
+from perflab.jit import njit
 
 NAME = "LRU"
 _NOTHING = np.empty(0, np.bool_)

@@ -19,9 +19,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.cache.trace import Trace
+from perflab.jit import njit
 
 NAME = "S3-FIFO"
 OUT, GHOST, SMALL, MAIN = 0, 1, 2, 3  # the two low bits of an object's state; its count stands above them

@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from perflab.jit import njit
 
 ROWS, MOST = 4, 15
 BITS = 14  # apart: rows read bits of their own up to a width of 2^14, and overlap in part up to 2^22

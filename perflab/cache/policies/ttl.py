@@ -14,11 +14,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from perflab.cache.trace import Trace, check_capacity
 from perflab.errors import UsageError
+from perflab.jit import njit
 
 NAME = "TTL"
 _NOTHING = np.empty(0, np.int32)

@@ -18,10 +18,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.cache.policies.sketch import ROWS, estimate, halve, increment
 from perflab.cache.trace import Trace
+from perflab.jit import njit
 
 NAME = "W-TinyLFU"
 OUT, WINDOW, PROBATION, PROTECTED = 0, 1, 2, 3

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.filter_design import prototype
+from perflab.jit import njit
 
 WHOLE = 32  # taps: whole vectors of the widest registers, four at a time, and no remainder one by one
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.codecs.compiled.calling import invoke
+from perflab.jit import njit
 
 BAD_LENGTH = -100  # ours, beside libopus's -1 to -7: a valid packet, but not of one frame
 _I = np.int32

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.simd import add, fma, load, store, zero
+from perflab.jit import njit
 
 CHAINS = 12  # independent: at least latency (4) times units (2), and still inside 16 registers
 CYCLES = 6  # of one step of `clock_chain`: three times a shift and an exclusive or, each waiting for the last

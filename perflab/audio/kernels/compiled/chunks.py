@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from perflab.jit import njit
 
 SCALE = np.float32(1 / 32_768)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.fft import transform
 from perflab.audio.kernels.compiled.groups import enter, leave, mask_of
@@ -13,6 +12,7 @@ from perflab.audio.kernels.compiled.real_fft import join, part
 from perflab.audio.kernels.compiled.simd import add, fma, load, mul, splat, store, sub, zero
 from perflab.audio.kernels.compiled.simd_math import div, every, exp, least, most, where
 from perflab.audio.kernels.lanes import GROUP, LANES
+from perflab.jit import njit
 
 
 @njit(cache=True, nogil=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit
 
 from perflab.audio.kernels.compiled.simd import _VECTOR, _address, _fused, _spread
 from perflab.audio.kernels.compiled.untyped import cgutils, intrinsic, types
 from perflab.audio.kernels.lanes import LANES, TILE
+from perflab.jit import njit
 
 ROWS, VECTORS = TILE
 PANEL = VECTORS * LANES  # outputs of a panel of the table

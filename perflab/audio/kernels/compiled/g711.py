@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.g711_register import AVAILABLE, WIDTH, a16, mu16
 from perflab.audio.kernels.compiled.integers import (
@@ -20,6 +19,7 @@ from perflab.audio.kernels.compiled.integers import (
     sub32,
     xor32,
 )  # fmt: skip
+from perflab.jit import njit
 
 _I = np.int32
 

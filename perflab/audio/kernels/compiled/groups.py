@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.transposing import SIDE, to_lanes, to_pcm
 from perflab.audio.kernels.lanes import GROUP, LANES
+from perflab.jit import njit
 
 
 @njit(cache=True, nogil=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.simd import add, fma, fnma, load, mul, splat, store, sub, zero
 from perflab.audio.kernels.compiled.simd_math import div, every, most, where
 from perflab.audio.kernels.lanes import LANES
+from perflab.jit import njit
 
 
 @njit(cache=True, nogil=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.energy import WIDTH, energy
+from perflab.jit import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # no test for a zero divisor in every row

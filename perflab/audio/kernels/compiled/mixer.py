@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.integers import add16, add32, max32, min32, sub16, sub32
+from perflab.jit import njit
 
 SLICE = 1024  # samples summed at once: the sums stay in the nearest cache while all parties are read
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from perflab.audio.kernels.compiled.groups import enter, leave
 from perflab.audio.kernels.compiled.simd import fma, load, splat, store, zero
 from perflab.audio.kernels.lanes import GROUP, LANES
 from perflab.audio.kernels.schedule import OUTPUTS
+from perflab.jit import njit
 
 
 @njit(cache=True, nogil=True)

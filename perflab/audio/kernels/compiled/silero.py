@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from perflab.audio.kernels.compiled.dense import dense
 from perflab.audio.kernels.compiled.simd import add, fma, load, mul, store, sub
@@ -13,6 +12,7 @@ from perflab.audio.kernels.compiled.simd_math import div, every, exp
 from perflab.audio.kernels.lanes import LANES
 from perflab.audio.kernels.silero_plan import BLOCK, FEATURES, FRAMES, PADDED, SPECTRA
 from perflab.audio.kernels.silero_weights import BINS, CHUNK, CONTEXT, HIDDEN
+from perflab.jit import njit
 
 MOST = np.float32(1_000.0)  # beyond, a sample is no PCM of -1..1
 ONE, TWO, NONE = np.float32(1), np.float32(2), np.float32(0)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
 
 from perflab.audio.kernels.compiled.simd import VECTOR, _binary, _spread, fma, mul, sub
 from perflab.audio.kernels.compiled.untyped import cgutils, intrinsic, types
 from perflab.audio.kernels.lanes import LANES
+from perflab.jit import njit
 
 _FLOATS, _INTS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(ir.IntType(32), LANES)
 LOG2_E = np.float32(1.4426950408889634)
