@@ -22,7 +22,7 @@ class BatchFFT:
     s % LANES; `planes()` makes such an array. Why lanes: every operation then works on whole registers without a
     shuffle, whatever the size. Weakness: data that are not in lanes must be brought there (`enter`), and fewer
     sessions than lanes cost as much as all. Not normalised, sign as numpy's. Source: Van Loan,
-    Computational Frameworks for the Fast Fourier Transform, 2.4 and 2.5 (radix four, decimation in frequency).
+    Computational Frameworks for the Fast Fourier Transform, 2.4 and 2.5 (radix eight, decimation in frequency).
     Raises UsageError for another number of points and for zero sessions.
     """
 
@@ -73,13 +73,13 @@ class BatchFFT:
 
 
 def twiddles(points: int) -> NDArray[np.float32]:
-    """Return for each pass of radix four and each p: cosine and sine of -2 pi k p / length, k = 1, 2, 3."""
-    tables, length = [], points
-    while length > 4:
-        angle = -2 * np.pi * np.outer(np.arange(length // 4), (1, 2, 3)) / length
+    """Return the root of a half, and for each pass and each p: cosine and sine of -2 pi k p / length, k = 1 to 7."""
+    tables, length = [np.full(1, np.sqrt(0.5))], points
+    while length > 8:
+        angle = -2 * np.pi * np.outer(np.arange(length // 8), np.arange(1, 8)) / length
         tables.append(np.stack((np.cos(angle), np.sin(angle)), axis=2).reshape(-1))
-        length //= 4
-    return np.concatenate([*tables, np.zeros(6)]).astype(np.float32)
+        length //= 8
+    return np.concatenate([*tables, np.zeros(14)]).astype(np.float32)
 
 
 def digit_order(points: int) -> NDArray[np.int64]:
@@ -87,7 +87,7 @@ def digit_order(points: int) -> NDArray[np.int64]:
     order, length, step = np.zeros(points, dtype=np.int64), points, 1
     frequency = np.arange(points)
     while length > 1:
-        radix = 4 if length >= 4 else 2
+        radix = min(length, 8)
         length //= radix
         order += frequency // step % radix * length
         step *= radix

@@ -34,17 +34,20 @@ def test_transform_is_that_of_the_definition(points: int) -> None:
 
 @pytest.mark.parametrize("points", [4, 8, 32, 64, 128, 256, 512])
 def test_each_frequency_lies_where_its_digits_say(points: int) -> None:
-    """A pure tone ends in one place: numpy's own frequency, for even and odd powers of two."""
+    """A pure tone ends in one place: numpy's own frequency, whether blocks of two, four or eight points are left."""
     order = digit_order(points)
     assert sorted(order) == list(range(points))
     for frequency in {0, 1, points // 2, points - 1, points // 3}:
         tone = np.exp(2j * np.pi * frequency * np.arange(points) / points).astype(np.complex64)
         made = np.abs(transformed(tone[None], BatchFFT(points, 1)))[0]
         assert made.argmax() == frequency and np.delete(made, frequency).max() < 1e-4 * points
-    quarter = points // 4 if points.bit_length() % 2 else points // 2
-    for frequency in range(quarter):  # what the last pass makes of one block lies apart by a quarter, or a half
-        block = order[frequency::quarter]
-        assert block.tolist() == list(range(block[0], block[0] + block.size))
+    last = points
+    while last > 8:
+        last //= 8
+    apart = points // last
+    for frequency in range(apart):  # what the last pass makes of one block lies this far apart
+        block = order[frequency::apart]
+        assert block.tolist() == list(range(block[0], block[0] + last))
 
 
 def test_the_peer_of_the_race_makes_no_pass_that_ours_does_not() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from perflab.audio.kernels.compiled.simd import add, fma, fnma, load, mul, splat, store, sub
 from perflab.audio.kernels.lanes import LANES
+from perflab.jit import njit
 
 
 @njit(cache=True, nogil=True)
