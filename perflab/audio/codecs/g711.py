@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from perflab.audio.codecs.codec import Codec, CorruptPacket, Settings, Sound, check_frame, check_packet
-from perflab.audio.codecs.concealment import Concealer
+from perflab.audio.codecs.gaps import Gaps
 from perflab.audio.kernels import g711
 
 RATE_HZ, FRAME = 8_000, 160
@@ -33,7 +33,7 @@ class G711Decoder:
     """Every byte is a valid code, so that only a wrong length can be found out."""
 
     def __init__(self, law: g711.Law) -> None:
-        self._law, self._concealer = law, Concealer(RATE_HZ, FRAME)
+        self._law, self._gaps = law, Gaps(RATE_HZ, FRAME)
 
     def decode(self, packet: bytes) -> Sound:
         """Return the samples; raises CorruptPacket for anything but a whole frame."""
@@ -41,11 +41,11 @@ class G711Decoder:
         if len(raw) != FRAME:
             raise CorruptPacket(f"A packet of G.711 has {len(raw)} bytes", f"{FRAME} bytes", "Conceal the frame")
         codes = np.frombuffer(raw, np.uint8)[None]
-        return self._concealer.heard(g711.decode(codes, np.zeros((1, FRAME), np.int16), self._law)[0])
+        return self._gaps.heard(g711.decode(codes, np.zeros((1, FRAME), np.int16), self._law)[0])
 
     def conceal(self, following: bytes | None = None) -> Sound:
         """Return a frame that goes on with the last pitch period."""
-        return self._concealer.fill()
+        return self._gaps.fill()
 
 
 def _encoder(law: g711.Law, settings: Settings) -> G711Encoder:

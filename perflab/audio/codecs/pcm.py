@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perflab.audio.codecs.codec import Codec, CorruptPacket, Settings, Sound, check_frame, check_packet
-from perflab.audio.codecs.concealment import Concealer
+from perflab.audio.codecs.gaps import Gaps
 
 RATE_HZ, FRAME = 16_000, 320
 
@@ -26,7 +26,7 @@ class PcmDecoder:
     """Bytes as samples."""
 
     def __init__(self) -> None:
-        self._concealer = Concealer(RATE_HZ, FRAME)
+        self._gaps = Gaps(RATE_HZ, FRAME)
 
     def decode(self, packet: bytes) -> Sound:
         """Return the samples; raises CorruptPacket for anything but a whole frame."""
@@ -34,11 +34,11 @@ class PcmDecoder:
         if len(raw) != 2 * FRAME:
             raise CorruptPacket(f"A packet of {CODEC.name} has {len(raw)} bytes", f"{2 * FRAME} bytes",
                                 "Conceal the frame")  # fmt: skip
-        return self._concealer.heard(np.frombuffer(raw, dtype="<i2").astype(np.int16))
+        return self._gaps.heard(np.frombuffer(raw, dtype="<i2").astype(np.int16))
 
     def conceal(self, following: bytes | None = None) -> Sound:
         """Return a frame that goes on with the last pitch period."""
-        return self._concealer.fill()
+        return self._gaps.fill()
 
 
 def _encoder(settings: Settings) -> PcmEncoder:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from perflab.audio.codecs.codec import Codec, CorruptPacket, Sound, check_frame, check_packet
-from perflab.audio.codecs.concealment import Concealer
+from perflab.audio.kernels.oracle.concealer import OneConcealer
 from perflab.errors import UsageError
 
 INSTALL = "Install the wheel: pip install av"
@@ -55,7 +55,7 @@ class PyavDecoder:
         self.codec, self._rate_hz, self._concealer = (
             codec,
             rate_hz or codec.rate_hz,
-            Concealer(codec.rate_hz, codec.frame),
+            OneConcealer(codec.rate_hz, codec.frame),
         )
         self._context = context(name, "r", self._rate_hz)
         if extradata is not None:

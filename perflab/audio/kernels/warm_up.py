@@ -9,6 +9,7 @@ import numpy as np
 
 from perflab.audio.kernels import g711
 from perflab.audio.kernels.chunks import ChunkFifo
+from perflab.audio.kernels.concealer import Concealer
 from perflab.audio.kernels.denoiser import Denoiser
 from perflab.audio.kernels.dtmf import DtmfDetector
 from perflab.audio.kernels.echo_canceller import EchoCanceller
@@ -83,6 +84,8 @@ def _echo_canceller() -> None:
 def _network() -> None:
     lost_packets(1, 10, 0.1, 2.0, seed=0)
     simulate(np.zeros((1, 10)))
+    pcm = np.zeros((1, 160), np.int16)
+    Concealer(8_000, 160, 1).process(pcm, np.ones(1, np.bool_), pcm)
 
 
 def _voice_activity() -> None:
@@ -102,6 +105,6 @@ STEPS: dict[str, Callable[[], object]] = {
     "denoiser": _denoiser,
     "echo canceller": _echo_canceller,
     "DTMF": lambda: DtmfDetector(8_000, 160).keys(np.zeros((1, 160), np.int16)),
-    "loss and jitter": _network,
+    "loss, jitter and concealment": _network,
     "voice activity": _voice_activity,
 }

@@ -1,24 +1,20 @@
-"""Concealment for codecs that have none of their own: the last pitch period goes on, and fades."""
+"""Concealment of lost frames for one session: the last pitch period goes on, and fades."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.audio.codecs.codec import Sound
-
+Sound = NDArray[np.int16]
 SHORTEST_S, LONGEST_S = 1 / 400, 1 / 66  # pitch periods that are looked for
 MATCHED_S, MERGED_S = 0.020, 0.004  # what is compared to find the period; the crossfade back to what was received
 FULL_S, SILENT_S = 0.010, 0.060  # of a gap: until when nothing fades, and from when on nothing is heard
 
 
-class Concealer:
+class OneConcealer:
     """Fills gaps of one stream: `heard` every received frame, `fill` once per lost one.
 
-    The period that fits the last 20 ms best (normalised correlation) is repeated, at full strength for 10 ms, silent
-    after 60 ms, and merged with the first received frame over 4 ms. Why this and not zeros: a gap of silence is heard
-    as a click, and recognisers take it for a pause. Weakness: a gap inside a plosive is filled with the vowel before.
-    Source: ITU-T G.711 Appendix I, here without its delay of 3.75 ms, so that the first period is not smoothed.
+    Takes frames of any length, as FFmpeg's decoders give them. Method, weakness and source: kernels/concealer.py.
     """
 
     def __init__(self, rate_hz: int, frame: int) -> None:
