@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,17 @@ def real_tables(samples: int) -> RealTables:
     angle = -np.pi * np.arange(half // 2 + 1) / half
     turns = np.stack((np.cos(angle), np.sin(angle)), axis=1).reshape(-1).astype(np.float32)
     return RealTables(half, twiddles(half), digit_order(half), turns, aligned_zeros(2 * half * LANES + APART))
+
+
+def spectrum(window: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
+    """Return what the compiled `magnitudes` needs for windows of this shape [samples]: tables, and scratch of its own.
+
+    Half the window, for the spectrum of halves comes out doubled.
+    """
+    tables = real_tables(window.size)
+    planes, made = tables.planes(2)
+    sizes = aligned_zeros(tables.bins * LANES)
+    return (window / 2).astype(np.float32), tables.twiddle, tables.order, tables.turns, tables.held, planes, made, sizes
 
 
 def register_rows(registers: int, rows: int) -> NDArray[np.float32]:

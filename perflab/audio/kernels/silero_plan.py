@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from perflab.audio.kernels.lanes import LANES, TILE, aligned_zeros
 from perflab.audio.kernels.silero_weights import BINS, CHUNK, CONTEXT, HIDDEN, HOP, WINDOW, Floats, SileroWeights
+from perflab.errors import UsageError
 
 BLOCK = 48  # sessions that pass all layers together: what lies between two layers then stays in the second cache
 PANEL = TILE[1] * LANES  # outputs of a tile
+HALF_PRECISION = 2.0**-11  # the file keeps its tables as float16, of values up to one
 PADDED = CHUNK + 2 * CONTEXT
 FRAMES = (PADDED - WINDOW) // HOP + 1
 SPECTRA = 2 * (BINS - 1)  # the sines of the first and the last bin are zero and left out
@@ -26,7 +28,7 @@ class SileroPlan:
 
     Why convolutions as products: in [time, channel] the three taps of a window lie side by side in memory, so a row is
     a place to start from, and nothing is copied. Taps that only ever see padding are left out (the third layer's
-    first, the fourth's first and last).
+    first, the fourth's first and last). `sizes`: where each frame's spectrum goes when the transform is no product.
     """
 
     tables: tuple[Floats, ...]
@@ -34,6 +36,7 @@ class SileroPlan:
     depths: Indexes
     starts: tuple[Indexes, ...]
     places: tuple[Indexes, ...]
+    sizes: Indexes
 
     def buffers(self) -> tuple[Floats, ...]:
         """Return what lies before and between the products, for BLOCK sessions, zero where there is padding."""
@@ -43,7 +46,9 @@ class SileroPlan:
 
 
 def silero_plan(weights: SileroWeights) -> SileroPlan:
-    """Return the plan of these weights."""
+    """Return the plan of these weights; raises UsageError where their first layer is no transform by Hann's window."""
+    if np.abs(weights.basis - exact_basis()).max() > HALF_PRECISION:
+        raise UsageError("The first layer of these weights is no Fourier transform by Hann's window", "Silero VAD's")
     products = silero_products(weights)
     return SileroPlan(
         tuple(_panels(matrix) for matrix, _ in products), tuple(np.ascontiguousarray(bias) for _, bias in products),
@@ -52,7 +57,19 @@ def silero_plan(weights: SileroWeights) -> SileroPlan:
          _rows(2, (FRAMES + 1) * HIDDEN, 2 * HIDDEN), _rows(1, 2 * NARROW), _rows(1, NARROW), _rows(1, FEATURES)),
         (_rows(FRAMES, FRAMES * SPECTRA, SPECTRA), _rows(FRAMES, (FRAMES + 1) * HIDDEN, HIDDEN, HIDDEN),
          _rows(2, 2 * NARROW, NARROW), _rows(1, NARROW), _rows(1, FEATURES), _rows(1, 4 * HIDDEN)),
+        _rows(FRAMES, (FRAMES + 2) * BINS, BINS, BINS),
     )  # fmt: skip
+
+
+def hann() -> NDArray[np.float64]:
+    """Return the window of the transform [256], periodic, its largest value one."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+
+
+def exact_basis() -> NDArray[np.float64]:
+    """Return the first layer as the network was trained with it: what the file holds, before it was rounded."""
+    angle = 2 * np.pi * np.outer(np.arange(BINS), np.arange(WINDOW)) / WINDOW
+    return np.asarray(np.concatenate((np.cos(angle), -np.sin(angle))) * hann())
 
 
 def silero_products(weights: SileroWeights) -> tuple[tuple[Floats, Floats], ...]:

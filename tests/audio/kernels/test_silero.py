@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,13 @@ def test_reset_forgets_those_in_the_mask() -> None:
     assert np.array_equal(third[mask], first[mask]) and not np.array_equal(third[~mask], first[~mask])
     batch.reset()
     assert np.array_equal(batch.process(HEARD[0]), first)
+
+
+def test_weights_whose_first_layer_is_no_transform_are_refused() -> None:
+    basis = WEIGHTS.basis.copy()
+    basis[3, 100] += 1e-3
+    with pytest.raises(UsageError, match="no Fourier transform by Hann's window"):
+        SileroBatch(replace(WEIGHTS, basis=basis), 1)
 
 
 def test_bad_input_is_refused() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from perflab.audio.kernels.compiled.spectra import magnitudes
 from perflab.audio.kernels.dtmf import HIGH_HZ, KEYS, LOW_HZ, DtmfDetector
 from perflab.audio.kernels.fft import BatchFFT, digit_order
+from perflab.audio.kernels.lanes import LANES
 from perflab.audio.kernels.oracle.dtmf import amplitude
 from perflab.audio.kernels.oracle.fft import dft
+from perflab.audio.kernels.real_tables import spectrum
 from perflab.benches.audio import fourier
 from perflab.errors import UsageError
 
@@ -48,6 +51,21 @@ def test_each_frequency_lies_where_its_digits_say(points: int) -> None:
     for frequency in range(apart):  # what the last pass makes of one block lies this far apart
         block = order[frequency::apart]
         assert block.tolist() == list(range(block[0], block[0] + last))
+
+
+@pytest.mark.parametrize(("samples", "rows"), [(16, 1), (64, 33), (256, 16), (256, 50), (512, 7)])
+def test_sizes_of_windows_are_those_of_numpy(samples: int, rows: int) -> None:
+    """Windows begin and end anywhere, also inside each other; what lies between their spectra stays as it is."""
+    rng = np.random.default_rng(samples + rows)
+    whole, bins = -(-rows // LANES) * LANES, samples // 2 + 1
+    x, window = rng.normal(size=(whole + 1) * samples).astype(np.float32), rng.random(samples)
+    starts, places = rng.integers(0, x.size - samples, whole), rng.permutation(whole) * (bins + 3)
+    out = np.full(whole * (bins + 3), -1, np.float32)
+    magnitudes(x, starts, rows, spectrum(window), out, places)
+    for start, place in list(zip(starts, places, strict=True))[:rows]:
+        wanted = np.abs(np.fft.rfft(x[start : start + samples] * window))
+        assert np.abs(out[place : place + bins] - wanted).max() <= 2e-6 * np.sqrt(samples) * np.abs(wanted).max()
+        assert (out[place + bins : place + bins + 3] == -1).all()
 
 
 def test_the_peer_of_the_race_makes_no_pass_that_ours_does_not() -> None:

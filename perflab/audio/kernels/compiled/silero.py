@@ -9,6 +9,7 @@ import numpy as np
 from perflab.audio.kernels.compiled.dense import dense
 from perflab.audio.kernels.compiled.simd import add, fma, load, mul, store, sub
 from perflab.audio.kernels.compiled.simd_math import div, every, exp
+from perflab.audio.kernels.compiled.spectra import magnitudes
 from perflab.audio.kernels.lanes import LANES
 from perflab.audio.kernels.silero_plan import BLOCK, FEATURES, FRAMES, PADDED, SPECTRA
 from perflab.audio.kernels.silero_weights import BINS, CHUNK, CONTEXT, HIDDEN
@@ -89,16 +90,18 @@ def _remember(gates: Any, start: int, cell: Any, hidden: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _layers(
-    count: int, halves: bool, tables: Any, biases: Any, depths: Any, starts: Any, places: Any, held: Any
-) -> None:
+    count: int, halves: bool, spectrum: Any, sizes: Any, tables: Any, biases: Any, depths: Any, starts: Any,
+    places: Any, held: Any,
+) -> None:  # fmt: skip
     """Take `count` padded chunks through the transform and the four convolutions to the features."""
     padded, spectra, heights, first, second, third, features, _gates = held
     if halves:
         _to_halves(padded[: count * PADDED])
-    dense(padded, starts[0], count * FRAMES, tables[0], depths[0], biases[0], spectra, places[0])
-    _magnitudes(spectra, count, heights)
-    if halves:
+        dense(padded, starts[0], count * FRAMES, tables[0], depths[0], biases[0], spectra, places[0])
+        _magnitudes(spectra, count, heights)
         _to_halves(heights[: count * (FRAMES + 2) * BINS])
+    else:
+        magnitudes(padded, starts[0], count * FRAMES, spectrum, heights, sizes)
     dense(heights, starts[1], count * FRAMES, tables[1], depths[1], biases[1], first, places[1])
     _rectified(first, count, halves)
     dense(first, starts[2], count * 2, tables[2], depths[2], biases[2], second, places[2])
@@ -126,12 +129,12 @@ def _score(hidden: Any, last: Any, last_bias: float) -> Any:
 
 @njit(cache=True, nogil=True)
 def detect(
-    chunks: Any, active: Any, previous: bool, context: Any, hidden: Any, cell: Any, tables: Any, biases: Any,
-    depths: Any, starts: Any, places: Any, held: Any, last: Any, last_bias: float, out: Any,
+    chunks: Any, active: Any, previous: bool, context: Any, hidden: Any, cell: Any, spectrum: Any, sizes: Any,
+    tables: Any, biases: Any, depths: Any, starts: Any, places: Any, held: Any, last: Any, last_bias: float, out: Any,
 ) -> None:  # fmt: skip
     """Write the probability of speech of every active session into `out` float32 [sessions], and step its state.
 
-    `tables` to `places`: of the six products, as SileroPlan lays them out for the tiles of `dense`.
+    `sizes` to `places`: as SileroPlan lays them out for the spectra and for the tiles of `dense`.
     """
     padded, features, gates = held[0], held[6], held[7]
     chosen = np.empty(BLOCK, np.int64)
@@ -147,7 +150,7 @@ def detect(
             elif active[session]:
                 out[session] = np.nan
             session += 1
-        _layers(count, not previous, tables, biases, depths, starts, places, held)
+        _layers(count, not previous, spectrum, sizes, tables, biases, depths, starts, places, held)
         for n in range(count):
             row = features[n * FEATURES : (n + 1) * FEATURES]
             _rectify(row[:HIDDEN])

@@ -68,15 +68,19 @@ def _two_to(_typing: Any, whole: Any) -> Any:
     return VECTOR(VECTOR), generate
 
 
-@intrinsic
-def nearest(_typing: Any, value: Any) -> Any:
-    """Return the nearest whole number, ties to even."""
+def _called(operation: str, name: str) -> Any:
+    def typed(_typing: Any, value: Any) -> Any:
+        def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kind, said = ir.FunctionType(_FLOATS, [_FLOATS]), f"llvm.{operation}.v{LANES}f32"
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, said), arguments)
 
-    def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(_FLOATS, [_FLOATS])
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f32"), arguments)
+        return VECTOR(VECTOR), generate
 
-    return VECTOR(VECTOR), generate
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
+
+
+nearest, root = _called("rint", "nearest"), _called("sqrt", "root")  # whole numbers with ties to even; square roots
 
 
 @njit(cache=True, nogil=True, inline="always")

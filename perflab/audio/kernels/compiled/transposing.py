@@ -1,4 +1,4 @@
-"""Between PCM, where a session's samples are neighbours, and lanes, where a moment's sessions are: eight by eight."""
+"""Between rows, where a session's samples are neighbours, and lanes, where a moment's sessions are: eight by eight."""
 
 from __future__ import annotations
 
@@ -68,3 +68,55 @@ def to_pcm(_typing: Any, work: Any, at: Any, width: Any, pcm: Any, start: Any, s
         return context.get_dummy_value()
 
     return types.void(work, types.intp, types.intp, pcm, types.intp, types.intp), generate
+
+
+@intrinsic
+def windows_to_lanes(
+    _typing: Any, x: Any, starts: Any, row: Any, at: Any, window: Any, even: Any, odd: Any, place: Any, width: Any
+) -> Any:
+    """Move 8 samples of 8 rows, times the window, to lanes: even ones to one plane, odd ones to the other.
+
+    Row k is read from x[starts[row + k] + at] on and weighted by window[at] on; sample 2 i goes to even[place + i
+    width] on, sample 2 i + 1 to odd. All flat and float32.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, places, first, begin, weights, *planes, target, step = arguments
+        kinds, index_type = signature.args, first.type
+
+        def read(kind: Any, array: Any, index: Any) -> Any:
+            return builder.load(_pointer(context, builder, kind, array, index, _FLOAT), align=4)
+
+        weight, rows = read(kinds[4], weights, begin), []
+        for k in range(SIDE):
+            held = context.make_array(kinds[1])(context, builder, places)
+            start = builder.load(builder.gep(held.data, [builder.add(first, ir.Constant(index_type, k))]))
+            rows.append(builder.fmul(read(kinds[0], source, builder.add(start, begin)), weight))
+        for k, column in enumerate(_transposed(builder, rows)):
+            index = builder.add(target, builder.mul(step, ir.Constant(index_type, k // 2)))
+            address = _pointer(context, builder, kinds[5 + k % 2], planes[k % 2], index, _FLOAT)
+            builder.store(column, address, align=4)
+        return context.get_dummy_value()
+
+    kinds = (x, starts, types.intp, types.intp, window, even, odd, types.intp, types.intp)
+    return types.void(*kinds), generate
+
+
+@intrinsic
+def lanes_to_rows(_typing: Any, work: Any, place: Any, width: Any, out: Any, places: Any, row: Any, at: Any) -> Any:
+    """Move 8 rows of lanes, `width` apart from `place` on, to 8 values each from out[places[row + k] + at] on."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, begin, step, target, goals, first, offset = arguments
+        kinds, rows = signature.args, []
+        for k in range(SIDE):
+            index = builder.add(begin, builder.mul(step, ir.Constant(step.type, k)))
+            rows.append(builder.load(_pointer(context, builder, kinds[0], source, index, _FLOAT), align=4))
+        for k, column in enumerate(_transposed(builder, rows)):
+            held = context.make_array(kinds[4])(context, builder, goals)
+            goal = builder.load(builder.gep(held.data, [builder.add(first, ir.Constant(first.type, k))]))
+            address = _pointer(context, builder, kinds[3], target, builder.add(goal, offset), _FLOAT)
+            builder.store(column, address, align=4)
+        return context.get_dummy_value()
+
+    return types.void(work, types.intp, types.intp, out, places, types.intp, types.intp), generate

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from perflab.audio.kernels.cuda.device import require_cuda
 from perflab.audio.kernels.pcm import FLOAT32, Mask, check_active, check_array, check_sessions
 from perflab.audio.kernels.silero import Probabilities
-from perflab.audio.kernels.silero_plan import silero_products
+from perflab.audio.kernels.silero_plan import exact_basis, silero_products
 from perflab.audio.kernels.silero_weights import CHUNK, CONTEXT, HIDDEN, SileroWeights
 
 
@@ -28,7 +30,7 @@ class CudaSilero:
 
         self.sessions = check_sessions(sessions)
         self._detect, self._forget, self._threads = detect, forget, THREADS
-        products = silero_products(weights)
+        products = silero_products(replace(weights, basis=exact_basis().astype(np.float32)))
         self._network = (
             *(cuda.to_device(np.ascontiguousarray(matrix.T)) for matrix, _ in products),
             *(cuda.to_device(np.ascontiguousarray(bias)) for _, bias in products),

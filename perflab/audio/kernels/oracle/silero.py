@@ -1,6 +1,7 @@
 """The Silero detector for one session, layer by layer as its graph is drawn, in float64.
 
-In ggml's form the inputs of every convolution are rounded to float16, as its matrix products demand.
+In ggml's form the inputs of every convolution are rounded to float16, as its matrix products demand, and the first
+layer is the file's table; otherwise it is what that table was before it was rounded.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.audio.kernels.silero_plan import exact_basis
 from perflab.audio.kernels.silero_weights import BINS, CONTEXT, HIDDEN, HOP, LAYERS, TAPS, WINDOW, SileroWeights
 
 Float = NDArray[np.float64]
@@ -18,6 +20,7 @@ class Silero:
 
     def __init__(self, weights: SileroWeights, context: str = "ggml") -> None:
         self.weights, self.context = weights, context
+        self.basis = weights.basis.astype(float) if context == "ggml" else exact_basis()
         self.hidden, self.cell = np.zeros((2, HIDDEN))
         self.last = np.zeros(CONTEXT)
 
@@ -27,7 +30,7 @@ class Silero:
         self.last = chunk[-CONTEXT:]
         padded = np.concatenate((left, chunk, chunk[-2 : -CONTEXT - 2 : -1]))
         frames = [padded[at : at + WINDOW] for at in range(0, padded.size - WINDOW + 1, HOP)]
-        spectra = self.weights.basis.astype(float) @ self._entering(np.array(frames)).T
+        spectra = self.basis @ self._entering(np.array(frames)).T
         values = np.hypot(spectra[:BINS], spectra[BINS:])
         for (weight, bias), (_, _, stride) in zip(self.weights.layers, LAYERS, strict=True):
             values = np.maximum(_convolved(self._entering(values), weight.astype(float), stride) + bias[:, None], 0)
