@@ -18,14 +18,14 @@ from perflab.audio.kernels import g711
 from perflab.audio.kernels.ceiling import Ceiling, measure_ceiling
 from perflab.audio.kernels.level import level
 from perflab.audio.kernels.warm_up import warm_up
-from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling, voice_activity
+from perflab.benches.audio import companding, denoising, echo, fourier, mixing, opus, resampling, tones, voice_activity
 from perflab.benches.audio.contest import Contest, Outcome, circumstances_line, hold
 from perflab.benches.audio.material import FEW, endless, frames
 from perflab.benches.audio.peers import audioop
 from perflab.benches.audio.speexdsp import WHY as NO_SPEEXDSP
 from perflab.benches.audio.speexdsp import speexdsp
 from perflab.benches.audio.threads import ThreadGain, two_threads
-from perflab.errors import InstrumentFailure
+from perflab.errors import InstrumentFailure, UsageError
 from perflab.experiments.study import Study
 from perflab.stats.interval import Interval
 from perflab.system.cores import stay_on, staying_on
@@ -117,7 +117,7 @@ def race(study: Study) -> Race:
 
 
 def _raced(study: Study) -> Race:
-    contests, left_out = [*fourier.contests(), *mixing.contests(), *voice_activity.contests()], []
+    contests, left_out = [*fourier.contests(), *mixing.contests(), *voice_activity.contests(), tones.contest()], []
     peer = audioop()
     contests += mixing.level_contests(peer)
     if peer is not None:
@@ -134,6 +134,10 @@ def _raced(study: Study) -> Race:
         left_out.append(NO_SPEEXDSP)
     else:
         contests += [denoising.contest(library), echo.contest(library)]
+    try:
+        contests.append(opus.contest())
+    except UsageError as error:  # no PyAV, or a build of it without libopus
+        left_out.append(f"Opus ({error})")
     blocks, outcomes = QUICK_BLOCKS if study.quick else FULL_BLOCKS, []
     for number, contest in enumerate(contests, 1):
         outcomes.append(hold(contest, blocks, study.seed))

@@ -12,9 +12,10 @@ from perflab.audio.kernels.echo_canceller import EchoCanceller
 from perflab.audio.kernels.echo_setting import EchoSetting
 from perflab.audio.kernels.oracle import denoiser as oracle_denoiser
 from perflab.audio.kernels.oracle import echo_canceller as oracle_echo
-from perflab.benches.audio import companding, denoising, echo, fourier, mixing, resampling, voice_activity
+from perflab.benches.audio import companding, denoising, echo, fourier, mixing, opus, resampling, tones, voice_activity
 from perflab.benches.audio.rooms import RATE, TAIL, converse
 from perflab.benches.bar import Bar
+from perflab.errors import UsageError
 from perflab.findings.finding import TrustCheck
 
 TURN_S = 0.16  # a third of what denoiser, echo canceller and detector are checked on: whole frames of 20 ms
@@ -24,8 +25,17 @@ def check_kernels() -> list[TrustCheck]:
     """Hold every kernel that is raced to its plain oracle, in this run; the detector to the wheel's as well."""
     bars = [*(companding.exactness(law) for law in companding.NAMES), fourier.exactness(), mixing.mixed_exactly(),
             mixing.levels_exactly(), *resampling.quality(), *resampling.delays(),
-            voice_activity.agreement(lambda line: None), *one_session_exactly()]  # fmt: skip
+            voice_activity.agreement(lambda line: None), tones.exactness(), *_packets(),
+            *one_session_exactly()]  # fmt: skip
     return [_check(bar) for bar in bars]
+
+
+def _packets() -> list[Bar]:
+    """Hold the packets of Opus to the plain way's, where there is one to race against."""
+    try:
+        return [opus.as_plain()]
+    except UsageError:
+        return []
 
 
 def check_rows(checks: list[TrustCheck]) -> tuple[dict[str, Any], ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from perflab.audio.codecs.codec import Settings
 from perflab.audio.codecs.opus_batch import PACKET_BYTES, OpusBatch
 from perflab.audio.codecs.registry import codec_named
-from perflab.benches.audio.contest import circumstances, wait_until_idle
+from perflab.benches.audio.contest import Contest, circumstances, hold, wait_until_idle
 from perflab.benches.audio.material import endless, frames
 from perflab.benches.audio.threads import Work, two_threads
 from perflab.benches.bar import Bar, measured
@@ -36,6 +36,8 @@ def bars(say: Say) -> list[Bar]:
         gain = two_threads([encoding(5)[1] for _ in range(2)], repeats=12)
     detail = {"libopus": OpusBatch(1).version, "sessions": SESSIONS, **circumstances()}
     return [
+        hold(contest()).bar(libopus=OpusBatch(1).version),
+        as_plain(),
         _bar("opus-encode", "encoding with everything but libopus", encode, **detail),
         _bar("opus-decode", "decoding with everything but libopus", decode, **detail),
         _bar("opus-bare", f"encoding, less one compiled loop over {TICKS} ticks", bare,
@@ -44,6 +46,36 @@ def bars(say: Say) -> list[Bar]:
         measured("opus-2thr", "two threads encoding 64 sessions each, over one after the other", gain.speed, ">=",
                  LEAST_SPEED, "x", {"cpu_for_the_same_work": gain.cpu, **detail}),
     ]  # fmt: skip
+
+
+def contest(complexity: int = COMPLEXITY) -> Contest:
+    """Return 64 sessions encoded in one call against as many encoders of PyAV, one after the other.
+
+    Both call the same libopus, which takes most of the time: what remains is what an object per frame costs.
+    """
+    batch, ours = encoding(complexity)
+    plain = [codec_named("opus-pyav").encoder(Settings(BIT_RATE, complexity)) for _ in range(batch.sessions)]
+    fresh = endless(frames(batch.sessions, SAMPLES))
+
+    def theirs() -> None:
+        for encoder, row in zip(plain, next(fresh), strict=True):
+            encoder.encode(row)
+
+    return Contest("opus-batch", f"Opus coding at complexity {complexity}, {SESSIONS} sessions: {SESSIONS} encoders of "
+                   "PyAV over ours", ours, theirs, SESSIONS, 1.0)  # fmt: skip
+
+
+def as_plain(sessions: int = 4) -> Bar:
+    """Count the packets of the batch that are not byte for byte those of PyAV's encoders."""
+    batch, sound = OpusBatch(sessions, BIT_RATE, COMPLEXITY), frames(sessions, SAMPLES, TICKS)
+    packets, sizes, wrong = np.zeros((sessions, PACKET_BYTES), np.uint8), np.zeros(sessions, np.int32), 0
+    plain = [codec_named("opus-pyav").encoder(Settings(BIT_RATE, COMPLEXITY)) for _ in range(sessions)]
+    for frame in sound:
+        batch.encode(frame, packets, sizes)
+        for row, packet, size, encoder in zip(frame, packets, sizes, plain, strict=True):
+            wrong += b"".join(encoder.encode(row)) != packet[:size].tobytes()
+    return Bar("opus-plain", "packets of Opus that differ from PyAV's", float(wrong), "==", 0, "packets",
+               sessions * TICKS)  # fmt: skip
 
 
 def _bar(id_: str, title: str, seen: Interval, **detail: Any) -> Bar:
