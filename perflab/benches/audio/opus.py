@@ -75,7 +75,7 @@ def as_plain(sessions: int = 4) -> Bar:
         for row, packet, size, encoder in zip(frame, packets, sizes, plain, strict=True):
             wrong += b"".join(encoder.encode(row)) != packet[:size].tobytes()
     return Bar("opus-plain", "packets of Opus that differ from PyAV's", float(wrong), "==", 0, "packets",
-               sessions * TICKS)  # fmt: skip
+               sessions * TICKS, detail={"libopus": batch.version, **circumstances()})  # fmt: skip
 
 
 def _bar(id_: str, title: str, seen: Interval, **detail: Any) -> Bar:
