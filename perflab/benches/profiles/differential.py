@@ -25,7 +25,7 @@ from perflab.errors import InstrumentFailure, StatisticError
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.difference import ProfileDifference, Stretch, difference, stretch_of
 from perflab.instrument.interface import Capture, Target
-from perflab.instrument.pyspy import PySpy
+from perflab.instrument.pyspy import RATE_HZ, PySpy
 from perflab.instrument.source_tree import SourceTree
 from perflab.instrument.window import kill_group, on_cores
 from perflab.system.cores import default_cores
@@ -46,7 +46,7 @@ class Look:
     """How one arm is looked at: length of a capture (whole seconds) and sampling rate."""
 
     seconds: float = 1.0
-    rate_hz: int = 250
+    rate_hz: int = RATE_HZ
 
 
 @dataclass

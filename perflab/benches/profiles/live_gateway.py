@@ -16,7 +16,7 @@ from perflab.experiments.study import Study
 from perflab.experiments.trial import Segment, Trial, TrialSpec, run_trial
 from perflab.instrument.gates import REJECT_SAMPLES
 from perflab.instrument.interface import Target
-from perflab.instrument.pyspy import PySpy
+from perflab.instrument.pyspy import RATE_HZ, PySpy
 from perflab.instrument.scalene import Scalene
 from perflab.instrument.table import ProfileTable
 from perflab.system.launch import RunningSystem
@@ -52,7 +52,7 @@ class Live:
         """The folder whose functions count as own."""
         return self.target.source_root
 
-    def sampled(self, view: str, seconds: float, rate_hz: int = 250) -> ProfileTable:
+    def sampled(self, view: str, seconds: float, rate_hz: int = RATE_HZ) -> ProfileTable:
         """Return one short py-spy capture."""
         pyspy = PySpy(view, rate_hz=rate_hz)  # type: ignore[arg-type]
         return pyspy.parse(pyspy.capture(self.target, seconds, self.folder), self.root)

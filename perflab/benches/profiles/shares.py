@@ -18,8 +18,8 @@ from perflab.instrument.table import ProfileTable
 ORDER = 4
 LEAST, SAMPLES = 0.05, 2000
 INSTRUMENTS: dict[str, tuple[PySpy | Scalene, float]] = {
-    "pyspy-gil": (PySpy("gil", rate_hz=250), 12.0),
-    "pyspy-cpu": (PySpy("cpu", rate_hz=250), 12.0),
+    "pyspy-gil": (PySpy("gil"), 12.0),
+    "pyspy-cpu": (PySpy("cpu"), 12.0),
     "scalene-cpu": (Scalene(), 24.0),
 }
 
