@@ -90,6 +90,10 @@ class FigureShelf:
     def __init__(self, run_path: Path, budget: int = FIGURE_BYTES) -> None:
         self._run, self._left, self._shown = run_path, budget, set[str]()
 
+    def shown(self, evidence: Evidence) -> bool:
+        """Whether a figure stands on the page already: whoever refers to it again need not say what it shows."""
+        return evidence.path in self._shown
+
     def __call__(self, evidence: Evidence) -> str:
         """Return the SVG of a figure, or "" when it is missing, shown already, not ours, or too large for the page."""
         file = (self._run / evidence.path).resolve()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 import pytest
 
-from perflab.findings.finding import Finding, dump_findings
+from perflab.findings.finding import Finding, dump_findings, load_findings
 from perflab.report.audit import audit_page
 from perflab.report.run_index import build_index
 from perflab.report.run_page import build_run_page
@@ -72,6 +73,19 @@ def test_hostile_text_is_text_everywhere(page: PageFacts) -> None:
 def test_figures_are_inlined_once_with_alternative_text(page: PageFacts) -> None:
     assert len(page.labels) == 4 and all(len(label) > 20 for label in page.labels)
     assert any("baseline: p50 3,240 ms" in label for label in page.labels)
+
+
+def test_a_figure_that_stands_above_is_referred_to_without_its_text(tmp_path: Path) -> None:
+    """A study of many questions has one figure for all of them: its text is read once, not below each finding."""
+    run = make(tmp_path)
+    folder = run.folder("findings")
+    before = build_run_page(run, ROWS).read_text(encoding="utf-8").count("(shown above)")
+    shown = next(one for one in load_findings(folder) if one.id == "F30-5")
+    alt = next(e.alt for e in shown.evidence if e.kind == "figure")
+    again = [shown.model_copy(update={"id": f"F99-{number}"}) for number in range(3)]
+    (folder / "99_again.json").write_bytes(dump_findings(again))
+    page = build_run_page(run, ROWS).read_text(encoding="utf-8")
+    assert page.count("(shown above)") == before + 3 and page.count(escape(alt)) <= 2
 
 
 def test_every_target_is_traced_with_its_reason(page: PageFacts) -> None:
