@@ -9,6 +9,17 @@ from perflab.audio.kernels.lanes import LANES
 from perflab.jit import njit
 
 
+@njit(cache=True, nogil=True, inline="always")
+def parted(re: Any, im: Any, at: Any, opposite: Any, turns: Any, k: Any) -> Any:
+    """Return twice the real signal's frequencies k and half - k, from those of the halves at `at` and `opposite`."""
+    ar, ai, br, bi = load(re, at), load(im, at), load(re, opposite), load(im, opposite)
+    c, s = splat(turns, 2 * k), splat(turns, 2 * k + 1)
+    odd_re, odd_im = add(ai, bi), sub(br, ar)
+    turned_re, turned_im = fnma(s, odd_im, mul(c, odd_re)), fma(s, odd_re, mul(c, odd_im))
+    even_re, even_im = add(ar, br), sub(ai, bi)
+    return add(even_re, turned_re), add(even_im, turned_im), sub(even_re, turned_re), sub(turned_im, even_im)
+
+
 @njit(cache=True, nogil=True)
 def part(re: Any, im: Any, to_re: Any, to_im: Any, turns: Any) -> None:
     """Turn the transform of the halves (`re`, `im`: flat [half * LANES]) into TWICE the spectrum of the real signal.
@@ -24,15 +35,11 @@ def part(re: Any, im: Any, to_re: Any, to_im: Any, turns: Any) -> None:
     store(to_im, half * LANES, sub(a, a))
     for k in range(1, half // 2 + 1):
         at, opposite = k * LANES, (half - k) * LANES
-        ar, ai, br, bi = load(re, at), load(im, at), load(re, opposite), load(im, opposite)
-        c, s = splat(turns, 2 * k), splat(turns, 2 * k + 1)
-        odd_re, odd_im = add(ai, bi), sub(br, ar)
-        turned_re, turned_im = fnma(s, odd_im, mul(c, odd_re)), fma(s, odd_re, mul(c, odd_im))
-        even_re, even_im = add(ar, br), sub(ai, bi)
-        store(to_re, at, add(even_re, turned_re))
-        store(to_im, at, add(even_im, turned_im))
-        store(to_re, opposite, sub(even_re, turned_re))
-        store(to_im, opposite, sub(turned_im, even_im))
+        here_re, here_im, there_re, there_im = parted(re, im, at, opposite, turns, k)
+        store(to_re, at, here_re)
+        store(to_im, at, here_im)
+        store(to_re, opposite, there_re)
+        store(to_im, opposite, there_im)
 
 
 @njit(cache=True, nogil=True)

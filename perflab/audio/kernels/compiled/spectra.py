@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from perflab.audio.kernels.compiled.fft import transform
-from perflab.audio.kernels.compiled.simd import add, fma, fnma, load, mul, splat, store, sub
+from perflab.audio.kernels.compiled.real_fft import parted
+from perflab.audio.kernels.compiled.simd import add, fma, load, mul, store, sub
 from perflab.audio.kernels.compiled.simd_math import root
 from perflab.audio.kernels.compiled.transposing import SIDE, lanes_to_rows, windows_to_lanes
 from perflab.audio.kernels.lanes import LANES
@@ -39,13 +40,9 @@ def _sizes(re: Any, im: Any, turns: Any, sizes: Any) -> None:
     store(sizes, half * LANES, root(mul(high, high)))
     for k in range(1, half // 2 + 1):
         at, opposite = k * LANES, (half - k) * LANES
-        ar, ai, br, bi = load(re, at), load(im, at), load(re, opposite), load(im, opposite)
-        c, s = splat(turns, 2 * k), splat(turns, 2 * k + 1)
-        odd_re, odd_im = add(ai, bi), sub(br, ar)
-        turned_re, turned_im = fnma(s, odd_im, mul(c, odd_re)), fma(s, odd_re, mul(c, odd_im))
-        even_re, even_im = add(ar, br), sub(ai, bi)
-        store(sizes, at, _size(add(even_re, turned_re), add(even_im, turned_im)))
-        store(sizes, opposite, _size(sub(even_re, turned_re), sub(turned_im, even_im)))
+        here_re, here_im, there_re, there_im = parted(re, im, at, opposite, turns, k)
+        store(sizes, at, _size(here_re, here_im))
+        store(sizes, opposite, _size(there_re, there_im))
 
 
 @njit(cache=True, nogil=True)
