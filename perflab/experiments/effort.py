@@ -138,7 +138,7 @@ FULL = Effort(
         "21_codecs": 750,
         "22_caching": 3300,
         "23_api_streaming": 7900,
-        "24_state_database": 3600,
+        "24_state_database": 3900,
         "30_prototype": 0,
         "40_scalability": 20,
         "41_monitoring": 20,

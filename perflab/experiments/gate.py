@@ -123,7 +123,7 @@ def gate_plan(study: Study, sizes: dict[str, float], judged: Sequence[str] = USU
     work = BlockWork(given, 10.0 + 2.0 * given * probe_s) if given else block_work(study, study.sizes)
     units, limit_s = work.units, sizes.get("limit_s", work.limit_s)
     users = int(sizes.get("users", study.sizes.block_users))
-    watch = tuple(f.column for f in FIGURES if f.column in judged and not f.in_ms)
+    watch = tuple(f.column for f in FIGURES if f.column in judged and not f.unit)
     if "blocks" in sizes or not watch:
         return BlockPlan(int(sizes.get("blocks", FIRST)), users, units, BLOCK_OPTIONS, limit_s)
     margin = sizes.get("margin") or min(f.margin for f in FIGURES if f.column in watch)
@@ -209,7 +209,7 @@ def _failed_null(result: BlockResult, margin: float | None) -> str:
     By the rule of every block set, correction for the number of figures included: without it one sound gate in ten
     would refuse.
     """
-    strict = [f if margin is None or f.in_ms else replace(f, margin=min(margin, f.margin)) for f in FIGURES]
+    strict = [f if margin is None or f.unit else replace(f, margin=min(margin, f.margin)) for f in FIGURES]
     return failed_null(null_checks(result.column, figures=strict)) if result.has_null else ""
 
 
@@ -251,12 +251,12 @@ def _figure(
 ) -> Figure:  # fmt: skip
     import numpy as np
 
-    limit = figure.margin if margin is None or figure.in_ms else margin
+    limit = figure.margin if margin is None or figure.unit else margin
     before, after = (float(np.median(result.column(arm, figure.column))) for arm in ("baseline", SUSPECT))
     against = [c for c in failed if figure.column in RESPONSE or c.name not in ONLY_RESPONSE]
     comparison, problem = None, "; ".join(f"{check.name}: {check.observed}" for check in against)
     try:
-        compared = result.compare_ms if figure.in_ms else result.compare
+        compared = result.compare_ms if figure.unit else result.compare
         comparison = compared(SUSPECT, figure.column, limit)
     except StatisticError as error:
         problem = f"cannot be computed, because {str(error).rstrip('.')}"

@@ -28,14 +28,14 @@ class Judged:
     column: str
     name: str
     margin: float
-    in_ms: bool = False  # compared by difference in milliseconds, else by ratio
+    unit: str = ""  # of the difference by which it is compared; empty = by ratio
 
 
 FIGURES = (
     Judged("cpu_ms_per_unit", "CPU", CPU_MARGIN),
     Judged("p50_ms", "response p50", P50_MARGIN),
     Judged("p95_ms", "response p95", P95_MARGIN),
-    Judged("added_p50_ms", "time added", ADDED_MARGIN_MS, in_ms=True),
+    Judged("added_p50_ms", "time added", ADDED_MARGIN_MS, unit="ms"),
     Judged("memory_mb", "peak memory", MEMORY_MARGIN),
 )
 
@@ -79,11 +79,11 @@ def _constant(column: Column, figure: Judged, name: str) -> list[TrustCheck]:
     if before.shape != again.shape or not before.size:
         return []
     with np.errstate(divide="ignore", invalid="ignore"):
-        steps = again - before if figure.in_ms else np.log(again / before)
+        steps = again - before if figure.unit else np.log(again / before)
     step = tied_step(steps, 0.90) if np.isfinite(steps).all() else None
     if not step:
         return []
-    return [_named(null_arm_constant(step, steps.size, figure.margin, ratio=not figure.in_ms), name)]
+    return [_named(null_arm_constant(step, steps.size, figure.margin, ratio=not figure.unit), name)]
 
 
 def null_check(comparison: Comparison, name: str, *, chance: bool = False) -> TrustCheck:
@@ -102,8 +102,8 @@ def _named(check: TrustCheck, name: str) -> TrustCheck:
 
 def _compared(column: Column, figure: Judged) -> Comparison:
     before, again = column("baseline", figure.column), column(NULL, figure.column)
-    if figure.in_ms:
-        return compare_differences(before, again, lower_is_better=True, margin=figure.margin, unit="ms")
+    if figure.unit:
+        return compare_differences(before, again, lower_is_better=True, margin=figure.margin, unit=figure.unit)
     return compare_paired(before, again, lower_is_better=True, margin=figure.margin)
 
 

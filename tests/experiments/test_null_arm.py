@@ -107,7 +107,7 @@ def test_a_constant_step_between_identical_arms_fails_beyond_the_margin(study, c
     figure = next(f for f in FIGURES if f.column == column)
     blocks = case(study).blocks
     base = {f.block: 20.0 for f in blocks.figures}
-    moved = 20.0 + step * figure.margin if figure.in_ms else 20.0 * (1 + step * figure.margin)
+    moved = 20.0 + step * figure.margin if figure.unit else 20.0 * (1 + step * figure.margin)
     made = tuple(
         replace(f, **{column: moved if f.arm == NULL else base[f.block]}) if f.arm in ("baseline", NULL) else f
         for f in blocks.figures

@@ -41,6 +41,7 @@ from perflab.experiments.state_database.contest_findings import contest_findings
 from perflab.experiments.state_database.laboratory import Laboratory, laboratory
 from perflab.experiments.state_database.place import Place
 from perflab.experiments.state_database.questions import QUESTIONS
+from perflab.experiments.state_database.way_memory import memory_rounds
 from perflab.experiments.strategies.conclude import judge_arms
 from perflab.experiments.strategies.state import EXPERIMENTS
 from perflab.experiments.study import Study, create_run
@@ -305,6 +306,11 @@ def test_every_question_can_be_asked_and_its_ways_answer_alike(ask: Any, lab: La
         equal, compared = result.equal_answers(arm)
         assert equal == compared, arm
     assert all(np.isfinite(row["cpu_ms_per_request"]) and row["p50_ms"] > 0 for row in result.rows)
+    read = memory_rounds(contest, lab.renew, 3, rounds=1)
+    assert read is None or all(0 <= row["memory_mb"] < 400 for row in read.rows)
+    for arm in result.experiment.arms if read else ():
+        equal, compared = read.equal_answers(arm)
+        assert equal == compared, arm
 
 
 def test_totals_are_written_as_they_are_read(lab: Laboratory) -> None:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from perflab.instrument.high_water import reset_high_water
 from perflab.report.notebook import engine
 
 CODE = """
@@ -23,7 +24,7 @@ def test_a_peak_between_two_samples_is_seen_and_forgotten_by_the_next_cell(monke
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", CODE], stdin=pipe, stdout=pipe, text=True) as child:
         gauge = engine.KernelGauge(child.pid)
-        if not engine._reset_high_water(child.pid):
+        if not reset_high_water(child.pid):
             pytest.skip("this machine does not let the high-water mark be reset")
         peaks = []
         for line in ("big\n", "small\n"):

@@ -179,7 +179,7 @@ def _figures(
 def _shifted(value: float, planted: Planted) -> float:
     """Move a null arm's figure to twice its margin, which its noise cannot hide."""
     figure = next(f for f in FIGURES if f.column == planted.column)
-    if figure.in_ms:
+    if figure.unit:
         return value + 2 * planted.sign * figure.margin
     return float(value * np.exp(2 * planted.sign * np.log1p(figure.margin)))
 

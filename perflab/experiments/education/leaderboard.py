@@ -133,7 +133,7 @@ def _contest(lab: Laboratory, key: str, title: str, traffic: Traffic) -> Contest
         f"{traffic.submissions} submissions at once, each committed to the table before it counts, the Redis way's "
         "too; the view is refreshed beside the next burst; response: of a read; CPU per submission and read",
         ways={name: way(board) for name, board in made.items()},
-        strategies={NAMES[1]: "ST-STATE-07"},
+        strategies={NAMES[1]: "ST-STATE-07"}, standing={NAMES[2]: bytes_in_redis / 1e6},
         plans={NAMES[0]: lab.plan(RANK.replace("$1", "1")), NAMES[1]: lab.plan(VIEW_RANK.replace("$1", "1")),
                NAMES[2]: "ZREVRANK: a skip list, O(log n)"},
         facts={NAMES[0]: lab.megabytes("scores"), NAMES[1]: f"{lab.megabytes('ranked')} more, old until refreshed",

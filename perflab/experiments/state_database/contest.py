@@ -23,8 +23,9 @@ QUICK_BLOCKS, FULL_BLOCKS = 14, 40  # 14: a step seen in every block passes Holm
 MEDIAN = FigureSpec("p50_ms", "response median", "ms", 0.05)
 TAIL, FEWEST = "p95_ms", 20  # of fewer operations the 95th percentile is little else than the largest
 FEW = f"fewer than {FEWEST} operations a block"
+TIMED = (*(figure for figure in STANDARD if figure.column != "memory_mb"), MEDIAN)  # memory has rounds of its own
 Item = TypeVar("Item")
-Span = tuple[float, float, float]  # least, median, largest ratio of the blocks
+Span = tuple[float, float, float]  # least, median, largest ratio of the blocks, or difference in the figure's unit
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ Work = Callable[[np.random.Generator], Done]
 class Contest:
     """One question. `ways`: name to work, the first one what is done without the strategy.
 
-    `pids`: the servers whose CPU (children included) is the price beside this process' own; none: this process alone.
-    Memory is no figure of a contest: all ways share the same processes, whose size cannot tell them apart.
+    `pids`: the servers whose CPU and memory (children included) are the price beside this process' own; none: this
+    process alone. `standing`: way to the MB that it keeps while it does not work, where that is anything.
     `strategies` names a way's strategy where it is not `strategy`. `plans`: way to its query plan;
     `facts`: way to a fixed price, such as the size of an index. `unlike`: ways that give other answers on purpose.
     `before` runs before every way of every block, not measured: it brings the same state back.
@@ -71,6 +72,7 @@ class Contest:
     plans: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     figures: tuple[FigureSpec, ...] = ()
+    standing: Mapping[str, float] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
     before: Callable[[str], None] | None = None
     price: str = ""
@@ -81,15 +83,42 @@ class Contest:
         """The way that the others are compared with."""
         return next(iter(self.ways))
 
+    @property
+    def arms(self) -> dict[str, Work]:
+        """What runs in each block: the base, the base again, and the other ways."""
+        others = {name: work for name, work in self.ways.items() if name != self.base}
+        return {BASE: self.ways[self.base], NULL: self.ways[self.base], **others}
+
+    def prepare(self, arm: str) -> None:
+        """Bring back the state that every way of every block begins with."""
+        if self.before:
+            self.before(self.base if arm in (BASE, NULL) else arm)
+
+    def family(self) -> tuple[int, ...]:
+        """Return the processes of its servers that run now."""
+        return tuple(pid for root in self.pids for pid in (root, *descendants(root)))
+
 
 @dataclass(frozen=True)
 class _Held(StrategyExperiment):
-    """A contest as an experiment: judged by all standard figures but memory, which its ways share."""
+    """A contest as an experiment: judged by what its rounds show, and by nothing else."""
 
     @property
     def all_figures(self) -> tuple[FigureSpec, ...]:
-        """CPU and tail, and the contest's own."""
-        return (*(figure for figure in STANDARD if figure.column != "memory_mb"), *self.figures)
+        """The figures of these rounds."""
+        return self.figures
+
+
+def held(
+    contest: Contest, figures: tuple[FigureSpec, ...], rows: Sequence[dict[str, Any]], sizes: Sizes
+) -> ExperimentResult:
+    """Return rows of a contest as the result of an experiment that is judged by `figures`."""
+    told = _Held(
+        key=contest.key, strategy=contest.strategy, title=contest.title, condition=contest.condition, work=_not_started,
+        arms=tuple(name for name in contest.ways if name != contest.base), base=contest.base,
+        figures=figures, strategies=contest.strategies, price=contest.price, turns=contest.turns,
+    )  # fmt: skip
+    return ExperimentResult(told, tuple(rows), sizes)
 
 
 def run_contest(contest: Contest, blocks: int, seed: int, *, screening: bool = False) -> ExperimentResult:
@@ -98,21 +127,14 @@ def run_contest(contest: Contest, blocks: int, seed: int, *, screening: bool = F
     One process and one server serve all blocks, so that intervals hold the spread between blocks, not between starts.
     `screening`: few blocks, to find what to confirm: nothing of it is published.
     """
-    arms = {BASE: contest.ways[contest.base], NULL: contest.ways[contest.base],
-            **{name: work for name, work in contest.ways.items() if name != contest.base}}  # fmt: skip
+    arms, rows = contest.arms, []
     order = balanced_blocks(list(arms), blocks, seed)
-    rows = []
     for block, names in enumerate((order[0], *order)):
         for name in names:
             row = _measured(contest, name, arms[name], block - 1, np.random.default_rng(block_seed(seed, block)))
             if block:
                 rows.append(row)
-    told = _Held(
-        key=contest.key, strategy=contest.strategy, title=contest.title, condition=contest.condition, work=_not_started,
-        arms=tuple(name for name in contest.ways if name != contest.base), base=contest.base,
-        figures=(MEDIAN, *contest.figures), strategies=contest.strategies, price=contest.price, turns=contest.turns,
-    )  # fmt: skip
-    return ExperimentResult(told, tuple(rows), Sizes(blocks, 0.0, fresh=not screening))
+    return held(contest, (*TIMED, *contest.figures), rows, Sizes(blocks, 0.0, fresh=not screening))
 
 
 async def _not_started(target: Target) -> NoReturn:
@@ -120,12 +142,10 @@ async def _not_started(target: Target) -> NoReturn:
 
 
 def _measured(contest: Contest, name: str, work: Work, block: int, rng: np.random.Generator) -> dict[str, Any]:
-    if contest.before:
-        contest.before(contest.base if name in (BASE, NULL) else name)
-    pids = [pid for root in contest.pids for pid in (root, *descendants(root))]
-    before, own = {pid: _cpu(pid) for pid in pids}, time.process_time()
+    contest.prepare(name)
+    before, own = {pid: _cpu(pid) for pid in contest.family()}, time.process_time()
     done = work(rng)
-    after = {pid for root in contest.pids for pid in (root, *descendants(root))}
+    after = contest.family()
     spent = time.process_time() - own if done.cpu_s is None else done.cpu_s
     spent += sum(max(_cpu(pid) - before.get(pid, 0.0), 0.0) for pid in after)
     requests = done.ms.size if done.requests is None else done.requests
@@ -171,17 +191,31 @@ async def timed_async(items: Sequence[Item], one: Callable[[Item], Awaitable[Any
 def tied_range(item: ArmJudged) -> Span | None:
     """Return (least, median, largest) way / base where the blocks are so much alike that no interval can be made.
 
-    That is a step that is the same number in every block, as counts show, or ratios that all lie within the margin
-    and are mostly 1. None for anything else: it stays without a verdict.
+    That is a step that is the same number in every block, as counts show, or steps that all lie within the margin
+    and are mostly none. Of a figure in units the steps are differences. None for anything else: it stays without a
+    verdict.
     """
     own, base = (item.result.column(arm, item.figure.column) for arm in (item.arm, BASE))
-    if item.judged is not None or item.figure.in_units or not (np.isfinite(own) & (base > 0)).all():
+    if item.judged is not None or not own.size or not np.isfinite([own, base]).all():
         return None
-    ratios = own / base
-    inside = bool((np.abs(np.log(ratios)) < np.log1p(item.figure.margin)).all()) if (ratios > 0).all() else False
-    if not (inside or np.allclose(ratios, ratios[0], rtol=1e-9)):
+    if item.figure.in_units:
+        steps = own - base
+        inside = bool((np.abs(steps) < item.figure.margin).all())
+    elif (base > 0).all():
+        steps = own / base
+        inside = bool((steps > 0).all() and (np.abs(np.log(steps)) < np.log1p(item.figure.margin)).all())
+    else:
         return None
-    return float(ratios.min()), float(np.median(ratios)), float(ratios.max())
+    if not (inside or np.allclose(steps, steps[0], rtol=1e-9)):
+        return None
+    return float(steps.min()) + 0.0, float(np.median(steps)) + 0.0, float(steps.max()) + 0.0  # no -0
+
+
+def span_text(figure: FigureSpec, span: Span) -> str:
+    """Say the range of all blocks: ``times 0.5 to 0.5``, ``+0.1 to +0.3 MB``."""
+    if figure.in_units:
+        return f"{span[0]:+.3g} to {span[2]:+.3g} {figure.unit}"
+    return f"times {span[0]:.3g} to {span[2]:.3g}"
 
 
 def plan_rows(contests: Sequence[Contest]) -> list[dict[str, Any]]:
@@ -222,7 +256,7 @@ def _tail(result: ExperimentResult, arm: str) -> float | None:
 def _told(item: ArmJudged) -> str:
     """Return a change and its verdict, or why there is none."""
     if (span := tied_range(item)) is not None:
-        return f"times {span[0]:.3g} to {span[2]:.3g} in all blocks"
+        return f"{span_text(item.figure, span)} in all blocks"
     if item.judged is not None:
         return f"{item.shown} {item.word}"
     no_tail = item.figure.column == TAIL and _tail(item.result, item.arm) is None

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, vetoed
-from perflab.experiments.state_database.contest import Contest, Span, tied_range
+from perflab.experiments.state_database import way_memory
+from perflab.experiments.state_database.contest import Contest, Span, span_text, tied_range
 from perflab.experiments.strategies.conclude import DIRECTION, ArmJudged
 from perflab.experiments.study import Study
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck, Verdict
@@ -62,7 +63,7 @@ def _published(study: Study, contest: Contest, item: ArmJudged, figure: Evidence
         f"interleaved blocks ({contest.condition}).",
         verdict="untrusted" if vetoed(checks) else said.verdict,
         effect=effect_of_comparison(item.figure.name, said, "ratio" if said.scale == "ratio" else item.figure.unit),
-        caveats=(ONE_START, *((said.caveat,) if said.caveat else ())),
+        caveats=(_start(item), *((said.caveat,) if said.caveat else ())),
         details=_details(contest, item) | {"adjusted_p": item.judged.adjusted_p},
     )  # fmt: skip
 
@@ -71,7 +72,7 @@ def _screened(study: Study, contest: Contest, item: ArmJudged, span: Span | None
     checks, more = _checks(contest, item), {}
     if item.judged is None:
         assert span is not None
-        verdict, shown = _tied_verdict(item, span), f"times {span[0]:.3g} to {span[2]:.3g}"
+        verdict, shown = _tied_verdict(item, span), span_text(item.figure, span)
     else:
         verdict, shown = item.judged.comparison.verdict, item.shown
         more = {"adjusted_p": item.judged.adjusted_p}
@@ -104,15 +105,20 @@ def _details(contest: Contest, item: ArmJudged) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _start(item: ArmJudged) -> str:
+    """Return what is behind all blocks: one start of everything, or for memory connections opened anew."""
+    return way_memory.CAVEAT if item.figure is way_memory.WORKING else ONE_START
+
+
 def _checks(contest: Contest, item: ArmJudged) -> tuple[TrustCheck, ...]:
     return (*item.result.null_checks, _same_answers(contest, item))
 
 
 def _tied_verdict(item: ArmJudged, span: Span) -> Verdict:
-    middle = span[1]
-    if abs(np.log(middle)) < np.log1p(item.figure.margin):
+    step, limit = (span[1], item.figure.margin) if item.figure.in_units else np.log([span[1], 1 + item.figure.margin])
+    if abs(step) < limit:
         return "equivalent"
-    return "better" if (middle < 1) == item.figure.lower_is_better else "worse"
+    return "better" if (step < 0) == item.figure.lower_is_better else "worse"
 
 
 def _tied(study: Study, contest: Contest, item: ArmJudged, span: Span) -> Finding:
@@ -120,11 +126,12 @@ def _tied(study: Study, contest: Contest, item: ArmJudged, span: Span) -> Findin
     blocks, checks = item.result.sizes.blocks, _checks(contest, item)
     return finding(
         study, **_common(contest, item), trust=checks,
-        claim=f"{item.arm} instead of {contest.base}: {item.figure.name} times {low:.3g} to {high:.3g}, all of "
+        claim=f"{item.arm} instead of {contest.base}: {item.figure.name} {span_text(item.figure, span)}, all of "
         f"{blocks} blocks ({contest.condition}).",
         verdict="untrusted" if vetoed(checks) else _tied_verdict(item, span),
-        caveats=(ONE_START, "the blocks are too much alike for an interval: their whole range is given"),
-        effect=Effect(metric=item.figure.name, value=middle, low=low, high=high, unit="ratio", n=blocks,
+        caveats=(_start(item), "the blocks are too much alike for an interval: their whole range is given"),
+        effect=Effect(metric=item.figure.name, value=middle, low=low, high=high,
+                      unit=item.figure.unit if item.figure.in_units else "ratio", n=blocks,
                       n_unit="pairs", method="range of all blocks"),
         details=_details(contest, item),
     )  # fmt: skip

@@ -12,12 +12,29 @@ from typing import Any, TypeVar
 
 from perflab.experiments.state_database.contest import FEWEST, FULL_BLOCKS, QUICK_BLOCKS, Contest, run_contest
 from perflab.experiments.state_database.place import Place
+from perflab.experiments.state_database.way_memory import memory_rounds
 from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
 from perflab.experiments.strategies.loop_thread import LoopThread
 from perflab.experiments.strategies.run import ExperimentResult
 from perflab.experiments.study import Study
 
 Answer = TypeVar("Answer")
+Opening = Callable[[], Coroutine[Any, Any, Any]]
+
+
+class Reopened:
+    """A connection or pool that can be opened anew under those who hold it: every attribute is the present one's."""
+
+    def __init__(self, opening: Opening, opened: Any) -> None:
+        self.opening, self.opened = opening, opened
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.opened, name)
+
+    async def renew(self) -> None:
+        """Close what is open and open another."""
+        await self.opened.close()
+        self.opened = await self.opening()
 
 
 @dataclass
@@ -42,9 +59,10 @@ class Laboratory:
         """Return a new connection to PostgreSQL; `options` go to asyncpg."""
         import asyncpg
 
-        connection = self.run(asyncpg.connect(self.place.postgres.url, **options))
-        self._open.append(connection)
-        return connection
+        async def opened() -> Any:
+            return await asyncpg.connect(self.place.postgres.url, **options)
+
+        return self._opened(opened)
 
     @cached_property
     def own(self) -> Any:
@@ -67,8 +85,17 @@ class Laboratory:
         async def opened() -> Any:  # a pool belongs to the loop that it is made in
             return await asyncpg.create_pool(self.place.postgres.url, min_size=size, max_size=size)
 
-        self._open.append(pool := self.run(opened()))
-        return pool
+        return self._opened(opened)
+
+    def _opened(self, opening: Opening) -> Reopened:
+        self._open.append(one := Reopened(opening, self.run(opening())))
+        return one
+
+    def renew(self) -> None:
+        """Open every connection to PostgreSQL anew: behind each is a fresh process then, which has kept nothing."""
+        for one in self._open:
+            if isinstance(one, Reopened):
+                self.run(one.renew())
 
     def file(self, path: Path) -> sqlite3.Connection:
         """Return a new connection to a SQLite file, for the thread that asks."""
@@ -121,7 +148,7 @@ def laboratory(place: Place, *, full: bool = False) -> Iterator[Laboratory]:
 
 @dataclass(frozen=True)
 class Held:
-    """Contests that were held: what was asked, what was measured, and how it was judged as one family."""
+    """Contests that were held: what was asked, what was timed, and how it and the memory were judged as one family."""
 
     contests: tuple[Contest, ...]
     results: tuple[ExperimentResult, ...]
@@ -131,14 +158,17 @@ class Held:
 def hold(study: Study, place: Place, makers: tuple[Callable[[Laboratory], Contest], ...]) -> Held:
     """Prepare and run one contest after the other, and judge all of their ways as one family in each figure.
 
-    Full: Holm, published. Quick: a screening, because few blocks of one start are not to be adopted by.
+    Full: Holm, published, with rounds for memory after those that are timed. Quick: a screening, because few blocks of
+    one start are not to be adopted by.
     """
     blocks = QUICK_BLOCKS if study.quick else FULL_BLOCKS
-    contests, results = [], []
+    contests, results, memory = [], [], []
     for i, make in enumerate(makers):
         study.progress("contests", i, len(makers), make.__module__.rpartition(".")[2])
         with laboratory(place, full=not study.quick) as lab:
             contest = make(lab)
             contests.append(contest)
             results.append(run_contest(contest, blocks, study.seed, screening=study.quick))
-    return Held(tuple(contests), tuple(results), judge_arms(results))
+            if not study.quick and (read := memory_rounds(contest, lab.renew, study.seed)):
+                memory.append(read)
+    return Held(tuple(contests), tuple(results), judge_arms([*results, *memory]))

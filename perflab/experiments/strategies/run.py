@@ -169,7 +169,7 @@ def _tell(study: Study, experiment: StrategyExperiment, name: str, done: int, to
 
 
 def _judged(figure: FigureSpec) -> Judged:
-    return Judged(figure.column, figure.name, figure.margin, in_ms=figure.in_units)
+    return Judged(figure.column, figure.name, figure.margin, figure.unit if figure.in_units else "")
 
 
 def _identity(study: Study, experiment: StrategyExperiment, sizes: Sizes) -> dict[str, Any]:

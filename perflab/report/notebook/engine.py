@@ -18,6 +18,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 from traitlets import Unicode, default
 
+from perflab.instrument.high_water import reset_high_water, resident
 from perflab.report.notebook.background import failures_file, read_failures
 from perflab.report.notebook.outcome import CellRecord, CellStatus, Status
 
@@ -74,38 +75,20 @@ class KernelGauge:
 
     def start(self) -> float:
         """Begin a cell: forget the peak, return the CPU seconds so far."""
-        self._peak, self._marked = 0, _reset_high_water(self._process.pid)
+        self._peak, self._marked = 0, reset_high_water(self._process.pid)
         self._look()
         return self._cpu
 
     def read(self) -> tuple[float, int]:
         """Return CPU seconds so far and the peak since `start`."""
         self._look()
-        high = _high_water(self._process.pid) if self._marked else 0
-        return self._cpu, max(self._peak, high)
+        seen = resident(self._process.pid) if self._marked else None
+        return self._cpu, max(self._peak, seen.peak if seen else 0)
 
     def close(self) -> None:
         """Stop sampling."""
         self._stop.set()
         self._thread.join(timeout=2)
-
-
-def _reset_high_water(pid: int) -> bool:
-    """Forget the process's largest resident set so far; whether that was permitted."""
-    try:
-        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return False
-    return True
-
-
-def _high_water(pid: int) -> int:
-    """Return the largest resident set since the reset, bytes; 0 when the process is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 class StrictClient(PapermillNotebookClient):  # type: ignore[misc]
