@@ -16,6 +16,7 @@ from perflab.experiments.profile_tables import SHOWN, growth_rows, growth_words,
 from perflab.experiments.profile_views import (
     agreement_rows,
     gate_rows,
+    kernel_words,
     line_rows,
     rank_rows,
     timeline_rows,
@@ -146,16 +147,16 @@ class Bottlenecks:
         return f"{rows[0]['where']} waits for {rows[0]['waits (% of the window)']:.1f} % of the window without CPU."
 
     def agreement_sentence(self) -> str:
-        """Say how far the voting instruments agree."""
-        pairs = self.ranking.agreements
+        """Say how far the voting instruments agree, and what one of them cannot see."""
+        pairs, unseen = self.ranking.agreements, kernel_words(self.tables)
         if not pairs:
-            return "Fewer than two instruments may vote on CPU: nothing to compare."
+            return f"Fewer than two instruments may vote on CPU: nothing to compare.{unseen}"
         pair = pairs[0]
         tau = "not defined" if pair.tau != pair.tau else f"{pair.tau:.2f}"
         return (
             f"{pair.first} and {pair.second} share {100 * pair.overlap:.0f} % of their first {pair.k} places and "
             f"{'name the same first' if pair.same_first else 'name different first ones'}; rank-biased overlap "
-            f"{pair.rbo:.2f}, tau-b {tau} over {pair.keys} places of at least 2 %."
+            f"{pair.rbo:.2f}, tau-b {tau} over {pair.keys} places of at least 2 %.{unseen}"
         )
 
     def slow_sentence(self) -> str:

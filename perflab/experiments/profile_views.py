@@ -13,7 +13,7 @@ from perflab.instrument.agreement import Agreement
 from perflab.instrument.blocking import blocking, blocking_gate
 from perflab.instrument.gates import Gate
 from perflab.instrument.interface import Capture
-from perflab.instrument.ranking import Ranking
+from perflab.instrument.ranking import LISTED, Ranking
 from perflab.instrument.source_tree import MODULE
 from perflab.instrument.table import ProfileTable
 
@@ -101,6 +101,23 @@ def waiting_rows(tables: Sequence[ProfileTable], ranking: Ranking) -> list[dict[
         for key, share in list(blocking(list(tables)).items())[:SHOWN_WAITS]
         if share >= 0.005
     ]
+
+
+def kernel_words(tables: Iterable[ProfileTable]) -> str:
+    """Return what part of the CPU py-spy's view by the lock cannot see, as it is the kernel's; "" without that view.
+
+    Calls of the system give the lock away. How much of the kernel's work is whose is not known, only between what the
+    share of a place lies: that part less than it reads, or all of it.
+    """
+    health = next((table.health for table in tables if ("pyspy", "gil") in table.views()), None)
+    if health is None or health.kernel_share < LISTED:
+        return ""
+    part = f"{100 * health.kernel_share:.0f} %"
+    return (
+        f" {part} of the CPU while py-spy looked at the lock was the kernel's, which is in none of those samples: of a "
+        f"place that only computes, the share of all CPU is {part} smaller than it reads there; one that sends and "
+        "receives has its part of the kernel's."
+    )
 
 
 def gate_rows(gates: Sequence[Gate]) -> list[dict[str, Any]]:

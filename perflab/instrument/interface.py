@@ -57,6 +57,7 @@ class Capture:
     errors: int = 0
     cpu_s: float = 0.0
     run_delay: float = 0.0
+    kernel_share: float = 0.0
     sampler_cpu_s: float = 0.0
     output: str = ""
     codes: tuple[str, ...] = ()

@@ -14,7 +14,9 @@ CAP_SYS_PTRACE = 19
 
 
 class Stat(NamedTuple):
-    """One line of /proc/PID/stat: `cpu_s` of its own threads, `children_cpu_s` of awaited children."""
+    """One line of /proc/PID/stat: `cpu_s` of its own threads, `kernel_s` of it in the kernel, `children_cpu_s` of
+    awaited children.
+    """
 
     state: str
     parent: int
@@ -23,6 +25,7 @@ class Stat(NamedTuple):
     threads: int
     start_ticks: int
     rss_bytes: int
+    kernel_s: float = 0.0
 
 
 def stat(pid: int) -> Stat | None:
@@ -41,6 +44,7 @@ def stat(pid: int) -> Stat | None:
         int(fields[17]),
         int(fields[19]),
         int(fields[21]) * PAGE,
+        stime * TICK_S,
     )
 
 

@@ -125,6 +125,7 @@ class PySpy:
             capture.cpu_s,
             capture.run_delay,
             _torn_share(capture, stacks),
+            kernel_share=capture.kernel_share,
             codes=sample_codes(capture, stacks),
         )
         return ProfileTable(tuple(rows), health)

@@ -43,7 +43,8 @@ class ProfileRow(NamedTuple):
 class Health:
     """What is known about a capture's trustworthiness; the ranking's gates read it.
 
-    `cpu_s` and `run_delay` are the target's over the window: run_delay = wait / (run + wait), from schedstat.
+    `cpu_s` and `run_delay` are the target's over the window: run_delay = wait / (run + wait), from schedstat;
+    `kernel_share` is the kernel's part of its CPU.
     `ticks` is how often the sampler looked; 0 = it does not sample by ticks.
     """
 
@@ -57,6 +58,7 @@ class Health:
     header_share: float = 0.0  # share of CPU on def and decorator lines (scalene)
     startup_share: float = 0.0  # share that was import and start-up, taken out
     clean_end: bool = True
+    kernel_share: float = 0.0
     codes: tuple[str, ...] = ()
 
 

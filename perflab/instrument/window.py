@@ -23,7 +23,10 @@ URGENT_NICE = -10
 
 @dataclass(frozen=True)
 class Window:
-    """What the target did while an instrument looked; `start_ns` is CLOCK_MONOTONIC, `before` and `after` schedstat."""
+    """What the target did while an instrument looked; `start_ns` is CLOCK_MONOTONIC, `before` and `after` schedstat.
+
+    `kernel_share`: of its CPU, in the kernel; told in ticks of 10 ms.
+    """
 
     seconds: float
     cpu_s: float
@@ -31,6 +34,7 @@ class Window:
     start_ns: int
     before: proc.SchedStat
     after: proc.SchedStat
+    kernel_share: float = 0.0
 
 
 class Watch:
@@ -40,6 +44,7 @@ class Watch:
         self.pid, self.began, self.began_wall = pid, time.monotonic(), time.time()
         self._first = self._last = proc.schedstat(pid)
         self._cpu_first = self._cpu_last = process_cpu_s(pid) if proc.alive(pid) else 0.0
+        self._stat_first = self._stat_last = proc.stat(pid)
         self._until = self.began
 
     def look(self) -> bool:
@@ -54,13 +59,21 @@ class Watch:
             return False
         with contextlib.suppress(ProcessLookupError):  # it may end at this very moment: the next look says so
             self._cpu_last, self._last, self._until = process_cpu_s(self.pid), now, time.monotonic()
+            self._stat_last = proc.stat(self.pid) or self._stat_last
         return True
 
     def window(self) -> Window:
         """Return the readings so far."""
         seconds, used = self._until - self.began, self._cpu_last - self._cpu_first
         delay = self._last.delay_since(self._first)
-        return Window(seconds, used, delay, int(self.began * 1e9), self._first, self._last)
+        return Window(seconds, used, delay, int(self.began * 1e9), self._first, self._last, self._kernel_share())
+
+    def _kernel_share(self) -> float:
+        """Return the kernel's part of the CPU between two readings of one clock, in 0..1; 0 where none was used."""
+        if self._stat_first is None or self._stat_last is None:
+            return 0.0
+        used = self._stat_last.cpu_s - self._stat_first.cpu_s
+        return max(0.0, self._stat_last.kernel_s - self._stat_first.kernel_s) / used if used > 0 else 0.0
 
 
 def free_cores(pid: int, wished: tuple[int, ...] = ()) -> tuple[int, ...]:

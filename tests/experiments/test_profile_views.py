@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from perflab.experiments.bottlenecks import of_command, stage_sentence
-from perflab.experiments.profile_views import gate_rows, line_rows, source_line, waiting_rows
+from perflab.experiments.profile_views import gate_rows, kernel_words, line_rows, source_line, waiting_rows
 from perflab.experiments.slow_turns import slow_turns
 from perflab.instrument.ranking import rank
 from perflab.instrument.stacks import LIBRARY, LOOP, Place
@@ -68,6 +68,18 @@ def test_nothing_is_said_to_wait_where_nobody_knows_whose_the_cpu_was():
     assert waiting_rows(tables, rank(tables)) == []
     found = of_command([(SimpleNamespace(instrument="pyspy"), each) for each in tables], [], Path(), [])
     assert found.waiting_sentence().startswith("Cannot say what waits: P305")
+
+
+def test_what_the_view_by_the_lock_cannot_see_is_told_where_it_was_taken():
+    hot = {Place("work.py", "mix", 2): 10}
+    gil = table(hot, "pyspy", "gil", "samples", kernel_share=0.14)
+    assert "14 % of the CPU while py-spy looked at the lock was the kernel's" in kernel_words([gil])
+    assert (
+        "14 % of the CPU"
+        in of_command([(SimpleNamespace(instrument="pyspy"), gil)], [], Path(), []).agreement_sentence()
+    )
+    assert kernel_words([table(hot, "pyspy", "cpu", "samples", kernel_share=0.14)]) == ""
+    assert kernel_words([table(hot, "pyspy", "gil", "samples")]) == ""
 
 
 def test_a_command_has_no_columns_of_units(root: Path):

@@ -15,6 +15,7 @@ from perflab.instrument.cpu_clock import process_cpu_s, tree_cpu_s
 from perflab.instrument.machine import capabilities
 from perflab.instrument.noise import NoiseWindow, run_canary
 from perflab.instrument.resources import ResourceSampler, sample
+from perflab.instrument.window import Watch
 
 BURN = "import subprocess, sys, time\nt = time.process_time()\nwhile time.process_time() - t < {s}: pass\n"
 
@@ -155,3 +156,25 @@ def test_every_missing_capability_names_what_mends_it():
     found = capabilities()
     assert {"cores", "py-spy attach", "pressure (PSI)", "netem", "promtool"} <= {c.name for c in found}
     assert all(bool(c.remedy) != c.available for c in found)
+
+
+@pytest.mark.parametrize(
+    ("code", "low", "high"),
+    [
+        ("while True: sum(range(1000))", 0.0, 0.15),
+        ("f = open('/dev/zero', 'rb', 0)\nwhile True: f.read(1 << 20)", 0.5, 1.0),
+    ],
+    ids=("computes", "reads"),
+)
+def test_the_kernels_part_of_the_cpu_is_told(code: str, low: float, high: float) -> None:
+    child = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        watch = Watch(child.pid)
+        deadline = time.monotonic() + 20
+        while watch.window().cpu_s < 0.5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            watch.look()
+        assert low <= watch.window().kernel_share <= high
+    finally:
+        child.kill()
+        child.wait()

@@ -13,6 +13,7 @@ from perflab.benches.parts import Say
 from perflab.benches.profiles.live_gateway import Live, attempt, hog, on_live_gateway, own_order
 from perflab.experiments.study import Study
 from perflab.instrument.ranking import rank
+from perflab.instrument.table import Health
 
 ORDER = 1
 HOT = ("housekeeping.py", "Levels.refresh_levels")
@@ -57,18 +58,18 @@ def _captures(live: Live, seen: list[dict[str, Any]], say: Say) -> None:
 
 
 def _small(study: Study, dose: int, say: Say) -> Bar:
-    found: list[tuple[float, int, bool]] = []
+    found: list[tuple[float, Health, bool]] = []
 
     def look(live: Live) -> None:
         table = live.sampled("gil", LONG_S)
         shares = table.by_function(instrument="pyspy", view="gil", attribution="own")
         listed = any((row.file, row.function) == HOT for row in rank([table]).rows)
-        found.append((100 * shares.get(HOT, 0.0), table.health.n_samples, listed))
+        found.append((100 * shares.get(HOT, 0.0), table.health, listed))
 
     say(f"  a dose of {dose} % ...")
     on_live_gateway(study, f"hot={dose}", look)
-    share, n, listed = found[0]
+    share, health, listed = found[0]
     most = min(5.0, dose / 2)  # within 5 points of 5 % would be anything from nothing
     return Bar(f"1.dose{dose}", f"hot function at {dose} %: listed in the ranking, error of its share",
-               abs(share - dose) if listed else None, "<=", most, "points", n,
-               detail={"share": share, "listed": listed})  # fmt: skip
+               abs(share - dose) if listed else None, "<=", most, "points", health.n_samples,
+               detail={"share": share, "listed": listed, "kernel": 100 * health.kernel_share})  # fmt: skip
