@@ -79,11 +79,21 @@ def percent_text(share: float, digits: int = 2) -> str:
 
 
 def change_text(ratio: float) -> str:
-    """Show a ratio new / old as a change: 0.44 is -56 %, 3.1 is x 3.1."""
+    """Show a ratio new / old as a change: 0.44 is -56 %, 0.003 is -99.7 %, 3.1 is x 3.1."""
     if ratio >= 3:
         return f"x {number_text(ratio, 2)}"
-    change = (ratio - 1) * 100
-    return f"{change:+.1f} %" if abs(change) < 9.95 else f"{change:+.0f} %"
+    return f"{signed_percent(ratio, 1 if abs(ratio - 1) < 0.0995 else 0)} %"
+
+
+def signed_percent(ratio: float, decimals: int = 0) -> str:
+    """Show a ratio new / old as its change in percent, without the sign of the unit: 0.44 is -56.
+
+    Where next to nothing is left, with decimals that show it: -99.7 and not -100, which is for what is gone. Three at
+    most, so that 0.000004 reads -100.000.
+    """
+    left = 100 * ratio
+    near = -math.floor(math.log10(left)) if 0 < left < 1 else 0
+    return f"{left - 100:+.{max(decimals, min(near, 3))}f}"
 
 
 def value_text(value: float, unit: str) -> str:

@@ -241,10 +241,11 @@ def test_the_summary_decides_once_and_leaves_the_whole_variant_to_its_targets() 
     sections = {s.title: s for s in executive_summary(material(gain, flag, missed)).sections}
     rows = [row["what"] for block in sections["Decisions"].blocks for row in block.rows]  # type: ignore[union-attr]
     assert rows == ["ST-CACHE-02"]
-    guide = {s.title: s for s in strategy_guide(material(gain, flag, missed)).sections}["Decision table"]
+    plain = said("24_state_database", "better", **GAIN, variant="baseline+store=postgres", id="F24-1")
+    guide = {s.title: s for s in strategy_guide(material(gain, flag, missed, plain)).sections}["Decision table"]
     told = {row["strategy"]: row["decision"] for block in guide.blocks for row in block.rows}  # type: ignore[union-attr]
     assert told["optimised (the whole variant)"].endswith("; but it misses 1 target: see the verdict")
-    assert "verdict" not in told["ST-CACHE-02"]
+    assert "verdict" not in told["ST-CACHE-02"] and "store=postgres (laid over baseline)" in told  # it has no id
 
 
 def test_caveats_name_their_findings_and_those_behind_the_answer_come_first() -> None:

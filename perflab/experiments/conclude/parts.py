@@ -15,6 +15,7 @@ from perflab.stats.compare import Comparison
 from perflab.stats.interval import Interval
 from perflab.system.cores import default_cores
 from perflab.system.variant import equivalence
+from perflab.units import signed_percent
 
 if TYPE_CHECKING:
     from perflab.experiments.blocks import BlockResult
@@ -193,8 +194,8 @@ def vetoed(checks: Iterable[TrustCheck]) -> bool:
 
 def percent_change(comparison: Comparison) -> str:
     """Say a ratio as a change with its interval, such as ``-72 % [-74, -70]``."""
-    low, value, high = (100 * (x - 1) for x in (comparison.low, comparison.effect, comparison.high))
-    return f"{value:+.0f} % [{low:+.0f}, {high:+.0f}]"
+    low, value, high = (signed_percent(x) for x in (comparison.low, comparison.effect, comparison.high))
+    return f"{value} % [{low}, {high}]"
 
 
 def evidence(*items: Evidence | None) -> tuple[Evidence, ...]:

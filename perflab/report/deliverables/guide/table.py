@@ -55,7 +55,10 @@ def _missed_by_itself(material: Material) -> int:
 
 
 def title_of(material: Material, key: str) -> str:
-    """Return a strategy's id and name."""
+    """Return a strategy's id and name; of what no strategy stands for, the setting, or the whole variant."""
+    base, plus, setting = key.partition("+")
+    if plus:
+        return f"{setting} (laid over {base})"
     return f"{key} {material.strategies.get(key, '' if key.startswith('ST-') else '(the whole variant)')}".strip()
 
 
