@@ -9,9 +9,11 @@ import pytest
 from perflab.findings.finding import Finding
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
+from perflab.report.deliverables.guide import table
 from perflab.report.deliverables.guide.cases import cases_of
 from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.guide.table import measured_price, stated_price
+from perflab.report.wording import SCREENED
 from tests.report.guide_material import ALL_GOOD, compared, make_guide_run
 from tests.report.page_facts import PageFacts
 
@@ -99,7 +101,7 @@ def test_a_screening_decides_nothing_and_gives_way_to_what_confirms_it() -> None
     ("published", "elsewhere", "decision"),
     [
         (GOOD, {"cpu": "less"}, "adopt if hot; confirm: cold"),
-        (GOOD, {"cpu": ""}, "adopt if hot; confirm: cold"),
+        (GOOD, {"cpu": ""}, "adopt if hot; nothing seen in the screening: cold"),
         (GOOD, {"cpu": "more"}, "adopt if hot; worse in the screening: cold"),
         (GOOD, {"cpu": "less", "memory": "more"}, "adopt if hot; confirm: cold"),
         (GOOD | {"memory": "worse"}, {"cpu": "less"}, "adopt if hot and the price is acceptable; confirm: cold"),
@@ -113,6 +115,12 @@ def test_a_screening_decides_nothing_and_gives_way_to_what_confirms_it() -> None
 def test_a_screening_elsewhere_holds_back_what_was_measured(published, elsewhere, decision) -> None:
     own = [*screened("cold", **elsewhere), *compared("ST-X-01", "a=1", "hot", **published)]
     assert decide(own) == decision
+
+
+def test_a_screening_that_was_refused_is_not_one_that_saw_nothing() -> None:
+    refused = [f.model_copy(update={"verdict": "untrusted"}) for f in screened("cold", cpu="")]
+    own = [*refused, *compared("ST-X-01", "a=1", "hot", **GOOD)]
+    assert decide(own) == "adopt if hot; screening not to be trusted: cold"
 
 
 def test_a_screening_that_is_against_a_strategy_names_the_figures() -> None:
@@ -258,3 +266,12 @@ def test_an_item_needs_the_table_that_it_speaks_of(tmp_path: Path) -> None:
             file.write_text(file.read_text(encoding="utf-8").replace('"bottlenecks"', f'"{renamed}"'), encoding="utf-8")
         guide = next(p for p in build_deliverables(run) if p.name == "strategy-guide.md")
         assert hot_spots.format(state) in guide.read_text(encoding="utf-8")
+
+
+def test_the_places_of_several_settings_in_a_screening_are_told_in_one_sentence() -> None:
+    placed = [f.model_copy(update={"details": f.details | {"rank": rank}, "variant": f"baseline+a={rank}"})
+              for rank in (7, 53) for f in screened("hot", cpu="")]  # fmt: skip
+    assert table._gain(cases_of(placed)) == f"{SCREENED}, numbers 7, 53 of the screening"
+    assert table._gain(cases_of(placed[:1])) == f"{SCREENED}, number 7 of the screening"
+    assert table._gain(cases_of(screened("hot", cpu=""))) == SCREENED
+    assert table._gain([]) == "observed: see its card"

@@ -75,6 +75,11 @@ class Case:
         directions = {f.details.get("direction", "") for f in deciding}
         return "less" if "less" in directions else "more" if "more" in directions else ""
 
+    @property
+    def refused(self) -> bool:
+        """Whether trust checks refused all of its figures: it says nothing, not even that nothing was seen."""
+        return all(f.verdict == "untrusted" for f in self.deciding)
+
     def covers(self, other: Case) -> bool:
         """Whether it is of the same setting under the same condition; without one, each notebook is its own."""
         own, theirs = ((c.setting, c.condition or c.notebook) for c in (self, other))

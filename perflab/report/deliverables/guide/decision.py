@@ -48,8 +48,10 @@ def _of_gains(published: Sequence[Case], screened: Sequence[Case]) -> str:
     limits = {
         "not if": [case for case in published if case.outcome in LOSSES],
         "open:": [case for case in published if case.outcome == "open"],
-        "confirm:": [case for case in screened if case.points != "more"],
+        "confirm:": [case for case in screened if case.points == "less"],
         "worse in the screening:": [case for case in screened if case.points == "more"],
+        "nothing seen in the screening:": [case for case in screened if not (case.points or case.refused)],
+        "screening not to be trusted:": [case for case in screened if not case.points and case.refused],
     }
     seen = [*published, *screened]
     told = [f"{word} {labels(cases, seen)}" for word, cases in limits.items() if cases]

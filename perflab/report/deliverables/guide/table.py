@@ -99,7 +99,7 @@ def _gain(cases: Sequence[Case]) -> str:
     """Return the first figure that gains; of what gains nothing, what was seen; of a screening, its place in it."""
     published = [case for case in cases if not case.screened]
     if not published:
-        return "; ".join(_screened(f) for case in cases for f in case.findings[:1]) or "observed: see its card"
+        return _screened(cases) if cases else "observed: see its card"
     gaining = [case for case in published if case.outcome in GAINS]
     if not gaining:
         seen = published[0].with_verdict(*{f.verdict for f in published[0].findings})
@@ -109,9 +109,11 @@ def _gain(cases: Sequence[Case]) -> str:
     return change_of(gaining[0].with_verdict("better")[0]) + more if gaining[0].with_verdict("better") else ""
 
 
-def _screened(finding: Finding) -> str:
-    rank = finding.details.get("rank")
-    return f"{SCREENED}, number {rank} of the screening" if rank else SCREENED
+def _screened(cases: Sequence[Case]) -> str:
+    """Return the places of a strategy's settings in the screening, each told once."""
+    ranks = [str(rank) for case in cases if (rank := case.findings[0].details.get("rank"))]
+    named = f", {'number' if len(ranks) == 1 else 'numbers'} {', '.join(ranks)} of the screening" if ranks else ""
+    return f"{SCREENED}{named}"
 
 
 def evidence_of(own: Sequence[Finding]) -> str:
