@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.experiments.conclude.parts import given_up
 from perflab.experiments.education import fan_out, leaderboard, locks
 from perflab.experiments.state_database import (
     analytics,
@@ -311,6 +312,21 @@ def test_every_question_can_be_asked_and_its_ways_answer_alike(ask: Any, lab: La
     for arm in result.experiment.arms if read else ():
         equal, compared = read.equal_answers(arm)
         assert equal == compared, arm
+
+
+def test_a_way_that_may_lose_writes_is_not_adopted_for_its_figures_alone(study: Study, lab: Laboratory) -> None:
+    contest = commits.asynchronous(lab)
+    ways = dict(zip(contest.ways, (spin(0.0006, count=20), spin(0.0003, count=20)), strict=True))
+    judged = judge_arms([run_contest(replace(contest, ways=ways, pids=()), 14, 7)])
+    found = contest_findings(study, [contest], judged)
+    assert found and all("acknowledged writes" in f.details["gives up"] for f in found)
+
+
+def test_a_flag_of_class_loss_gives_something_up_and_one_that_is_exact_does_not(study: Study) -> None:
+    flags = {name: study.variant(f"baseline{name}").flags for name in ("", "+store=write_behind", "+store=pooled")}
+    assert given_up(study, flags[""], flags["+store=write_behind"])
+    assert given_up(study, flags[""], flags["+store=pooled"]) == {}
+    assert given_up(study, flags["+store=write_behind"], flags["+store=write_behind"]) == {}
 
 
 def test_totals_are_written_as_they_are_read(lab: Laboratory) -> None:

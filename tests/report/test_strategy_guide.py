@@ -117,6 +117,14 @@ def test_a_screening_elsewhere_holds_back_what_was_measured(published, elsewhere
     assert decide(own) == decision
 
 
+def test_what_a_strategy_gives_up_is_a_price_though_every_figure_gains() -> None:
+    lossy = compared("ST-X-01", "a=1", "hot", details={"gives up": "acknowledged writes, in a crash"}, **GOOD)
+    assert decide(lossy) == "adopt if the price is acceptable"
+    assert decide([*lossy, *compared("ST-X-01", "b=1", "hot", **GOOD)]) == "adopt if the price is acceptable (a=1)"
+    no_gain = compared("ST-X-01", "a=1", "hot", details={"gives up": "order"}, **FLAT)
+    assert decide(no_gain) == decide(compared("ST-X-01", "a=1", "hot", **FLAT))
+
+
 def test_a_screening_that_was_refused_is_not_one_that_saw_nothing() -> None:
     refused = [f.model_copy(update={"verdict": "untrusted"}) for f in screened("cold", cpu="")]
     own = [*refused, *compared("ST-X-01", "a=1", "hot", **GOOD)]

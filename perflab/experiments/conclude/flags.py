@@ -9,6 +9,7 @@ from perflab.experiments.conclude.parts import (
     effect_of_comparison,
     evidence,
     finding,
+    given_up,
     percent_change,
     vetoed,
 )
@@ -71,7 +72,8 @@ def _screened(
         next_step="Confirm in fresh blocks: perflab spike --effort full",
         details={"flag": effect.flag, "explanation": _told(checks, f"No verdict: {SCREENED}."), "rank": rank}
         | {"direction": direction}
-        | {"adjusted_p": effect.screened.adjusted_p, "chosen": effect.screened.chosen},
+        | {"adjusted_p": effect.screened.adjusted_p, "chosen": effect.screened.chosen}
+        | given_up(study, effect.pair.base.flags, effect.pair.changed.flags),
     )
 
 
@@ -128,7 +130,8 @@ def _confirmed(
         caveats=(*_caveat(said.caveat), *fresh.problems, *((f"measuring {why.sentence}",) if why else ())),
         next_step=next_step(item, why.pairs_needed if why else 0),
         details={"flag": effect.flag, "explanation": _told(checks, said.explanation), "rank": rank}
-        | {"adjusted_p": item.confirmed.adjusted_p, "pairs": said.n},
+        | {"adjusted_p": item.confirmed.adjusted_p, "pairs": said.n}
+        | given_up(study, effect.pair.base.flags, effect.pair.changed.flags),
     )
 
 

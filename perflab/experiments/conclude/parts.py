@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from perflab.errors import UsageError
@@ -190,6 +190,16 @@ def _worst(values: Iterable[float]) -> float:
 def vetoed(checks: Iterable[TrustCheck]) -> bool:
     """Whether a failed check forbids a verdict."""
     return any(check.veto and not check.passed for check in checks)
+
+
+def given_up(study: Study, base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, Any]:
+    """Return the detail that a variant gives up what its base keeps, where it is of class loss and the base is not.
+
+    What a crash takes along, or what is no longer heard or remembered, is in no figure of CPU, tail or memory: with
+    gains in all of them it is a price all the same. `base`, `own`: the flags of the two variants.
+    """
+    before, after = (equivalence(study.system, dict(flags)) for flags in (base, own))
+    return {"gives up": "what the baseline keeps, by its class of equivalence"} if before != after == "loss" else {}
 
 
 def percent_change(comparison: Comparison) -> str:

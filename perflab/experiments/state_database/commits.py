@@ -39,6 +39,7 @@ def asynchronous(lab: Laboratory) -> Contest:
         key="async-commit", strategy="ST-STATE-11", title="asynchronous commit", pids=lab.postgres,
         condition="a row in each transaction, one writer", ways={"synchronous_commit=on": way("on"),
                                                                  "synchronous_commit=off": way("off")},
+        gives_up={"synchronous_commit=off": "acknowledged writes of the last moments, in a crash of the server"},
         price="a crash of the server loses what was acknowledged in the last moments (counted beside this)",
         turns="writes that must not be lost; disks that sync in microseconds",
     )  # fmt: skip

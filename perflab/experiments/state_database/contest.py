@@ -59,6 +59,7 @@ class Contest:
     process alone. `standing`: way to the MB that it keeps while it does not work, where that is anything.
     `strategies` names a way's strategy where it is not `strategy`. `plans`: way to its query plan;
     `facts`: way to a fixed price, such as the size of an index. `unlike`: ways that give other answers on purpose.
+    `gives_up`: way to what it no longer keeps, which no figure of it shows.
     `before` runs before every way of every block, not measured: it brings the same state back.
     """
 
@@ -74,6 +75,7 @@ class Contest:
     figures: tuple[FigureSpec, ...] = ()
     standing: Mapping[str, float] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
+    gives_up: Mapping[str, str] = field(default_factory=dict)
     before: Callable[[str], None] | None = None
     price: str = ""
     turns: str = ""

@@ -102,6 +102,7 @@ def _details(contest: Contest, item: ArmJudged) -> dict[str, Any]:
         "price": contest.price, "turns": contest.turns,
         "fixed price": contest.facts.get(item.arm, ""), "plan": contest.plans.get(item.arm, ""),
         "plan before": contest.plans.get(contest.base, ""),
+        **({"gives up": contest.gives_up[item.arm]} if item.arm in contest.gives_up else {}),
     }  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def job_queue(lab: Laboratory) -> Contest:
         condition=f"{WORKERS} workers, {JOBS} jobs of {1e3 * WORK_S:g} ms",
         ways={"lock, wait, work": way(wait_for_lock), "SKIP LOCKED": way(skip_locked),
               "claim shortly, then work": way(claim_shortly)},
+        gives_up=dict.fromkeys(("SKIP LOCKED", "claim shortly, then work"), "the strict order"),
         price="the order is no longer strict; what was claimed by a worker that died must be found and freed",
         turns="one worker alone; jobs that must be done in order",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perflab.errors import StatisticError
-from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, percent_change, vetoed
+from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, given_up, percent_change, vetoed
 from perflab.experiments.null_arm import machine_null, voided
 from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.experiment import BASE, FigureSpec
@@ -166,7 +166,7 @@ def _confirmed(
         trust=checks,
         caveats=_caveats(said),
         next_step=f"About {said.pairs_needed} pairs would settle it" if said.verdict == "inconclusive" else "",
-        details=_details(item) | {"adjusted_p": judged.adjusted_p, "pairs": said.n},
+        details=_details(study, item) | {"adjusted_p": judged.adjusted_p, "pairs": said.n},
     )
 
 
@@ -186,7 +186,7 @@ def _screened(
         trust=checks,
         caveats=(SHARED_START, *_caveats(said)),
         next_step="Confirm in fresh processes: --effort full",
-        details=_details(item) | {"direction": direction, "adjusted_p": judged.adjusted_p},
+        details=_details(study, item) | {"direction": direction, "adjusted_p": judged.adjusted_p},
     )
 
 
@@ -203,8 +203,9 @@ def _common(item: ArmJudged, figure: Evidence | None) -> dict[str, Any]:
     }
 
 
-def _details(item: ArmJudged) -> dict[str, Any]:
+def _details(study: Study, item: ArmJudged) -> dict[str, Any]:
     experiment = item.result.experiment
+    flags, changed = (study.variant(experiment.variant_of(arm)).flags for arm in (BASE, item.arm))
     own = item.result.column(item.arm, item.figure.column)
     base = item.result.column(BASE, item.figure.column)
     return {
@@ -216,6 +217,7 @@ def _details(item: ArmJudged) -> dict[str, Any]:
         "turns": experiment.turns,
         "base": f"{_middle(base):.4g} {item.figure.unit}".strip(),
         "with it": f"{_middle(own):.4g} {item.figure.unit}".strip(),
+        **given_up(study, flags, changed),
     }
 
 

@@ -49,15 +49,21 @@ class Case:
         return [f for f in self.deciding if f.verdict in OPEN]
 
     @property
+    def gives_up(self) -> bool:
+        """Whether it no longer keeps something that no figure shows, such as acknowledged writes in a crash."""
+        return any(f.details.get("gives up") for f in self.findings)
+
+    @property
     def outcome(self) -> Outcome:
         """What its figures say together; those that only explain how a strategy works decide nothing.
 
-        A gain is one only where CPU, tail and memory are all shown and no figure is open; what is worse is a loss only
+        A gain is one only where CPU, tail and memory are all shown and no figure is open; what is given up beside the
+        figures is a price as one that is worse; what is worse is a loss only
         where none of these three, and no median of a latency, may still turn out a gain that pays for it.
         """
         deciding = self.deciding
         verdicts = {f.verdict for f in deciding}
-        if "better" in verdicts and "worse" in verdicts:
+        if "better" in verdicts and ("worse" in verdicts or self.gives_up):
             return "gain at a price"
         if "better" in verdicts:
             return "gain, not all shown" if self.not_shown or self.undecided else "gain"
