@@ -78,6 +78,10 @@ class FigureSpec:
     in_units: bool = False
     means: bool = False
 
+    def __post_init__(self) -> None:
+        if self.in_units and not self.unit:
+            raise UsageError(f"Figure {self.column} is compared in units", "it needs the name of its unit")
+
 
 STANDARD = (  # nothing is adopted on one figure: the tail and the memory stand beside the CPU
     FigureSpec("cpu_ms_per_request", "CPU per request", "ms", CPU_MARGIN),

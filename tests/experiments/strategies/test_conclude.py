@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.errors import UsageError
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, sentence, table_rows
@@ -242,3 +243,8 @@ def test_a_session_in_a_store_of_ones_own_grows_a_server_that_nobody_watches(
     seen = replace(result(1.0), experiment=replace(EXPERIMENT, arms=("cache=l2",)))
     names = [check.name for check in checks_of(study, seen, "cache=l2", PER_SESSION) if not check.passed]
     assert "servers counted" in names
+
+
+def test_a_difference_needs_a_unit() -> None:
+    with pytest.raises(UsageError, match="stale is compared in units"):
+        FigureSpec("stale", "staleness", "", 5.0, in_units=True)
