@@ -62,7 +62,7 @@ def test_the_hot_function_is_measured_at_every_dose(monkeypatch: pytest.MonkeyPa
         share = float(plant.partition("=")[2]) / 100
         table = SimpleNamespace(
             by_function=lambda **_: {planted_cpu.HOT: share + 0.01},
-            health=SimpleNamespace(n_samples=900, run_delay=0.0),
+            health=SimpleNamespace(n_samples=900, run_delay=0.0, kernel_share=0.14),
             rows=[SimpleNamespace(file=planted_cpu.HOT[0], function=planted_cpu.HOT[1] if listed else "other")],
         )
         work(SimpleNamespace(core=0, sampled=lambda view, seconds: table))
