@@ -314,6 +314,24 @@ def test_every_question_can_be_asked_and_its_ways_answer_alike(ask: Any, lab: La
         assert equal == compared, arm
 
 
+def test_steps_that_all_lie_beyond_the_margin_are_told_though_ties_leave_no_interval(study: Study) -> None:
+    from perflab.experiments.state_database.contest import held
+    from perflab.experiments.state_database.way_memory import WORKING
+    from perflab.experiments.strategies.run import Sizes
+
+    def rows(arm: str, megabytes: list[float]) -> list[dict[str, Any]]:
+        return [{"arm": arm, "block": n, "requests": 1, "failed": 0, "answers": "", "memory_mb": value}
+                for n, value in enumerate(megabytes)]  # fmt: skip
+
+    contest = planted(plain=spin(0.0), large=spin(0.0), mixed=spin(0.0))
+    seen = [*rows("base", [0.0] * 12), *rows("null", [0.0] * 12), *rows("large", [60.0] * 11 + [60.2]),
+            *rows("mixed", [9.0] * 11 + [0.0])]  # fmt: skip
+    judged = judge_arms([held(contest, (WORKING,), seen, Sizes(12, 0.0, fresh=True))])
+    assert {item.arm: tied_range(item) for item in judged} == {"large": (60.0, 60.0, 60.2), "mixed": None}
+    [finding] = contest_findings(study, [contest], judged)
+    assert finding.verdict == "worse" and finding.effect.unit == "MB" and "+60 to +60.2 MB" in finding.claim
+
+
 def test_a_way_that_may_lose_writes_is_not_adopted_for_its_figures_alone(study: Study, lab: Laboratory) -> None:
     contest = commits.asynchronous(lab)
     ways = dict(zip(contest.ways, (spin(0.0006, count=20), spin(0.0003, count=20)), strict=True))

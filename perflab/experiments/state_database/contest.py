@@ -193,24 +193,23 @@ async def timed_async(items: Sequence[Item], one: Callable[[Item], Awaitable[Any
 def tied_range(item: ArmJudged) -> Span | None:
     """Return (least, median, largest) way / base where the blocks are so much alike that no interval can be made.
 
-    That is a step that is the same number in every block, as counts show, or steps that all lie within the margin
-    and are mostly none. Of a figure in units the steps are differences. None for anything else: it stays without a
-    verdict.
+    That is a step that is the same number in every block, as counts show, or steps that all lie within the margin,
+    or all beyond it on one side. Of a figure in units the steps are differences. None for anything else: it stays
+    without a verdict.
     """
     own, base = (item.result.column(arm, item.figure.column) for arm in (item.arm, BASE))
     if item.judged is not None or not own.size or not np.isfinite([own, base]).all():
         return None
     if item.figure.in_units:
-        steps = own - base
-        inside = bool((np.abs(steps) < item.figure.margin).all())
+        steps, low, high = own - base, -item.figure.margin, item.figure.margin
     elif (base > 0).all():
-        steps = own / base
-        inside = bool((steps > 0).all() and (np.abs(np.log(steps)) < np.log1p(item.figure.margin)).all())
+        steps, low, high = own / base, 1 / (1 + item.figure.margin), 1 + item.figure.margin
     else:
         return None
-    if not (inside or np.allclose(steps, steps[0], rtol=1e-9)):
+    inside, least, most = ((low < steps) & (steps < high)).all(), float(steps.min()), float(steps.max())
+    if not (inside or least >= high or most <= low or np.allclose(steps, steps[0], rtol=1e-9)):
         return None
-    return float(steps.min()) + 0.0, float(np.median(steps)) + 0.0, float(steps.max()) + 0.0  # no -0
+    return least + 0.0, float(np.median(steps)) + 0.0, most + 0.0  # no -0
 
 
 def span_text(figure: FigureSpec, span: Span) -> str:
