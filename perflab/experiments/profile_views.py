@@ -106,17 +106,17 @@ def waiting_rows(tables: Sequence[ProfileTable], ranking: Ranking) -> list[dict[
 def kernel_words(tables: Iterable[ProfileTable]) -> str:
     """Return what part of the CPU py-spy's view by the lock cannot see, as it is the kernel's; "" without that view.
 
-    Calls of the system give the lock away. How much of the kernel's work is whose is not known, only between what the
-    share of a place lies: that part less than it reads, or all of it.
+    Most calls of the system give the lock away; a page fault does not, so that this is the most that can be unseen.
+    How much of it is whose is not known, only between what the share of a place lies: that part less, or all of it.
     """
     health = next((table.health for table in tables if ("pyspy", "gil") in table.views()), None)
     if health is None or health.kernel_share < LISTED:
         return ""
     part = f"{100 * health.kernel_share:.0f} %"
     return (
-        f" {part} of the CPU while py-spy looked at the lock was the kernel's, which is in none of those samples: of a "
-        f"place that only computes, the share of all CPU is {part} smaller than it reads there; one that sends and "
-        "receives has its part of the kernel's."
+        f" {part} of the CPU while py-spy looked at the lock was the kernel's, most of which gives the lock away and "
+        f"is in none of those samples: of a place that only computes, the share of all CPU is up to {part} smaller "
+        "than it reads there; one that sends and receives has its part of the kernel's."
     )
 
 

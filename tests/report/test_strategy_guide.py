@@ -121,6 +121,11 @@ def test_what_a_strategy_gives_up_is_a_price_though_every_figure_gains() -> None
     lossy = compared("ST-X-01", "a=1", "hot", details={"gives up": "acknowledged writes, in a crash"}, **GOOD)
     assert decide(lossy) == "adopt if the price is acceptable"
     assert decide([*lossy, *compared("ST-X-01", "b=1", "hot", **GOOD)]) == "adopt if the price is acceptable (a=1)"
+    half = compared("ST-X-01", "a=1", "hot", details={"gives up": "order"}, cpu="better", p95="inconclusive",
+                    memory="equivalent")  # fmt: skip
+    assert decide(half) == "adopt if the price is acceptable and response p95 holds"
+    lost = compared("ST-X-01", "a=1", "cold", **LOSS)
+    assert decide([*half, *lost]) == "adopt if hot and the price is acceptable and response p95 holds; not if cold"
     no_gain = compared("ST-X-01", "a=1", "hot", details={"gives up": "order"}, **FLAT)
     assert decide(no_gain) == decide(compared("ST-X-01", "a=1", "hot", **FLAT))
 

@@ -54,12 +54,18 @@ class Case:
         return any(f.details.get("gives up") for f in self.findings)
 
     @property
+    def given_up_and_open(self) -> bool:
+        """Whether it gains, gives something up, and has figures missing or open besides: the price is not all."""
+        gains = any(f.verdict == "better" for f in self.deciding)
+        return gains and self.gives_up and bool(self.not_shown or self.undecided)
+
+    @property
     def outcome(self) -> Outcome:
         """What its figures say together; those that only explain how a strategy works decide nothing.
 
         A gain is one only where CPU, tail and memory are all shown and no figure is open; what is given up beside the
-        figures is a price as one that is worse; what is worse is a loss only
-        where none of these three, and no median of a latency, may still turn out a gain that pays for it.
+        figures is a price as one that is worse; what is worse is a loss only where none of these three, and no median
+        of a latency, may still turn out a gain that pays for it.
         """
         deciding = self.deciding
         verdicts = {f.verdict for f in deciding}

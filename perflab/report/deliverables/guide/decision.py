@@ -63,7 +63,8 @@ def _of_gains(published: Sequence[Case], screened: Sequence[Case]) -> str:
     priced = [case for case in gains if case.outcome == "gain at a price"]
     if priced:
         where = f" ({labels(priced, gains)})" if len(priced) < len(gains) else ""
-        return f"adopt if the price is acceptable{where}"
+        left = f" and {_lacking(gains)}" if any(case.given_up_and_open for case in priced) else ""
+        return f"adopt if the price is acceptable{where}{left}"
     return f"adopt if {_lacking(gains)}"
 
 
@@ -84,13 +85,14 @@ def _without_gain(published: Sequence[Case], promising: Sequence[Case]) -> str:
 def _at_a_price(gains: Sequence[Case]) -> str:
     outcomes = {case.outcome for case in gains}
     if "gain at a price" in outcomes:
-        return " and the price is acceptable"
+        left = f" and {_lacking(gains)}" if any(case.given_up_and_open for case in gains) else ""
+        return f" and the price is acceptable{left}"
     return f" and {_lacking(gains)}" if "gain, not all shown" in outcomes else ""
 
 
 def _lacking(gains: Sequence[Case]) -> str:
     """Return what must still hold, as the end of a sentence: the figures not shown, then those still open, by name."""
-    partly = [case for case in gains if case.outcome == "gain, not all shown"]
+    partly = [case for case in gains if case.outcome == "gain, not all shown" or case.given_up_and_open]
     found = [NOT_SHOWN[role] for role in ROLES if any(role in case.not_shown for case in partly)]
     found += [_figure(f) for case in partly for f in case.undecided]
     named = list(dict.fromkeys(found))
