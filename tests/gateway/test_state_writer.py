@@ -133,7 +133,7 @@ def test_who_waits_for_an_answer_gets_one_though_acknowledged_writes_wait_before
 def test_what_the_file_does_not_take_before_the_close_is_told_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_writer, "CLOSE_S", 0.3)
+    monkeypatch.setattr(_writer, "CLOSE_S", 2.0)
     path = tmp_path / "s.sqlite"
 
     async def run() -> None:

@@ -20,6 +20,7 @@ log = logging.getLogger("perflab.gateway.store")
 BATCH = 500  # writes in one transaction at most
 RETRY_S = 0.25
 CLOSE_S = 5.0  # for what waits when the store is closed
+TRYING = 0.75  # of that time; the rest is room for an attempt under way, and to tell each writer what is lost
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class BatchWriter:
 
     def stop(self) -> None:
         """Commit everything that waits, for `CLOSE_S` at most, then end the thread."""
-        self._give_up_s = time.monotonic() + CLOSE_S - RETRY_S
+        self._give_up_s = time.monotonic() + TRYING * CLOSE_S
         self._jobs.put(None)
         self._thread.join(timeout=CLOSE_S)
         if self._thread.is_alive():
