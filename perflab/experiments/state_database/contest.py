@@ -15,6 +15,7 @@ from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.conclude import ArmJudged
 from perflab.experiments.strategies.experiment import BASE, STANDARD, FigureSpec, StrategyExperiment, Target
 from perflab.experiments.strategies.run import ExperimentResult, Sizes
+from perflab.findings.finding import Verdict
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.proc import descendants
 from perflab.stats.schedule import balanced_blocks, block_seed
@@ -212,6 +213,14 @@ def tied_range(item: ArmJudged) -> Span | None:
     return least + 0.0, float(np.median(steps)) + 0.0, most + 0.0  # no -0
 
 
+def tied_verdict(item: ArmJudged, span: Span) -> Verdict:
+    """Return the verdict on a step whose range in all blocks is `span`: by its median and the figure's margin."""
+    step, limit = (span[1], item.figure.margin) if item.figure.in_units else np.log([span[1], 1 + item.figure.margin])
+    if abs(step) < limit:
+        return "equivalent"
+    return "better" if (step < 0) == item.figure.lower_is_better else "worse"
+
+
 def span_text(figure: FigureSpec, span: Span) -> str:
     """Say the range of all blocks: ``times 0.5 to 0.5``, ``+0.1 to +0.3 MB``."""
     if figure.in_units:
@@ -257,7 +266,9 @@ def _tail(result: ExperimentResult, arm: str) -> float | None:
 def _told(item: ArmJudged) -> str:
     """Return a change and its verdict, or why there is none."""
     if (span := tied_range(item)) is not None:
-        return f"{span_text(item.figure, span)} in all blocks"
+        word: str = "untrusted" if item.result.failed_null else tied_verdict(item, span)
+        confirmed = item.result.sizes.fresh or word == "untrusted"
+        return f"{span_text(item.figure, span)} in all blocks {word}{'' if confirmed else ', not confirmed'}"
     if item.judged is not None:
         return f"{item.shown} {item.word}"
     no_tail = item.figure.column == TAIL and _tail(item.result, item.arm) is None

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, vetoed
 from perflab.experiments.state_database import way_memory
-from perflab.experiments.state_database.contest import Contest, Span, span_text, tied_range
+from perflab.experiments.state_database.contest import Contest, Span, span_text, tied_range, tied_verdict
 from perflab.experiments.strategies.conclude import DIRECTION, ArmJudged
 from perflab.experiments.study import Study
-from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck, Verdict
+from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
 
 ONE_START = "one start of server and client is behind all blocks: how starts differ is not in the interval"
 
@@ -72,7 +70,7 @@ def _screened(study: Study, contest: Contest, item: ArmJudged, span: Span | None
     checks, more = _checks(contest, item), {}
     if item.judged is None:
         assert span is not None
-        verdict, shown = _tied_verdict(item, span), span_text(item.figure, span)
+        verdict, shown = tied_verdict(item, span), span_text(item.figure, span)
     else:
         verdict, shown = item.judged.comparison.verdict, item.shown
         more = {"adjusted_p": item.judged.adjusted_p}
@@ -115,13 +113,6 @@ def _checks(contest: Contest, item: ArmJudged) -> tuple[TrustCheck, ...]:
     return (*item.result.null_checks, _same_answers(contest, item))
 
 
-def _tied_verdict(item: ArmJudged, span: Span) -> Verdict:
-    step, limit = (span[1], item.figure.margin) if item.figure.in_units else np.log([span[1], 1 + item.figure.margin])
-    if abs(step) < limit:
-        return "equivalent"
-    return "better" if (step < 0) == item.figure.lower_is_better else "worse"
-
-
 def _tied(study: Study, contest: Contest, item: ArmJudged, span: Span) -> Finding:
     low, middle, high = span
     blocks, checks = item.result.sizes.blocks, _checks(contest, item)
@@ -129,7 +120,7 @@ def _tied(study: Study, contest: Contest, item: ArmJudged, span: Span) -> Findin
         study, **_common(contest, item), trust=checks,
         claim=f"{item.arm} instead of {contest.base}: {item.figure.name} {span_text(item.figure, span)}, all of "
         f"{blocks} blocks ({contest.condition}).",
-        verdict="untrusted" if vetoed(checks) else _tied_verdict(item, span),
+        verdict="untrusted" if vetoed(checks) else tied_verdict(item, span),
         caveats=(_start(item), "the blocks are too much alike for an interval: their whole range is given"),
         effect=Effect(metric=item.figure.name, value=middle, low=low, high=high,
                       unit=item.figure.unit if item.figure.in_units else "ratio", n=blocks,
