@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from perflab.instrument import proc
 from perflab.instrument.cpu_clock import living_cpu_s
@@ -14,8 +15,21 @@ from perflab.instrument.cpu_clock import living_cpu_s
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COLUMNS = ("process", "role", "t_ns", "cpu_s", "rss_bytes", "threads", "fds", "run_delay_s", "nivcsw")
 MAX_ROWS = 200_000  # about 30 MB; beyond it every second tick is dropped and the rate halves
+
+
+class Reading(NamedTuple):
+    """One process, with its descendants, at one moment (CLOCK_MONOTONIC)."""
+
+    process: str
+    role: str
+    t_ns: int
+    cpu_s: float
+    rss_bytes: int
+    threads: int
+    fds: int
+    run_delay_s: float
+    nivcsw: int
 
 
 class ResourceSampler:
@@ -28,7 +42,7 @@ class ResourceSampler:
 
     def __init__(self, watched: dict[str, tuple[str, int]], rate_hz: float = 5.0) -> None:
         self.watched, self.period = dict(watched), 1.0 / rate_hz
-        self.rows: list[tuple[str, str, int, float, int, int, int, float, int]] = []
+        self.rows: list[Reading] = []
         self._cores: dict[str, set[int]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="resources", daemon=True)
@@ -59,19 +73,15 @@ class ResourceSampler:
             self._stop.wait(due - time.monotonic())
 
     def _thin(self) -> None:
-        times = sorted({row[2] for row in self.rows})
+        times = sorted({row.t_ns for row in self.rows})
         dropped = set(times[1:-1:2])
-        self.rows = [row for row in self.rows if row[2] not in dropped]
+        self.rows = [row for row in self.rows if row.t_ns not in dropped]
         self.period *= 2
 
     def _tick(self) -> None:
-        now = time.monotonic_ns()
-        for name, (role, pid) in self.watched.items():
-            row = sample(pid)
-            if row is not None:
-                self.rows.append((name, role, now, *row))
-                allowed = map(proc.allowed_cores, [pid, *proc.descendants(pid)])
-                self._cores[role] = self._cores.get(role, set()).union(*allowed)
+        for row, cores in read_now(self.watched):
+            self.rows.append(row)
+            self._cores[row.role] = self._cores.get(row.role, set()) | cores
 
     def cores(self, role: str) -> list[int]:
         """Return the cores on which the processes of a role, descendants too, were free to run at any reading."""
@@ -85,11 +95,11 @@ class ResourceSampler:
         """
         reached: dict[str, float] = {}
         for row in self.rows:
-            reached[row[0]] = max(row[3], reached.get(row[0], 0.0))
+            reached[row.process] = max(row.cpu_s, reached.get(row.process, 0.0))
         return reached
 
     def table(self, trial: str) -> pa.Table:
-        """Return the rows as an Arrow table: `trial` and then COLUMNS."""
+        """Return the rows as an Arrow table: `trial`, then the fields of a reading."""
         import pyarrow as pa
 
         kinds = [
@@ -103,9 +113,11 @@ class ResourceSampler:
             pa.float64(),
             pa.int64(),
         ]
-        columns = list(zip(*self.rows, strict=True)) or [()] * len(COLUMNS)
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(Reading._fields)
         arrays = [pa.array(column, type=kind) for column, kind in zip(columns, kinds, strict=True)]
-        return pa.table([pa.array([trial] * len(self.rows), type=pa.string()), *arrays], names=["trial", *COLUMNS])
+        return pa.table(
+            [pa.array([trial] * len(self.rows), type=pa.string()), *arrays], names=["trial", *Reading._fields]
+        )
 
     def write(self, path: Path, trial: str) -> Path:
         """Write the rows as Parquet."""
@@ -116,19 +128,30 @@ class ResourceSampler:
         return path
 
 
-def sample(pid: int) -> tuple[float, int, int, int, float, int] | None:
-    """Return cpu_s, rss_bytes, threads, fds, run_delay_s, nivcsw of a process with descendants; None if it ended."""
-    own = proc.stat(pid)
-    if own is None or own.state in "ZX":
-        return None
-    pids = [pid, *proc.descendants(pid)]
-    ran = sum(map(living_cpu_s, pids))  # first: the row's time was read just before
-    stats = [seen for seen in map(proc.stat, pids) if seen]
-    return (
-        ran + sum(seen.children_cpu_s for seen in stats),
-        sum(seen.rss_bytes for seen in stats),
-        sum(seen.threads for seen in stats),
-        sum(map(proc.open_files, pids)),
-        sum(proc.schedstat(p).wait_s for p in pids),
-        sum(map(proc.involuntary_switches, pids)),
-    )
+def read_now(watched: Mapping[str, tuple[str, int]]) -> list[tuple[Reading, frozenset[int]]]:
+    """Return a reading of each of {name: (role, pid)} that lives, and the cores that its threads may run on.
+
+    The clocks of all are read first and at once, so that they belong to the time of the rows: what takes longer comes
+    after them.
+    """
+    families = {name: [pid, *proc.descendants(pid)] for name, (_, pid) in watched.items() if proc.alive(pid)}
+    now = time.monotonic_ns()
+    ran = {name: sum(map(living_cpu_s, family)) for name, family in families.items()}
+    found = []
+    for name, family in families.items():
+        stats, places = [seen for seen in map(proc.stat, family) if seen], [proc.switches(pid) for pid in family]
+        if not stats:
+            continue  # it ended meanwhile
+        row = Reading(
+            process=name,
+            role=watched[name][0],
+            t_ns=now,
+            cpu_s=ran[name] + sum(seen.children_cpu_s for seen in stats),
+            rss_bytes=sum(seen.rss_bytes for seen in stats),
+            threads=sum(seen.threads for seen in stats),
+            fds=sum(map(proc.open_files, family)),
+            run_delay_s=sum(proc.schedstat(pid).wait_s for pid in family),
+            nivcsw=sum(place.involuntary for place in places),
+        )
+        found.append((row, frozenset[int]().union(*(place.cores for place in places))))
+    return found

@@ -77,16 +77,11 @@ class LoadProcess:
                     self._group.interrupt()
                 if any(self._group.returncodes.values()):  # one has failed: the others would go on without it
                     self._group.interrupt()
-                self._pause()
+                self._group.wait(TICK_S)
             return self._result()
         except BaseException:
             self._group.interrupt()
             raise
-
-    def _pause(self) -> None:
-        until = time.monotonic() + TICK_S
-        while self._group.running and time.monotonic() < until:
-            time.sleep(0.02)
 
     def kill(self) -> None:
         """End the load at once; nothing happens when it has ended."""

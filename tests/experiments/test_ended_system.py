@@ -11,14 +11,14 @@ import pytest
 from perflab.experiments import collect_trial, trial
 from perflab.experiments.trial import Segment, TrialSpec, run_trial, system_ran_s
 from perflab.instrument import resources
-from perflab.instrument.resources import ResourceSampler
+from perflab.instrument.resources import Reading, ResourceSampler
 from perflab.load import runner
 
 WATCHED = {"api": ("system", 11), "worker": ("system", 12), "world": ("standin", 13)}
 
 
-def read(name: str, cpu_s: float) -> tuple[str, str, int, float, int, int, int, float, int]:
-    return name, WATCHED[name][0], 0, cpu_s, 1, 1, 1, 0.0, 0
+def read(name: str, cpu_s: float) -> Reading:
+    return Reading(name, WATCHED[name][0], 0, cpu_s, 1, 1, 1, 0.0, 0)
 
 
 def test_the_most_that_readings_showed_is_what_a_process_reached() -> None:

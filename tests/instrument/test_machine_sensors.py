@@ -14,7 +14,7 @@ from perflab.instrument.clock import read_clock
 from perflab.instrument.cpu_clock import process_cpu_s, tree_cpu_s
 from perflab.instrument.machine import capabilities
 from perflab.instrument.noise import NoiseWindow, run_canary
-from perflab.instrument.resources import ResourceSampler, sample
+from perflab.instrument.resources import ResourceSampler, read_now
 from perflab.instrument.window import Watch
 
 BURN = "import subprocess, sys, time\nt = time.process_time()\nwhile time.process_time() - t < {s}: pass\n"
@@ -105,10 +105,11 @@ def test_a_process_that_ended_yields_no_rows_and_no_error():
 
 def test_a_reading_tells_milliseconds_of_cpu():
     """A window of a screening holds a tenth of a second of CPU: in ticks of 10 ms it would be off by a tenth."""
-    before, began = sample(os.getpid())[0], time.process_time()
+    me = {"me": ("system", os.getpid())}
+    before, began = read_now(me)[0][0].cpu_s, time.process_time()
     while time.process_time() < began + 0.0035:
         sum(range(200))
-    spent, read = time.process_time() - began, sample(os.getpid())[0] - before
+    spent, read = time.process_time() - began, read_now(me)[0][0].cpu_s - before
     assert read == pytest.approx(spent, abs=0.0025)
 
 
