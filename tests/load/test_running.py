@@ -20,6 +20,7 @@ import pytest
 from perflab.errors import LoadFailure, UsageError
 from perflab.load.collect import read_lateness, read_rows
 from perflab.load.plan import LoadPlan
+from perflab.load.process import LoadGroup
 from perflab.load.runner import run_load, start_load
 from perflab.load.slots import slots
 
@@ -297,6 +298,46 @@ def test_should_stop_ends_early_with_a_result(echo_url: str, make_plan: MakePlan
     result = run_load(plan, ECHO_USERS, should_stop=a_second_into_the_load)
     assert result.rows == len(read_rows(result.row_logs)) > 0
     assert time.monotonic() - asked[0] < plan.duration_s
+
+
+STOPS = """
+import inspect
+from locust.env import Environment
+import perflab.load.entry.perflab_hooks
+read = []
+inspect.stack = lambda *_: read.append("sources") or [[None]]
+runner = Environment().create_local_runner()
+runner.update_state("running")
+runner.stop()
+print(runner.state, read)
+"""
+
+
+def test_the_end_of_a_load_reads_no_sources_while_frames_are_still_due() -> None:
+    """It took 50 to 100 ms in which nothing was sent: a load that ends with its profiler was late by that."""
+    found = subprocess.run([sys.executable, "-c", STOPS], capture_output=True, text=True, timeout=60, check=True)
+    assert found.stdout.split() == ["stopped", "[]"]
+
+
+@pytest.mark.parametrize("kernel", ["as it is", "without handles of processes"])
+def test_a_wait_ends_with_the_load_or_with_its_time(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(pid: int) -> int:
+        raise OSError("not here")
+
+    if kernel != "as it is":
+        monkeypatch.setattr(os, "pidfd_open", refused)
+    group = LoadGroup.__new__(LoadGroup)
+    with subprocess.Popen(["sleep", "0.3"]) as short, subprocess.Popen(["sleep", "60"]) as long:
+        group.processes = {"short": short}
+        began = time.monotonic()
+        group.wait(50)
+        assert time.monotonic() - began < 30 and short.poll() == 0
+        group.processes = {"short": short, "long": long}
+        group.wait(0.1)
+        assert long.poll() is None
+        long.kill()
+    group.wait(50)
+    assert not group.running and time.monotonic() - began < 45
 
 
 def test_a_load_dies_with_its_parent(echo_url: str, make_plan: MakePlan) -> None:
