@@ -165,7 +165,7 @@ def measured(study: Study, asked: StageQuestion, blocks: int, units_per_user: in
     plan = BlockPlan(blocks, asked.users, units_per_user, OPTIONS,
                      10.0 + 2.0 * units_per_user * study.system.load.probe_seconds)  # fmt: skip
     found = run_blocks(study, arms, plan, asked.key)
-    trust = trust_of([read_trial(study, name) for name in found.trials], side_by_side=True)
+    trust = trust_of([read_trial(study, name) for name in found.trials], side_by_side=True, paired=True)
     checks = (*trust, *found.null_checks, *map(found.failing_alike, asked.arms))
     return judge_stages(found, tuple(asked.arms), checks, asked)
 

@@ -153,7 +153,7 @@ def run_gate(
     """
     arms = {"baseline": variants[0], NULL: variants[0], SUSPECT: variants[1]}
     result = run_blocks(study, arms, plan, "gate", systems={"baseline": good, NULL: good})
-    trust = trust_of([read_trial(study, name) for name in result.trials], side_by_side=True)
+    trust = trust_of([read_trial(study, name) for name in result.trials], side_by_side=True, paired=True)
     classes = {
         equivalence(of, variant(of, name).flags) for of, name in zip((good, study.system), variants, strict=True)
     }

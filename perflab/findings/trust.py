@@ -26,6 +26,20 @@ STEAL, CANARY = 0.05, 2.0  # share of CPU time taken by the hypervisor; times as
 FAILED_APART = 0.02  # between the shares of failed units of two arms
 
 
+def most_blocks(readings: Sequence[float]) -> float:
+    """Return the largest reading of an arm's blocks that is left when a quarter of them, the worst, is put aside.
+
+    NaN where one is missing. Why a quarter: the Hodges-Lehmann estimate of paired blocks withstands up to 29 % of wild
+    ones, and a few of a hundred always meet a neighbour; what more of an arm's blocks suffer is in its figures. The
+    null arm meets as many, and the interval is the wider for them. Of three blocks and fewer none is put aside. Source:
+    Hodges and Lehmann, Estimates of location based on rank tests, 1963; breakdown point 1 - 1/sqrt(2): Huber, Robust
+    Statistics, 1981. Example: of nine blocks late by 1 ms and three late by 9 ms it is 1 ms, of eight and four 9 ms.
+    """
+    if not readings or any(math.isnan(value) for value in readings):
+        return math.nan
+    return sorted(readings)[len(readings) - 1 - len(readings) // 4]
+
+
 def generator_late(p99_ms: float, frames: int, what: str = "frames") -> TrustCheck:
     """The load generator kept its schedule; frames that leave late make the system look slow. `p99_ms` NaN fails."""
     return TrustCheck(

@@ -62,6 +62,28 @@ def test_a_reading_that_is_missing_in_one_trial_is_a_veto(name, place):
     assert not vetoed(trust_of([trial_of()]))
 
 
+def blocks_of(**late_ms):
+    """Return trials of arms in turn, each with its lateness."""
+
+    def one(arm, block, late):
+        trial = trial_of(f"{arm}-{block}")
+        generator = {**trial.facts.generator, "late_p99_ms": late}
+        spec = replace(trial.spec, arm=arm, block=block)
+        return replace(trial, facts=replace(trial.facts, spec=spec, generator=generator))
+
+    return [one(arm, block, late) for arm, times in late_ms.items() for block, late in enumerate(times)]
+
+
+def test_of_paired_blocks_a_quarter_may_meet_a_neighbour_and_an_arm_that_is_late_is_refused():
+    few = blocks_of(baseline=[1.0] * 6 + [9.0, 30.0], changed=[1.0] * 7 + [6.0])
+    assert vetoed(trust_of(few)) and not vetoed(trust_of(few, paired=True))
+    [said] = [check.observed for check in trust_of(few, paired=True) if check.name == "load generator on time"]
+    assert "p99 1.00 ms" in said and "3 of 16 trials were later" in said
+    assert vetoed(trust_of(blocks_of(baseline=[1.0] * 8, changed=[1.0] * 5 + [9.0] * 3), paired=True))
+    assert vetoed(trust_of(blocks_of(baseline=[1.0] * 8, changed=[1.0] * 7 + [math.nan]), paired=True))
+    assert vetoed(trust_of(blocks_of(baseline=[1.0] * 3, changed=[1.0, 1.0, 9.0]), paired=True))
+
+
 CALM = {"steal": 0.001, "throttled_s": 0.0, "canary": 1.1}
 
 

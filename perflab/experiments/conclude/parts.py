@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from perflab.errors import UsageError
 from perflab.experiments.conclude.own_waiting import of_own_making
@@ -20,6 +20,7 @@ from perflab.units import signed_percent
 if TYPE_CHECKING:
     from perflab.experiments.blocks import BlockResult
 
+Seen = TypeVar("Seen")
 EQUAL_ANSWERS = "equal answers"
 STAND_IN_CAVEAT = "the world around the system is a stand-in; its think time is a named profile, not the real service's"
 
@@ -60,31 +61,53 @@ def effect_of_comparison(metric: str, comparison: Comparison, unit: str = "ratio
     return effect_of(metric, comparison.interval, unit, "pairs")
 
 
-def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False) -> tuple[TrustCheck, ...]:
-    """Return the checks on the measurement of some trials; the worst trial speaks for all.
+def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False, paired: bool = False) -> tuple[TrustCheck, ...]:
+    """Return the checks on the measurement of some trials; the worst trial speaks for all, of `paired` blocks an arm.
 
     `side_by_side`: variants share a core on purpose and are compared by CPU time, which waiting does not change.
+    `paired`: arms that take turns, block by block. Of a reading three quarters of the blocks of each arm count
+    (`trust.most_blocks`): one of two hundred trials that met a neighbour is not the measurement. What is lost is
+    counted over all, and a reading that is missing anywhere fails. Not for figures of all units of an arm together.
     """
     from perflab.findings import trust
 
     facts = [trial.facts for trial in trials]
     if not facts:
         return ()
-    frames = [int(f.generator["asked_frame_rate"] * f.generator["wall_s"]) for f in facts]
-    late = _worst(f.generator["late_p99_ms"] for f in facts)
+    arms = _by_arm(facts) if paired else [[each] for each in facts]
+    frames = sum(int(f.generator["asked_frame_rate"] * f.generator["wall_s"]) for f in facts)
+    late = trust.generator_late(_worst(arms, lambda f: f.generator["late_p99_ms"]), frames)
     return (
-        trust.generator_late(late, sum(frames)),
-        trust.generator_cpu(_worst(f.generator["cpu_percent"] for f in facts) / 100),
+        _counted(late, facts, arms) if paired else late,
+        trust.generator_cpu(_worst(arms, lambda f: f.generator["cpu_percent"]) / 100),
         trust.nothing_lost(
-            sum(f.generator["lost_frames"] for f in facts), max(sum(frames), 1), "frames", limit=trust.LOST_FRAMES
+            sum(f.generator["lost_frames"] for f in facts), max(frames, 1), "frames", limit=trust.LOST_FRAMES
         ),
         _own_core(facts),
         trust.cpu_wait(
-            _worst(f.run_delay_share for f in facts), self_inflicted=of_own_making(facts), veto=not side_by_side
+            _worst(arms, lambda f: f.run_delay_share), self_inflicted=of_own_making(facts), veto=not side_by_side
         ),
-        trust.cpu_pressure(_worst(f.pressure_before for f in facts)),
-        *_disturbed([f.disturbance for f in facts if f.disturbance], side_by_side),
+        trust.cpu_pressure(_worst(arms, lambda f: f.pressure_before)),
+        *_disturbed([[f.disturbance for f in arm if f.disturbance] for arm in arms], side_by_side),
     )
+
+
+def _by_arm(facts: Iterable[TrialFacts]) -> list[list[TrialFacts]]:
+    arms: dict[str, list[TrialFacts]] = {}
+    for each in facts:
+        arms.setdefault(each.spec.arm or each.spec.variant, []).append(each)
+    return list(arms.values())
+
+
+def _counted(check: TrustCheck, facts: list[TrialFacts], arms: list[list[TrialFacts]]) -> TrustCheck:
+    """Say beside the lateness of most blocks how many were later than is allowed."""
+    from perflab.findings.trust import LATE_MS
+
+    if max(map(len, arms)) < 4:
+        return check
+    over = sum(not each.generator["late_p99_ms"] <= LATE_MS for each in facts)
+    told = f"{check.observed} in three of four blocks of each arm; {over} of {len(facts)} trials were later"
+    return check.model_copy(update={"observed": told})
 
 
 def world_on_time(study: Study, trials: Iterable[Trial], scenario: str = "") -> tuple[TrustCheck, ...]:
@@ -170,21 +193,26 @@ def answers_check(counts: tuple[int, int], *, exact: bool, changed: str, what: s
     )
 
 
-def _disturbed(seen: list[dict[str, float]], side_by_side: bool) -> tuple[TrustCheck, ...]:
+def _disturbed(arms: Iterable[list[dict[str, float]]], side_by_side: bool) -> tuple[TrustCheck, ...]:
     """Return the check on what the machine did meanwhile; none for trials of a time before it was kept."""
     from perflab.findings import trust
 
-    if not seen:
+    told = [seen for seen in arms if seen]
+    if not told:
         return ()
-    steal, throttled_s, canary = (_worst(one[name] for one in seen) for name in ("steal", "throttled_s", "canary"))
-    return (trust.undisturbed(steal, throttled_s, None if side_by_side else canary),)
+    steal = _worst(told, lambda one: one["steal"])
+    throttled_s = _worst(told, lambda one: one["throttled_s"])
+    canary = None if side_by_side else _worst(told, lambda one: one["canary"])
+    return (trust.undisturbed(steal, throttled_s, canary),)
 
 
-def _worst(values: Iterable[float]) -> float:
-    """Return the largest reading, NaN where one is missing: Python's max would hide it, depending on the order."""
+def _worst(arms: Iterable[Iterable[Seen]], of: Callable[[Seen], float]) -> float:
+    """Return the largest of the arms' readings, NaN where any is missing: Python's max would hide it."""
     import numpy as np
 
-    return float(np.max(list(values)))
+    from perflab.findings.trust import most_blocks
+
+    return float(np.max([most_blocks([of(one) for one in arm]) for arm in arms]))
 
 
 def vetoed(checks: Iterable[TrustCheck]) -> bool:

@@ -222,15 +222,15 @@ def conclude(
         found = [nothing_compared(study)]
     else:
         trials = block_trials(study, blocks)
-        trust = (*trust_of(trials), *null)
-        found = conclude_blocks(study, blocks, trust, figures.get("ecdf"))
-        found += conclude_tail(study, trials, (*trust, *arm_checks(study, blocks, judge, judge)))
+        found = conclude_blocks(study, blocks, (*trust_of(trials, paired=True), *null), figures.get("ecdf"))
+        # The units of all blocks together have those of the worst block in their tail.
+        found += conclude_tail(study, trials, (*trust_of(trials), *null, *arm_checks(study, blocks, judge, judge)))
     if screening:
         screened = (*trust_of(screened_trials(study, screening), side_by_side=True), *null)
-        fresh = (*trust_of(confirmed_trials(study, confirmation)), *null)
+        fresh = (*trust_of(confirmed_trials(study, confirmation), paired=True), *null)
         found += conclude_flags(study, screening, confirmation, screened, fresh, figures.get("forest"))
     if adoption:
-        together = (*trust_of([read_trial(study, name) for name in adoption.blocks.trials]), *null)
+        together = (*trust_of([read_trial(study, name) for name in adoption.blocks.trials], paired=True), *null)
         found += conclude_adoption(study, adoption, together, figures.get("adoption"))
     found += conclude_matrix(study, results, list(matrix.values()), figures, null)
     found += broken_matrices(study, broken or {})
