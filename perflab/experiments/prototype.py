@@ -14,7 +14,7 @@ from perflab.experiments.conclude.parts import arm_checks, percent_change
 from perflab.experiments.confirm import FRESH_WORK, Confirmation, confirmed_figures
 from perflab.experiments.effort import Effort
 from perflab.experiments.matrix import MatrixResult, run_matrix
-from perflab.experiments.null_arm import CPU_MARGIN, FIGURES, NULL, failed_null
+from perflab.experiments.null_arm import CPU_MARGIN, FIGURES, NULL, ONE_START_MARGIN, failed_null
 from perflab.experiments.screen import Screening, ScreenPlan, arms_of, screen_flags
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial, read_trial
@@ -136,7 +136,7 @@ def screen(study: Study, sizes: Effort) -> Screening | None:
             sizes.screen_users,
             sizes.screen_windows,
             sizes.screen_window_s,
-            CPU_MARGIN,
+            ONE_START_MARGIN,
             sizes.screen_every_value,
             sizes.screen_together,
         ),

@@ -9,7 +9,7 @@ import numpy as np
 
 from perflab.errors import StatisticError
 from perflab.experiments.blocks import equal_to_own
-from perflab.experiments.null_arm import NULL, chance_alone, failed_null, null_check, voided
+from perflab.experiments.null_arm import CPU_MARGIN, NULL, chance_alone, failed_null, null_check, voided
 from perflab.experiments.screen_load import fitted, user_cores
 from perflab.experiments.side_by_side import run_side_by_side
 from perflab.experiments.study import Study
@@ -99,7 +99,10 @@ def group_checks(nulls: Sequence[Comparison]) -> tuple[TrustCheck, ...]:
 
 @dataclass(frozen=True)
 class ScreenPlan:
-    """How flags are screened: windows of `window_s` seconds under `users`, at most `together` flags at a time."""
+    """How flags are screened: windows of `window_s` seconds under `users`, at most `together` flags at a time.
+
+    `margin`: what one process may differ from its twin by, so that less is no direction and no failure of a null arm.
+    """
 
     users: int
     windows: int
@@ -132,14 +135,25 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
         for group, check in zip(groups, group_checks(nulls), strict=True)
         for name, c in group.compared.items()
     }
-    # Every flag that passes and gains is worth its confirmation.
     found = screen_family(compared, lower_is_better=True, most=len(pairs)) if compared else ()
     equal = {name: counts for group in groups for name, counts in group.equal.items()}
-    effects = tuple(flag_effect(study, item, equal.get(item.name, (0, 0))) for item in found)
+    effects = tuple(
+        flag_effect(study, replace(item, chosen=worth_confirming(item)), equal.get(item.name, (0, 0))) for item in found
+    )
     trials = tuple(name for group in groups for name in group.trials)
     idle = tuple(said for group in groups for said in group.without_work)
     refusing = any(group.refusing for group in groups)
     return Screening(effects, nulls[0], plan.windows, plan.users, trials, tuple(nulls[1:]), left, idle, refusing)
+
+
+def worth_confirming(screened: Screened) -> bool:
+    """Say whether an arm passed and seems to gain what would matter if it were confirmed.
+
+    Smaller a gain than `ONE_START_MARGIN` points nowhere by itself, as identical processes differ by as much; fresh
+    ones tell.
+    """
+    seen = screened.comparison
+    return screened.passed and seen.verdict != "untrusted" and seen.effect <= 1 / (1 + CPU_MARGIN)
 
 
 def _most_arms(pairs: Sequence[FlagPair], together: int) -> int:

@@ -18,9 +18,10 @@ from perflab.experiments.confirm import confirmed_figures
 from perflab.experiments.effort import EFFORT
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.prototype import confirmation_sentence
-from perflab.experiments.screen import ScreenPlan, arms_of, screen_flags
+from perflab.experiments.screen import ScreenPlan, arms_of, screen_flags, worth_confirming
 from perflab.experiments.screen_load import fitted
 from perflab.experiments.trial import facts_path
+from perflab.stats.selection import Screened
 from perflab.system.variant import every_value_pairs, flag_pair
 
 PLAN = ScreenPlan(users=5, windows=12, window_s=1.0, margin=0.05, every_value=True, together=6)
@@ -197,6 +198,17 @@ def test_arms_that_refuse_alike_are_screened_against_each_other(side_by_side):
     side_by_side.state.refusing = dict.fromkeys([a for group in side_by_side.groups for a in group], 20)
     found = side_by_side.run()
     assert not found.refusing and not found.without_work
+
+
+@pytest.mark.parametrize(
+    ("effect", "p", "verdict", "worth"),
+    [(0.93, 0.004, "trivial", True), (0.97, 0.004, "trivial", False), (0.6, 0.2, "inconclusive", False),
+     (0.6, 0.004, "untrusted", False), (1.4, 0.004, "worse", False)],
+)  # fmt: skip
+def test_what_is_confirmed_is_a_gain_that_would_matter(effect, p, verdict, worth):
+    """Seven percent is less than twins may differ by, so that it points nowhere; it is worth fresh processes."""
+    seen = Screened("frames=binary", SimpleNamespace(effect=effect, verdict=verdict), p, p < 0.1, False)
+    assert worth_confirming(seen) == worth
 
 
 def test_a_screening_in_which_no_arm_did_work_says_so(study, side_by_side):
