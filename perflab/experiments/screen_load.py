@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from perflab.experiments.screen import ScreenPlan
 
 # Cores' worth of work that one core may be asked for: arms that all wait for it are slowed alike, and CPU is charged to
-# the process that uses it. Ten arms of five users asked for 2 to 2.5, and identical arms differed by at most 2.8 % in
-# six runs; at 3.5, on a machine that did other work, no unit of fourteen arms ended for ten seconds.
+# the process that uses it. At 2 to 2.5 identical arms differed as they do below it; at 3.5, on a machine that did other
+# work, no unit of fourteen arms ended for ten seconds.
 ROOM = 2.5
 LEAST_USERS = 2
 FIRST_BLOCKS = 6  # the fewest that a comparison ends with: every session of a run has them

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from perflab.stats.compare import Comparison
 
 LATE_MS = 5.0  # p99 of send lateness: a quarter of a 20 ms frame
+# Of arms in the same seconds that are compared by CPU alone: in 33 screenings of the gateway, late by 4 to 60 ms, the
+# ratio of an arm to its baseline moved by -0.01 % +- 0.06 % for each ms (slope and two standard errors, 262 ratios).
+LATE_CPU_ONLY_MS = 20.0
 GENERATOR_WARN, GENERATOR_VETO = 0.60, 0.85  # CPU share of one core of one worker
 RUN_DELAY = 0.20  # share of its runnable time that a process spent waiting for a core
 PRESSURE = 0.40  # PSI cpu "some": share of time in which somebody waited
@@ -40,12 +43,18 @@ def most_blocks(readings: Sequence[float]) -> float:
     return sorted(readings)[len(readings) - 1 - len(readings) // 4]
 
 
-def generator_late(p99_ms: float, frames: int, what: str = "frames") -> TrustCheck:
-    """The load generator kept its schedule; frames that leave late make the system look slow. `p99_ms` NaN fails."""
+def generator_late(p99_ms: float, frames: int, what: str = "frames", *, veto_ms: float = LATE_MS) -> TrustCheck:
+    """The load generator kept its schedule; frames that leave late make the system look slow. `p99_ms` NaN fails.
+
+    Above `LATE_MS` it fails; a veto from `veto_ms` on, which may be more where no response time is compared.
+    """
+    passed = p99_ms <= LATE_MS
+    above = f", veto above {veto_ms:g} ms" if veto_ms > LATE_MS else ""
     return TrustCheck(
-        name="load generator on time", passed=p99_ms <= LATE_MS, limit=f"p99 at most {LATE_MS:g} ms",
+        name="load generator on time", passed=passed, veto=not LATE_MS < p99_ms <= veto_ms,
+        limit=f"p99 at most {LATE_MS:g} ms{above}",
         observed=_seen(p99_ms, f"p99 {number_text(p99_ms)} ms over {frames:,} {what}"),
-        next_step="" if p99_ms <= LATE_MS else "Use fewer users for each worker: --workers 2, or a core of its own",
+        next_step="" if passed else "Use fewer users for each worker: --workers 2, or a core of its own",
     )  # fmt: skip
 
 

@@ -84,6 +84,15 @@ def test_of_paired_blocks_a_quarter_may_meet_a_neighbour_and_an_arm_that_is_late
     assert vetoed(trust_of(blocks_of(baseline=[1.0] * 3, changed=[1.0, 1.0, 9.0]), paired=True))
 
 
+def test_what_is_compared_by_cpu_alone_in_the_same_seconds_bears_a_load_that_is_a_little_late():
+    for late, refused in ((9.0, False), (25.0, True)):
+        arms = blocks_of(baseline=[1.0], changed=[late])
+        assert (
+            vetoed(trust_of(arms, side_by_side=True))
+            and vetoed(trust_of(arms, side_by_side=True, cpu_only=True)) == refused
+        )
+
+
 CALM = {"steal": 0.001, "throttled_s": 0.0, "canary": 1.1}
 
 

@@ -116,6 +116,10 @@ def test_finding_survives_the_file(tmp_path):
     [
         (trust.generator_late(4.9, 10), True, True),
         (trust.generator_late(5.1, 10), False, True),
+        (trust.generator_late(4.9, 10, veto_ms=20.0), True, True),
+        (trust.generator_late(19.0, 10, veto_ms=20.0), False, False),
+        (trust.generator_late(21.0, 10, veto_ms=20.0), False, True),
+        (trust.generator_late(math.nan, 10, veto_ms=20.0), False, True),
         (trust.generator_late(math.nan, 0), False, True),
         (trust.generator_cpu(0.5), True, False),
         (trust.generator_cpu(0.7), False, False),

@@ -61,13 +61,17 @@ def effect_of_comparison(metric: str, comparison: Comparison, unit: str = "ratio
     return effect_of(metric, comparison.interval, unit, "pairs")
 
 
-def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False, paired: bool = False) -> tuple[TrustCheck, ...]:
+def trust_of(
+    trials: Iterable[Trial], *, side_by_side: bool = False, paired: bool = False, cpu_only: bool = False
+) -> tuple[TrustCheck, ...]:
     """Return the checks on the measurement of some trials; the worst trial speaks for all, of `paired` blocks an arm.
 
     `side_by_side`: variants share a core on purpose and are compared by CPU time, which waiting does not change.
     `paired`: arms that take turns, block by block. Of a reading three quarters of the blocks of each arm count
     (`trust.most_blocks`): one of two hundred trials that met a neighbour is not the measurement. What is lost is
     counted over all, and a reading that is missing anywhere fails. Not for figures of all units of an arm together.
+    `cpu_only`: arms in the same seconds of which only CPU is compared, so that a late load is a veto only from
+    `trust.LATE_CPU_ONLY_MS` on.
     """
     from perflab.findings import trust
 
@@ -76,7 +80,8 @@ def trust_of(trials: Iterable[Trial], *, side_by_side: bool = False, paired: boo
         return ()
     arms = _by_arm(facts) if paired else [[each] for each in facts]
     frames = sum(int(f.generator["asked_frame_rate"] * f.generator["wall_s"]) for f in facts)
-    late = trust.generator_late(_worst(arms, lambda f: f.generator["late_p99_ms"]), frames)
+    veto_ms = trust.LATE_CPU_ONLY_MS if cpu_only else trust.LATE_MS
+    late = trust.generator_late(_worst(arms, lambda f: f.generator["late_p99_ms"]), frames, veto_ms=veto_ms)
     return (
         _counted(late, facts, arms) if paired else late,
         trust.generator_cpu(_worst(arms, lambda f: f.generator["cpu_percent"]) / 100),

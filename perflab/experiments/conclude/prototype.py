@@ -226,7 +226,7 @@ def conclude(
         # The units of all blocks together have those of the worst block in their tail.
         found += conclude_tail(study, trials, (*trust_of(trials), *null, *arm_checks(study, blocks, judge, judge)))
     if screening:
-        screened = (*trust_of(screened_trials(study, screening), side_by_side=True), *null)
+        screened = (*trust_of(screened_trials(study, screening), side_by_side=True, cpu_only=True), *null)
         fresh = (*trust_of(confirmed_trials(study, confirmation), paired=True), *null)
         found += conclude_flags(study, screening, confirmation, screened, fresh, figures.get("forest"))
     if adoption:

@@ -17,7 +17,8 @@ def conclude_why(study: Study, why: Why, figure: Evidence | None = None, null: t
     `null`: the null arms of the run; a failed one withholds claim, pictures and tables, for what they would explain is
     not established. The captures stay in the run.
     """
-    trust = (*trust_of([read_trial(study, name) for name in why.trials], side_by_side=True), *null)
+    trials = [read_trial(study, name) for name in why.trials]
+    trust = (*trust_of(trials, side_by_side=True, cpu_only=True), *null)
     failed = failed_null(null)
     return observation(
         study,

@@ -50,7 +50,7 @@ class _NoSources:
 
 
 locust.stats.bucket_response_time = exact_percentile_key  # type: ignore[assignment]
-locust.runners.inspect = _NoSources()  # type: ignore[assignment]
+vars(locust.runners)["inspect"] = _NoSources()
 ROLE_ENV = "PERFLAB_LOAD_ROLE"
 ACK_TIMEOUT_S = 60.0
 PREPARED_EVERY_S = 0.5  # a worker says so until it hears the start: the master may not listen yet
