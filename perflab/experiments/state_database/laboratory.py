@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -168,6 +169,7 @@ def hold(study: Study, place: Place, makers: tuple[Callable[[Laboratory], Contes
         with laboratory(place, full=not study.quick) as lab:
             contest = make(lab)
             contests.append(contest)
+            os.sync()  # what its tables left in memory to be written would hold up the syncs that are timed
             results.append(run_contest(contest, blocks, study.seed, screening=study.quick))
             if not study.quick and (read := memory_rounds(contest, lab.renew, study.seed)):
                 memory.append(read)

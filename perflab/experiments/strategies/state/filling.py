@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -45,6 +46,7 @@ async def fill(target: Target, turns: int) -> None:
         await _fill_redis(_url(target, "redis"), turns)
     else:
         await asyncio.to_thread(_fill_sqlite, str(target.running.trial_dir / "gateway.sqlite"), turns)
+    await asyncio.to_thread(os.sync)  # what is left to be written would hold up the syncs that are timed
     await asyncio.sleep(SETTLE_S)
     async with target.client.get(f"{target.api}/api/sessions/{SESSIONS}/history?limit=1") as answer:
         if answer.status != 200 or not await answer.json():
