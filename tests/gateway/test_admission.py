@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from websockets.exceptions import InvalidStatus
@@ -65,6 +65,7 @@ def test_whoever_is_on_time_now_and_then_is_never_overloaded(bursts: list[list[f
 
 
 @given(st.lists(LAGS, max_size=50), st.floats(HIGH_S * 1.01, 3))
+@example([], 0.2421875)
 def test_whoever_is_late_for_a_window_is_overloaded_whatever_was_before(before: list[float], late: float) -> None:
     lag, at_s = fed(before)
     fed([late] * (AT_LEAST + int(WINDOW_S / late) + 1), lag, at_s)
