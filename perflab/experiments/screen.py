@@ -101,7 +101,8 @@ def group_checks(nulls: Sequence[Comparison]) -> tuple[TrustCheck, ...]:
 class ScreenPlan:
     """How flags are screened: windows of `window_s` seconds under `users`, at most `together` flags at a time.
 
-    `margin`: what one process may differ from its twin by, so that less is no direction and no failure of a null arm.
+    `margin`: what one process may differ from its twin by: an interval within it shows no direction, and of the null
+    arm no failure.
     """
 
     users: int
@@ -149,8 +150,8 @@ def screen_flags(study: Study, plan: ScreenPlan) -> Screening:
 def worth_confirming(screened: Screened) -> bool:
     """Say whether an arm passed and seems to gain what would matter if it were confirmed.
 
-    Smaller a gain than `ONE_START_MARGIN` points nowhere by itself, as identical processes differ by as much; fresh
-    ones tell.
+    A gain whose interval lies within the screening's margin points nowhere by itself, as identical processes differ by
+    as much; fresh ones tell.
     """
     seen = screened.comparison
     return screened.passed and seen.verdict != "untrusted" and seen.effect <= 1 / (1 + CPU_MARGIN)

@@ -78,7 +78,7 @@ def test_of_paired_blocks_a_quarter_may_meet_a_neighbour_and_an_arm_that_is_late
     few = blocks_of(baseline=[1.0] * 6 + [9.0, 30.0], changed=[1.0] * 7 + [6.0])
     assert vetoed(trust_of(few)) and not vetoed(trust_of(few, paired=True))
     [said] = [check.observed for check in trust_of(few, paired=True) if check.name == "load generator on time"]
-    assert "p99 1.00 ms" in said and "3 of 16 trials were later" in said
+    assert "p99 1.00 ms" in said and "3 of 16 trials were too late" in said
     assert vetoed(trust_of(blocks_of(baseline=[1.0] * 8, changed=[1.0] * 5 + [9.0] * 3), paired=True))
     assert vetoed(trust_of(blocks_of(baseline=[1.0] * 8, changed=[1.0] * 7 + [math.nan]), paired=True))
     assert vetoed(trust_of(blocks_of(baseline=[1.0] * 3, changed=[1.0, 1.0, 9.0]), paired=True))

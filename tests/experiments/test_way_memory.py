@@ -62,7 +62,7 @@ def test_memory_that_a_way_takes_and_gives_back_is_found_and_none_is_none(study:
     assert "connections opened anew" in memory["lean"].caveats[0]
     assert decide([f for f in found if f.variant == "lean"]) == "adopt"  # CPU, tail and memory are all shown
     shown = {row["way"]: row for row in gain_rows(judged, [timed])}
-    assert "MB" in shown["large"]["working memory"]
+    assert "MB" in shown["large"]["working memory"] and "worse" in shown["large"]["working memory"]
 
 
 def test_what_a_way_keeps_while_it_does_not_work_is_its_own() -> None:

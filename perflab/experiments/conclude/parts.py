@@ -111,7 +111,7 @@ def _counted(check: TrustCheck, facts: list[TrialFacts], arms: list[list[TrialFa
     if max(map(len, arms)) < 4:
         return check
     over = sum(not each.generator["late_p99_ms"] <= LATE_MS for each in facts)
-    told = f"{check.observed} in three of four blocks of each arm; {over} of {len(facts)} trials were later"
+    told = f"{check.observed} in three of four blocks of each arm; {over} of {len(facts)} trials were too late"
     return check.model_copy(update={"observed": told})
 
 

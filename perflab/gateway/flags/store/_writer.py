@@ -20,7 +20,7 @@ log = logging.getLogger("perflab.gateway.store")
 BATCH = 500  # writes in one transaction at most
 RETRY_S = 0.25
 CLOSE_S = 5.0  # for what waits when the store is closed
-TRYING = 0.75  # of that time; the rest is room for an attempt under way, and to tell each writer what is lost
+TRYING = 0.75  # of that time; the rest is room to tell each writer what is lost, after an attempt that is under way
 
 
 @dataclass(slots=True)
