@@ -148,7 +148,7 @@ class Bottlenecks:
 
     def agreement_sentence(self) -> str:
         """Say how far the voting instruments agree, and what one of them cannot see."""
-        pairs, unseen = self.ranking.agreements, kernel_words(self.tables)
+        pairs, unseen = self.ranking.agreements, kernel_words(self.ranking)
         if not pairs:
             return f"Fewer than two instruments may vote on CPU: nothing to compare.{unseen}"
         pair = pairs[0]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from perflab.experiments.profiled import Profiled
 from perflab.instrument.failures import CODES
-from perflab.instrument.ranking import Bottleneck, Ranking
+from perflab.instrument.ranking import LISTED, Bottleneck, Ranking
 
 
 def first_place(ranking: Ranking, profiled: Profiled, problems: Sequence[str]) -> str:
@@ -25,7 +25,7 @@ def first_place(ranking: Ranking, profiled: Profiled, problems: Sequence[str]) -
         reasons = "; ".join(f"{flag}: {CODES[flag][0]}" for flag in ranking.flags if flag in CODES)
         between = ", ".join(ranking.candidates[:4])
         return f"Cannot say which place is first ({reasons})" + (f"; the candidates are {between}." if between else ".")
-    return _first(first, profiled) + (
+    return _first(first, profiled, ranking.kernel) + (
         " Only one instrument may vote here: provisional." if "P310" in ranking.flags else ""
     )
 
@@ -37,15 +37,26 @@ def named(item: Bottleneck) -> str:
     return f"{item.function} ({item.file}, line {item.line})"
 
 
-def _first(item: Bottleneck, profiled: Profiled) -> str:
+def _first(item: Bottleneck, profiled: Profiled, kernel: float) -> str:
     whose, save, rest = "CPU", f"{100 * item.most:.0f} %" if item.disputed else "that much", ""
     if profiled.others:
         whose, save = f"the CPU of {profiled.process}", f"{100 * item.most:.0f} % of the system's CPU"
         rest = f" {profiled.caveat[:1].upper()}{profiled.caveat[1:]}."
     return (
         f"{named(item)} takes {100 * item.cpu_share:.0f} % [{100 * item.low:.0f}, {100 * item.high:.0f}] of "
-        f"{whose}{_said(item)}{_spent(item)}; removing it could save at most {save} (bound x {item.most_bound:.2f})."
-        f"{rest}"
+        f"{whose}{_said(item)}{_spent(item)}; removing it could save at most {save}{_bounds(item, kernel)}.{rest}"
+    )
+
+
+def _bounds(item: Bottleneck, kernel: float) -> str:
+    """Return the bound; with the kernel's calls, if they are any, as all of them could be the place's."""
+    if kernel < LISTED:
+        return f" (bound x {item.most_bound:.2f})"
+    most = item.most + item.part * kernel
+    whole = f"{1 / (1 - most):.2f}" if most < 1 else "any"
+    return (
+        f" (bound x {item.most_bound:.2f}) and what the kernel did for it, {100 * item.part * kernel:.0f} % for all "
+        f"places together (x {whole} if all were its)"
     )
 
 

@@ -103,20 +103,16 @@ def waiting_rows(tables: Sequence[ProfileTable], ranking: Ranking) -> list[dict[
     ]
 
 
-def kernel_words(tables: Iterable[ProfileTable]) -> str:
-    """Return what part of the CPU py-spy's view by the lock cannot see, as it is the kernel's; "" without that view.
+def kernel_words(ranking: Ranking) -> str:
+    """Return what part of the CPU the kernel's calls took, which no voting instrument sees; "" below 1 %.
 
-    Most calls of the system give the lock away; a page fault does not, so that this is the most that can be unseen.
-    How much of it is whose is not known, only between what the share of a place lies: that part less, or all of it.
+    Of whose work it is only the bounds are known: none of it is a place's that only computes.
     """
-    health = next((table.health for table in tables if ("pyspy", "gil") in table.views()), None)
-    if health is None or health.kernel_share < LISTED:
+    if ranking.kernel < LISTED:
         return ""
-    part = f"{100 * health.kernel_share:.0f} %"
     return (
-        f" {part} of the CPU while py-spy looked at the lock was the kernel's, most of which gives the lock away and "
-        f"is in none of those samples: of a place that only computes, the share of all CPU is up to {part} smaller "
-        "than it reads there; one that sends and receives has its part of the kernel's."
+        f" {100 * ranking.kernel:.0f} % of the CPU went into calls of the kernel while they looked, and is in no "
+        "place's share: what only computes has none of it, what sends and receives has its part besides."
     )
 
 

@@ -85,7 +85,9 @@ def _cpu(tables: list[ProfileTable]) -> dict[Key, float] | None:
             if cpu_gate(table, ("pyspy", name)).verdict != "disqualified":
                 used = min(1.0, table.health.cpu_s / table.health.window_s)
                 shares = table.by_function(instrument="pyspy", view=name, attribution="own")
-                return {key: share * used for key, share in shares.items()}
+                # The wall view shows a call of the kernel where it was made: what was worked there is no waiting.
+                seen = sum(shares.values()) or 1.0
+                return {key: share / seen * used for key, share in shares.items()}
     return None
 
 

@@ -13,7 +13,7 @@ from perflab.errors import RunCorrupt, StatisticError
 from perflab.instrument.interface import Capture, load_capture
 from perflab.instrument.pyspy import sample_codes
 from perflab.instrument.source_tree import SourceTree
-from perflab.instrument.stacks import Stack, attribute_all, parse_raw, without_lines
+from perflab.instrument.stacks import LIBRARY, Stack, attribute_all, parse_raw, without_lines
 from perflab.runs import write_atomic
 from perflab.stats.interval import Interval
 
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 State = Literal["grew", "shrank", "appeared", "disappeared", "no change shown"]
 Kind = Literal["own", "leaf"]
 REST = ("<rest>", "all functions with few samples")
+KERNEL = ("<kernel>", "the kernel, for all functions")
 FEWEST_SAMPLES = 8  # of both arms together: below it a function joins the rest, whatever the difference
 MOST_ROWS = 150  # functions judged one by one
 CAPTURE, WORK = "pyspy-gil.capture.json", "work.json"
 GIL_FREE, ROOTLESS = "P305", "P318"
 US = 1e6
+TICKS_HZ = 250  # at which the kernel tells its own time from that of programs, on most machines
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,14 @@ class Stretch:
     """One profiled stretch: stacks with their samples, and the CPU seconds and units of work that they stand for.
 
     `parts`: (CPU seconds, units) of one or more stretches of the same process under the same load, watched or not,
-    never of another load. Part i of stretch j is paired with part i of stretch j of the other arm.
+    never of another load. Part i of stretch j is paired with part i of stretch j of the other arm. `kernel`: what the
+    kernel's part of the CPU, in none of these stacks, would weigh in samples.
     """
 
     weights: Mapping[Stack, int]
     parts: tuple[tuple[float, float], ...]
     codes: tuple[str, ...] = ()
+    kernel: int = 0
 
     @property
     def samples(self) -> int:
@@ -78,7 +82,14 @@ class FunctionChange:
     @property
     def where(self) -> str:
         """The function as a person reads it."""
-        return self.function if self.file.startswith("<library>") else f"{self.function} ({self.file})"
+        return self.function if self.file in (LIBRARY, KERNEL[0]) else f"{self.function} ({self.file})"
+
+    @property
+    def counted(self) -> str:
+        """The samples of both sides; of the kernel's part, which none of them shows, how it was told."""
+        if (self.file, self.function) == KERNEL:
+            return "by its clock"
+        return f"{self.baseline_samples} / {self.candidate_samples}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,7 @@ class ProfileDifference:
                 "difference_us": round(row.difference, 3),
                 "low_us": round(row.low, 3),
                 "high_us": round(row.high, 3),
-                "samples": f"{row.baseline_samples} / {row.candidate_samples}",
+                "samples": row.counted,
             }
             for row in self.rows[:most]
         ]
@@ -137,8 +148,10 @@ def difference(
     """Compare two arms; stretch i of each arm is pair i, and the arms must hold equally many.
 
     `kind`: own = charged to the nearest function of the system itself, leaf = to the innermost function. The two sum
-    the same CPU in two ways and are never added. `names_only` takes the instrument's names instead of those of the
-    present source (whose lines are not those of a capture of another commit or of a tree with changes).
+    the same CPU in two ways and are never added. What the kernel did is a row of its own, as samples of who holds the
+    lock do not show it: a function's microseconds are those of its own code and libraries. `names_only` takes the
+    instrument's names instead of those of the present source (whose lines are not those of a capture of another commit
+    or of a tree with changes).
     Raises StatisticError when there is no pair or a stretch holds no sample.
     """
     from perflab.stats.profile_difference import difference_per_unit
@@ -179,6 +192,8 @@ def _charge(stretch: Stretch, tree: SourceTree, kind: Kind, names_only: bool) ->
     for attribution, weight in attribute_all(weights, tree):
         place = attribution.own if kind == "own" else attribution.leaf
         found[place.file, place.function] += weight
+    if stretch.kernel:
+        found[KERNEL] = stretch.kernel
     return found
 
 
@@ -260,7 +275,20 @@ def stretch_of(capture: Capture, parts: Sequence[tuple[float, float]]) -> Stretc
     except (OSError, ValueError) as error:
         raise RunCorrupt(f"{capture.files['raw']} cannot be read ({error})", "", "Capture again") from None
     done = tuple((float(cpu_s), float(units)) for cpu_s, units in parts)
-    return Stretch(stacks.weights, done, sample_codes(capture, stacks))
+    return Stretch(stacks.weights, done, sample_codes(capture, stacks), _kernel_weight(capture, stacks.total))
+
+
+def _kernel_weight(capture: Capture, samples: int) -> int:
+    """Return the kernel's part in samples, from its share of the CPU; 0 for a view that sees what it did.
+
+    The share is counted in ticks of the clock, few in a short capture: one more tick outside the kernel makes the ratio
+    to what is outside right in the mean, which it is not by itself (a binomial over its complement).
+    """
+    if capture.view != "gil":
+        return 0
+    ticks = capture.cpu_s * TICKS_HZ
+    inside = capture.kernel_share * ticks
+    return round(samples * inside / (ticks - inside + 1.0))
 
 
 def load_stretch(folder: Path) -> Stretch:

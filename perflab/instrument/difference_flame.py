@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perflab.instrument.difference import ProfileDifference, Stretch
+from perflab.instrument.difference import KERNEL, ProfileDifference, Stretch
 from perflab.instrument.difference_wording import interval_text, sentence, signed
 from perflab.instrument.flame import CHAR, MIN_WIDTH, PAD, ROW, WIDTH, Node, depth, escape, grow
 from perflab.instrument.stacks import Frame, Stack
@@ -47,11 +47,12 @@ td:first-child, th:first-child, td:nth-child(2), th:nth-child(2) { text-align: l
 
 @dataclass(frozen=True)
 class Side:
-    """One arm as a tree of frames with samples, and what one sample is worth."""
+    """One arm as a tree of frames with samples, and what one sample is worth; `seen`: samples without the kernel's."""
 
     name: str
     root: Node
     us_per_sample: float
+    seen: int
 
     def us(self, node: Node | None) -> float:
         """Return microseconds per unit of a frame and all below it."""
@@ -106,8 +107,10 @@ def flame_pair(
         merged: Counter[Stack] = Counter()
         for stretch in arm:
             merged.update(stretch.weights)
+            merged.update({(Frame(KERNEL[1], KERNEL[0], 0),): stretch.kernel} if stretch.kernel else {})
         root = grow(merged, name=file_name)
-        sides.append(Side(name, root, sum(s.us_per_unit for s in arm) / len(arm) / max(1, root.weight)))
+        worth = sum(s.us_per_unit for s in arm) / len(arm) / max(1, root.weight)
+        sides.append(Side(name, root, worth, sum(stretch.samples for stretch in arm)))
     return FlamePair(sides[0], sides[1], unit)
 
 
@@ -120,7 +123,7 @@ def difference_svg(pair: FlamePair, mirrored: bool = False) -> str:
     title = f"CPU per {pair.unit} of {drawn.name}, coloured by the change from {pair.baseline.name} to " + (
         pair.candidate.name
     )
-    whole = f"{interval_free(drawn.us(drawn.root))} per {pair.unit}, {drawn.root.weight:,} samples"
+    whole = f"{interval_free(drawn.us(drawn.root))} per {pair.unit}, {drawn.seen:,} samples"
     note = f"{whole}; {left_out} frames narrower than {MIN_WIDTH} px left out" if left_out else whole
     return "\n".join(
         [
@@ -183,7 +186,7 @@ def _table(found: ProfileDifference, caption: str, unit: str, most: int = 25) ->
     rows = "".join(
         f"<tr><td>{escape(row.where)}</td><td>{row.state}</td><td>{interval_free(row.baseline)}</td>"
         f"<td>{interval_free(row.candidate)}</td><td>{interval_text(row.difference, row.low, row.high)}</td>"
-        f"<td>{row.baseline_samples} / {row.candidate_samples}</td></tr>\n"
+        f"<td>{row.counted}</td></tr>\n"
         for row in found.rows[:most]
     )
     level = f"intervals hold together at {100 * found.confidence:.0f} %"

@@ -12,7 +12,7 @@ from perflab.instrument.table import ProfileTable
 
 @dataclass(frozen=True)
 class LibraryShare:
-    """`entered`: share of all samples below a call into the package from own code or the loop; `ran`: the package's
+    """`entered`: share of all CPU below a call into the package from own code or the loop; `ran`: the package's
     own frames were innermost; `callers`: the own functions that entered it, largest first."""
 
     package: str

@@ -15,7 +15,7 @@ CAP_SYS_PTRACE = 19
 
 class Stat(NamedTuple):
     """One line of /proc/PID/stat: `cpu_s` of its own threads, `kernel_s` of it in the kernel, `children_cpu_s` of
-    awaited children.
+    awaited children, `faults` of its own threads, for which the kernel gave or fetched a page.
     """
 
     state: str
@@ -26,6 +26,7 @@ class Stat(NamedTuple):
     start_ticks: int
     rss_bytes: int
     kernel_s: float = 0.0
+    faults: int = 0
 
 
 def stat(pid: int) -> Stat | None:
@@ -44,6 +45,7 @@ def stat(pid: int) -> Stat | None:
         int(fields[19]),
         int(fields[21]) * PAGE,
         stime * TICK_S,
+        int(fields[7]) + int(fields[9]),
     )
 
 

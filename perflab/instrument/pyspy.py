@@ -111,12 +111,15 @@ class PySpy:
         return capture.save()
 
     def parse(self, capture: Capture, source_root: Path) -> ProfileTable:
-        """Count samples per place, own, leaf and library; raises P208 when the file is cut off, P201 when too few."""
-        stacks = self._stacks(capture)
-        tree = SourceTree(source_root)
-        rows = rows_from(
-            attribute_all(stacks.weights, tree), Measure("pyspy", self.view, "samples", "samples"), stacks.total
-        )
+        """Count samples per place, own, leaf and library; raises P208 when the file is cut off, P201 when too few.
+
+        Shares in the view by the lock are of all CPU: the kernel's calls are in none of them, as they give the lock
+        away. Native code that does so too (compression) is not known and still unseen. Planted: 20 % of the CPU in a
+        loop, with 12 % in the kernel, is 25.5 % of the samples, 22.5 % here, and 20.1 % by scalene.
+        """
+        stacks, measure = self._stacks(capture), Measure("pyspy", self.view, "samples", "samples")
+        seen = 1.0 - capture.kernel_share if self.view == "gil" else 1.0
+        rows = rows_from(attribute_all(stacks.weights, SourceTree(source_root)), measure, stacks.total, seen)
         health = Health(
             stacks.total,
             capture.window_s,

@@ -24,7 +24,8 @@ CONTAMINATED = 0.30  # run-queue delay up to which even the views that do not me
 class Bottleneck:
     """One place: what each instrument says of it, and what removing it could bring at most.
 
-    `cpu_share`: of the profiled process, mean of the voting instruments, weighted by samples; `low`, `high` and
+    `cpu_share`: of all CPU of the profiled process, without what the kernel did for it, mean of the voting instruments,
+    weighted by samples; `low`, `high` and
     `rank_low`, `rank_high`: 95 % sampling intervals by bootstrap (run-to-run noise is not in them); the envelope of
     the instruments' own where they dispute the share (P319). `amdahl_bound`: CPU capacity times this at most,
     1 / (1 - share), with `part` of the system's CPU in the profiled process 1 / (1 - part * share); see `most` for
@@ -83,7 +84,8 @@ class Ranking:
     """The fused ranking; `first` is empty when the instruments cannot say (`flags` tells why).
 
     `candidates`: the places between which they cannot say. `votes`: what each voting instrument said. `agreements`:
-    each pair of votes compared over own functions.
+    each pair of votes compared over own functions. `kernel`: the part of the CPU in calls of the kernel, which is in no
+    place's share.
     """
 
     rows: tuple[Bottleneck, ...]
@@ -95,6 +97,7 @@ class Ranking:
     candidates: tuple[str, ...] = ()
     votes: tuple[Vote, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    kernel: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,16 @@ def rank(tables: list[ProfileTable], context: Context | None = None, listed: flo
         candidates,
         tuple(votes),
         tuple(agree((a.name, a.own), (b.name, b.own)) for a, b in combinations(votes, 2)),
+        _kernel(judged),
     )
+
+
+def _kernel(judged: list[tuple[Gate, ProfileTable]]) -> float:
+    """Return the part of the CPU that no voting view saw, mean weighted by samples; py-spy's default view sees it."""
+    blind = [(gate.n_samples, table.health.kernel_share) for gate, table in judged
+             if gate.verdict != "disqualified" and (gate.instrument, gate.view) != ("pyspy", "cpu")]  # fmt: skip
+    total = sum(n for n, _ in blind)
+    return sum(n * share for n, share in blind) / total if total else 0.0
 
 
 def _decide(votes: list[Vote], rows: list[Bottleneck]) -> tuple[tuple[str, ...], tuple[str, ...]]:

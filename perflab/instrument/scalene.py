@@ -180,7 +180,11 @@ class Scalene:
         return capture.save()
 
     def parse(self, capture: Capture, source_root: Path) -> ProfileTable:
-        """Sum lines by function; start-up (module level) is taken out, the line that runs the loop is a bucket."""
+        """Sum lines by function; start-up (module level) is taken out, the line that runs the loop is a bucket.
+
+        Its clock runs outside the kernel only, and whatever the process used since the last look is charged to the line
+        that runs then: what is the kernel's is spread over all lines, and taken out of their shares again.
+        """
         data, tree = _load(capture), SourceTree(source_root)
         measures = [("cpu", "cpu_percent", "percent", _cpu), *(_ALLOC if self.memory else [])]
         samples = _samples(data)
@@ -188,7 +192,8 @@ class Scalene:
         shares: dict[str, float] = {}
         for view, metric, unit, value in measures:
             sums, modelled, outside = _sum_lines(data, tree, value)
-            rows += make_rows(sums, Measure("scalene", view, metric, unit), "own", samples, frozenset(modelled))
+            part = 1.0 - capture.kernel_share if view == "cpu" else 1.0
+            rows += make_rows(sums, Measure("scalene", view, metric, unit), "own", samples, frozenset(modelled), part)
             if view == "cpu":
                 shares = outside
         codes = (
@@ -208,6 +213,7 @@ class Scalene:
                 capture.run_delay,
                 header_share=shares["header"],
                 startup_share=shares["startup"],
+                kernel_share=capture.kernel_share,
                 codes=codes,
             ),
         )

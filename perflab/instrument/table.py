@@ -22,7 +22,8 @@ class ProfileRow(NamedTuple):
 
     `attribution`: own = nearest own frame, leaf = innermost frame, library = (file: the package entered, function:
     the own function that entered it). `share` is of all weight of the same instrument, view, attribution and metric,
-    so shares of different units are never added. `line` 0 = unknown. Nothing is ever None.
+    so shares of different units are never added; of CPU it is of all of it, of which an instrument that looks outside
+    the kernel sees a part: its shares then sum to that part. `line` 0 = unknown. Nothing is ever None.
     """
 
     instrument: str
@@ -44,7 +45,7 @@ class Health:
     """What is known about a capture's trustworthiness; the ranking's gates read it.
 
     `cpu_s` and `run_delay` are the target's over the window: run_delay = wait / (run + wait), from schedstat;
-    `kernel_share` is the kernel's part of its CPU.
+    `kernel_share` is the part of its CPU in calls of the kernel.
     `ticks` is how often the sampler looked; 0 = it does not sample by ticks.
     """
 
@@ -144,8 +145,10 @@ class Measure(NamedTuple):
     unit: str
 
 
-def rows_from(attributed: Iterable[tuple[Attribution, float]], measure: Measure, n_samples: int) -> list[ProfileRow]:
-    """Sum attributed stacks into own, leaf and library rows, one per place."""
+def rows_from(
+    attributed: Iterable[tuple[Attribution, float]], measure: Measure, n_samples: int, part: float = 1.0
+) -> list[ProfileRow]:
+    """Sum attributed stacks into own, leaf and library rows, one per place; their shares sum to `part`, in 0..1."""
     charged = list(attributed)
     pick: dict[str, Callable[[Attribution], Place]] = {
         "own": lambda a: a.own,
@@ -157,7 +160,7 @@ def rows_from(attributed: Iterable[tuple[Attribution, float]], measure: Measure,
         sums: dict[Place, float] = defaultdict(float)
         for attribution, weight in charged:
             sums[of(attribution)] += weight
-        rows += make_rows(sums, measure, kind, n_samples)
+        rows += make_rows(sums, measure, kind, n_samples, part=part)
     return rows
 
 
@@ -167,8 +170,9 @@ def make_rows(
     attribution: str,
     n_samples: int,
     modelled: frozenset[Place] = frozenset(),
+    part: float = 1.0,
 ) -> list[ProfileRow]:
-    """Turn summed places into rows, largest first; shares are of the sum of `sums`."""
+    """Turn summed places into rows, largest first; shares are of the sum of `sums`, which is `part` of all there is."""
     total = sum(sums[key] for key in sorted(sums)) or 1.0
     return [
         ProfileRow(
@@ -179,7 +183,7 @@ def make_rows(
             measure.metric,
             float(value),
             measure.unit,
-            value / total,
+            part * value / total,
             n_samples,
             "modelled" if key in modelled else "measured",
         )

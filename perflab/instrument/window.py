@@ -14,6 +14,7 @@ from pathlib import Path
 from perflab.instrument import proc
 from perflab.instrument.cpu_clock import process_cpu_s
 from perflab.instrument.failures import failure
+from perflab.instrument.fault_cost import page_fault_s
 from perflab.system.cores import given_cores
 from perflab.system.process import child_setup
 
@@ -25,7 +26,7 @@ URGENT_NICE = -10
 class Window:
     """What the target did while an instrument looked; `start_ns` is CLOCK_MONOTONIC, `before` and `after` schedstat.
 
-    `kernel_share`: of its CPU, in the kernel; told in ticks of 10 ms.
+    `kernel_share`: of its CPU, in calls of the kernel, page faults not counted; told in ticks of 10 ms.
     """
 
     seconds: float
@@ -69,11 +70,17 @@ class Watch:
         return Window(seconds, used, delay, int(self.began * 1e9), self._first, self._last, self._kernel_share())
 
     def _kernel_share(self) -> float:
-        """Return the kernel's part of the CPU between two readings of one clock, in 0..1; 0 where none was used."""
-        if self._stat_first is None or self._stat_last is None:
+        """Return the part of the CPU in calls of the kernel between two readings, in 0..1; 0 where none was used.
+
+        A call gives Python's lock away while it works or waits, a page fault keeps it: faults are taken out by their
+        number.
+        """
+        first, last = self._stat_first, self._stat_last
+        used = last.cpu_s - first.cpu_s if first and last else 0.0
+        if not first or not last or used <= 0:
             return 0.0
-        used = self._stat_last.cpu_s - self._stat_first.cpu_s
-        return max(0.0, self._stat_last.kernel_s - self._stat_first.kernel_s) / used if used > 0 else 0.0
+        inside = last.kernel_s - first.kernel_s - (last.faults - first.faults) * page_fault_s()
+        return min(1.0, max(0.0, inside) / used)
 
 
 def free_cores(pid: int, wished: tuple[int, ...] = ()) -> tuple[int, ...]:

@@ -20,9 +20,8 @@ SOURCE = "def mix(a):\n    return a < 1\n"
 
 
 def table(sums: dict[Place, float], instrument: str, view: str, unit: str, metric: str = "", **health) -> ProfileTable:
-    rows = make_rows(
-        sums, Measure(instrument, view, metric or unit, unit), "own", 1000, frozenset(health.pop("modelled", ()))
-    )
+    modelled, seen = frozenset(health.pop("modelled", ())), 1 - health.get("kernel_share", 0)
+    rows = make_rows(sums, Measure(instrument, view, metric or unit, unit), "own", 1000, modelled, seen)
     return ProfileTable(tuple(rows), Health(n_samples=1000, **health))  # fmt: skip
 
 
@@ -70,16 +69,19 @@ def test_nothing_is_said_to_wait_where_nobody_knows_whose_the_cpu_was():
     assert found.waiting_sentence().startswith("Cannot say what waits: P305")
 
 
-def test_what_the_view_by_the_lock_cannot_see_is_told_where_it_was_taken():
-    hot = {Place("work.py", "mix", 2): 10}
+def test_what_no_view_that_votes_can_see_is_told_beside_their_agreement_and_in_the_bound():
+    hot = {Place("work.py", "mix", 2): 80, Place("gone.py", "old", 9): 20}
     gil = table(hot, "pyspy", "gil", "samples", kernel_share=0.14)
-    assert "14 % of the CPU while py-spy looked at the lock was the kernel's" in kernel_words([gil])
-    assert (
-        "14 % of the CPU"
-        in of_command([(SimpleNamespace(instrument="pyspy"), gil)], [], Path(), []).agreement_sentence()
-    )
-    assert kernel_words([table(hot, "pyspy", "cpu", "samples", kernel_share=0.14)]) == ""
-    assert kernel_words([table(hot, "pyspy", "gil", "samples")]) == ""
+    assert "14 % of the CPU went into calls of the kernel" in kernel_words(rank([gil]))
+    found = of_command([(SimpleNamespace(instrument="pyspy"), gil)], [], Path(), [])
+    assert "14 % of the CPU" in found.agreement_sentence()
+    said = found.sentence()  # 0.8 x 0.86 = 69 % of all CPU
+    assert "takes 69 %" in said and "(bound x 3.21) and what the kernel did for it, 14 % for all places" in said
+    assert "(x 5.81 if all were its)" in said
+    assert kernel_words(rank([table(hot, "pyspy", "cpu", "samples", kernel_share=0.14)])) == ""
+    assert kernel_words(rank([table(hot, "pyspy", "gil", "samples")])) == ""
+    both = [gil, table(hot, "scalene", "cpu", "percent", kernel_share=0.20)]
+    assert rank(both).kernel == pytest.approx(0.17, abs=0.001)
 
 
 def test_a_command_has_no_columns_of_units(root: Path):

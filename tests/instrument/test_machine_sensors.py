@@ -12,6 +12,7 @@ import pytest
 from perflab.instrument import proc
 from perflab.instrument.clock import read_clock
 from perflab.instrument.cpu_clock import process_cpu_s, tree_cpu_s
+from perflab.instrument.fault_cost import page_fault_s
 from perflab.instrument.machine import capabilities
 from perflab.instrument.noise import NoiseWindow, run_canary
 from perflab.instrument.resources import ResourceSampler, read_now
@@ -153,6 +154,10 @@ def test_the_clock_never_runs_back_and_its_cost_is_below_its_gaps():
     assert seen.monotonic and 0 < seen.tick_ns <= seen.worst_gap_ns and seen.cost_ns > 0
 
 
+def test_a_new_page_takes_the_time_that_it_takes_anywhere():
+    assert 5e-8 < page_fault_s() < 5e-5
+
+
 def test_every_missing_capability_names_what_mends_it():
     found = capabilities()
     assert {"cores", "py-spy attach", "pressure (PSI)", "netem", "promtool"} <= {c.name for c in found}
@@ -163,9 +168,15 @@ def test_every_missing_capability_names_what_mends_it():
     ("code", "low", "high"),
     [
         ("while True: sum(range(1000))", 0.0, 0.15),
-        ("f = open('/dev/zero', 'rb', 0)\nwhile True: f.read(1 << 20)", 0.5, 1.0),
+        ("f, room = open('/dev/zero', 'rb', 0), bytearray(1 << 20)\nwhile True: f.readinto(room)", 0.5, 1.0),
+        (
+            "import mmap\nwhile True:\n with mmap.mmap(-1, 1 << 22) as m:\n  m.madvise(mmap.MADV_NOHUGEPAGE)\n"
+            "  for at in range(0, 1 << 22, 4096): m[at] = 1",
+            0.0,
+            0.4,
+        ),
     ],
-    ids=("computes", "reads"),
+    ids=("computes", "reads", "touches"),
 )
 def test_the_kernels_part_of_the_cpu_is_told(code: str, low: float, high: float) -> None:
     child = subprocess.Popen([sys.executable, "-c", code])

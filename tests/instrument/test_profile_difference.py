@@ -1,5 +1,6 @@
 """Differential profiles: rows named for what happened, pictures without reference, stretches kept on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kettle_workload import WORKLOAD, kettle
+from scipy.stats import binom
 
 from perflab.errors import RunCorrupt, StatisticError
-from perflab.instrument.difference import REST, Stretch, difference, load_stretch, save_work
+from perflab.instrument.difference import KERNEL, REST, Stretch, difference, load_stretch, save_work, stretch_of
 from perflab.instrument.difference_flame import described, difference_page, difference_svg, flame_pair
 from perflab.instrument.difference_wording import interval_text, sentence
+from perflab.instrument.interface import Capture
 from perflab.instrument.pyspy import PySpy
 from perflab.instrument.source_tree import SourceTree
 from perflab.instrument.stacks import Frame
@@ -65,6 +68,39 @@ def test_own_and_leaf_charge_the_same_cpu_in_two_ways():
     assert "encode" in {row.function for row in leaf.rows}
     for found in (own, leaf):
         assert sum(row.baseline for row in found.rows) == pytest.approx(found.baseline)
+
+
+def test_what_the_kernel_did_is_a_row_of_its_own_and_makes_no_function_dearer():
+    """Samples of who holds the lock show none of it: spread over the functions it would be charged to who computes."""
+    before, after = arms({"decode": 40.0, "send": 40.0}, {"decode": 40.0, "send": 10.0})
+    before = [replace(s, kernel=150, parts=((s.us_per_unit * 1.25 * 1e-3, 1000.0),)) for s in before]  # 20 of 100 us
+    after = [replace(s, kernel=600, parts=((s.us_per_unit * 2 * 1e-3, 1000.0),)) for s in after]  # 50 of 100 us
+    for kind in ("own", "leaf"):
+        found = difference(before, after, TREE, kind)
+        rows = {row.function: row for row in found.rows}
+        assert rows["decode"].state == "no change shown" and rows["send"].difference == pytest.approx(-30, abs=5)
+        assert rows["decode"].baseline == pytest.approx(40, abs=3)
+        kernel = rows[KERNEL[1]]
+        assert kernel.where == KERNEL[1] and kernel.counted == "by its clock"
+        assert (kernel.baseline, kernel.candidate) == pytest.approx((20, 50), rel=0.02)
+        assert sum(row.baseline for row in found.rows) == pytest.approx(found.baseline)
+    pair = flame_pair(before, after, ("baseline", "optimised"), "turn")
+    top = pair.candidate.root.children[KERNEL[1], KERNEL[0]]
+    assert pair.candidate.us(top) == pytest.approx(50, rel=0.02)
+    assert "2,400 samples" in difference_svg(pair)  # those that were seen
+
+
+@pytest.mark.parametrize(("share", "ticks"), [(0.14, 110), (0.35, 40), (0.3, 400)])
+def test_the_kernels_weight_is_right_in_the_mean_although_its_ticks_are_few(share, ticks, tmp_path):
+    (tmp_path / "gil.raw").write_text("<module> (/app/main.py:1) 100000\n")
+
+    def weight(inside, view="gil"):
+        used = {"window_s": 1.0, "cpu_s": ticks / 250, "kernel_share": inside / ticks}
+        return stretch_of(Capture("pyspy", view, tmp_path, {"raw": "gil.raw"}, **used), [(1.0, 10.0)]).kernel
+
+    mean = sum(binom.pmf(inside, ticks, share) * weight(inside) for inside in range(ticks + 1))
+    assert mean == pytest.approx(100_000 * share / (1 - share), rel=1e-3)  # inside / outside would be 4 % off at 40
+    assert weight(0.3 * ticks, "cpu") == 0  # that view sees it
 
 
 @given(longer=st.sampled_from([1, 2, 8]), rate=st.sampled_from([1, 2, 4]))

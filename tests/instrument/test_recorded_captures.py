@@ -1,13 +1,14 @@
 """Real captures of every instrument, replayed into the parsers."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kettle_workload import RECORDED, RECORDED_ROOT, WORKLOAD
 
 from perflab.errors import InstrumentFailure, RunCorrupt
-from perflab.instrument.blocking import blocking_gate
+from perflab.instrument.blocking import blocking, blocking_gate
 from perflab.instrument.difference import difference, stretch_of
 from perflab.instrument.interface import Capture, load_capture
 from perflab.instrument.memray import Memray, memory_series
@@ -43,6 +44,32 @@ def test_samples_of_pyspy_are_all_there_once_per_attribution():
         assert sum(row.value for row in rows) == total == capture.ticks
         assert sum(row.share for row in rows) == pytest.approx(1)
     assert next(iter(table.by_function(attribution="own"))) == ("work.py", "mix")
+
+
+def test_shares_are_of_all_cpu_also_where_the_view_stops_at_the_kernel(tmp_path):
+    """A call of the kernel gives the lock away, so that no sample of who holds it shows one; the others do."""
+    for name, seen in (("pyspy-gil", 0.8), ("pyspy-wall", 1.0)):
+        capture = replace(recorded(name), kernel_share=0.2)
+        plain, table = (ALL[name].parse(one, RECORDED_ROOT) for one in (recorded(name), capture))
+        assert table.health.kernel_share == 0.2
+        for kind in ("own", "leaf", "library"):
+            assert sum(row.share for row in table.select(attribution=kind)) == pytest.approx(seen)
+        for before, after in zip(plain.rows, table.rows, strict=True):
+            assert (after.value, after.share) == pytest.approx((before.value, seen * before.share))
+    capture = load_capture(copy(tmp_path, "scalene-cpu"))
+    text = capture.path("json").read_text()
+    capture.path("json").write_text(text.replace(str(RECORDED_ROOT), str(WORKLOAD / "kettle")))
+    table = Scalene().parse(replace(capture, kernel_share=0.2), WORKLOAD / "kettle")
+    assert sum(table.by_function(view="cpu").values()) == pytest.approx(0.8)
+
+
+def test_the_kernels_part_makes_no_call_that_computes_wait():
+    """What a place does outside the kernel and within it is work on the wall too: it must not read as waiting."""
+    wall = PySpy("wall").parse(recorded("pyspy-wall"), RECORDED_ROOT)
+    tables = [
+        PySpy("gil").parse(replace(recorded("pyspy-gil"), kernel_share=share), RECORDED_ROOT) for share in (0, 0.2)
+    ]
+    assert blocking([tables[0], wall]) == pytest.approx(blocking([tables[1], wall]))
 
 
 def test_the_blocking_call_is_first_on_the_wall_and_absent_from_the_gil():
