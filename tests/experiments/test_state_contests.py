@@ -41,6 +41,8 @@ from perflab.experiments.state_database.contest import (
 from perflab.experiments.state_database.contest_findings import contest_findings
 from perflab.experiments.state_database.laboratory import Laboratory, laboratory
 from perflab.experiments.state_database.place import Place
+from perflab.experiments.state_database.plan_points import plan_points
+from perflab.experiments.state_database.plans import IndexGain
 from perflab.experiments.state_database.questions import QUESTIONS
 from perflab.experiments.state_database.way_memory import memory_rounds
 from perflab.experiments.strategies.conclude import judge_arms
@@ -48,6 +50,7 @@ from perflab.experiments.strategies.state import EXPERIMENTS
 from perflab.experiments.study import Study, create_run
 from perflab.report.deliverables.strategy_guide import decide
 from perflab.report.run_page import tables_of
+from perflab.stats.interval import Interval
 from perflab.system.cores import default_cores
 from perflab.system.load_file import load_system
 from perflab.system.servers.server import embedded
@@ -56,6 +59,7 @@ from perflab.system.variant import variant
 from .test_state_database import small  # noqa: F401  # a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
+WAYS = ("fast", "alike")  # against the slow one
 
 
 @pytest.fixture
@@ -137,6 +141,13 @@ def test_a_planted_gain_is_found_and_what_is_the_same_is_not(study: Study) -> No
     assert len(median_rows(judged)) == 2
     assert [row["plan"] for row in plan_rows([contest])] == ["plan of slow", "plan of fast", "plan of alike"]
     assert [row["way"] for row in price_rows([contest])] == ["fast", "alike"]
+    page = IndexGain("SQLite", {"plain": "SCAN", "indexed": "SEARCH"}, {"plain": 9.0, "indexed": 0.1},
+                     Interval(90.0, 80.0, 99.0, 0.95, 40, "order statistics"))  # fmt: skip
+    points = plan_points([page], [contest, replace(contest, key="not run"), replace(contest, plans={})], [result])
+    assert [row["label"] for row in points] == ["a page of history, SQLite", *(f"a planted step: {w}" for w in WAYS)]
+    assert (points[0]["before"], points[0]["after"], points[0]["plan after"]) == (9.0, 0.1, "SEARCH")
+    assert points[1]["before"] == pytest.approx(0.6, rel=0.11) and points[1]["after"] == pytest.approx(0.3, rel=0.11)
+    assert (points[1]["plan before"], points[1]["plan after"]) == ("plan of slow", "plan of fast")
 
 
 @pytest.mark.usefixtures("known_time")

@@ -21,6 +21,7 @@ from perflab.report.figures.latency_curve import latency_curve
 from perflab.report.figures.memory import memory
 from perflab.report.figures.noise import noise
 from perflab.report.figures.overhead import overhead
+from perflab.report.figures.plan_change import plan_change
 from perflab.report.figures.power_curve import power_curve
 from perflab.report.figures.ranking import ranking
 from perflab.report.figures.resources import resources
@@ -42,6 +43,21 @@ FAMILIES: dict[str, tuple[Callable[[], Figure], tuple[str, ...]]] = {
     "latency": (
         lambda: latency_curve(LADDER, "t", AIM, 150),
         ("users at once", "response time (ms)", AIM.label, "knee 150 users"),
+    ),
+    "plans": (
+        lambda: plan_change(
+            [
+                {"label": "a page", "before": 80.0, "after": 0.4, "plan before": "SCAN h", "plan after": "SEARCH h"},
+                {"label": HOSTILE, "before": 2.0, "after": 1.9, "plan before": "SCAN t", "plan after": "SCAN t"},
+            ],
+            "t",
+        ),
+        (
+            "a page",
+            "SCAN h",
+            "→ SEARCH h",
+            "median time of the query (ms): square before, circle after; grey: the plan is the same",
+        ),
     ),
     "throughput": (
         lambda: throughput_curve(

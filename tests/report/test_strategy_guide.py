@@ -10,11 +10,13 @@ from perflab.findings.finding import Finding
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
 from perflab.report.deliverables.guide import table
-from perflab.report.deliverables.guide.cases import cases_of
+from perflab.report.deliverables.guide.cases import ROLES, by_strategy, cases_of
 from perflab.report.deliverables.guide.decision import decide
+from perflab.report.deliverables.guide.forests import TITLES, forest_rows, strategy_forests
 from perflab.report.deliverables.guide.table import measured_price, stated_price
 from perflab.report.wording import SCREENED
-from tests.report.guide_material import ALL_GOOD, compared, make_guide_run
+from tests.report.fake_run import make
+from tests.report.guide_material import ALL_GOOD, compared, findings, make_guide_run
 from tests.report.page_facts import PageFacts
 
 GOOD = ALL_GOOD
@@ -255,6 +257,41 @@ def test_a_figure_that_explains_a_strategy_is_no_gain_by_itself() -> None:
     assert decide([*compared("ST-X-01", "a=1", "hot", **FLAT), *fewer_reads]) == "reject: no gain"
     assert decide([*compared("ST-X-01", "a=1", "hot", **LOSS), *fewer_reads]) == "reject"
     assert decide([*compared("ST-X-01", "a=1", "hot", **GOOD), *fewer_reads]) == "adopt"
+
+
+def test_what_only_one_experiment_looks_at_shows_neither_the_cpu_nor_the_tail() -> None:
+    """CPU while nothing happens is not the CPU of the work, and the p95 of the writes alone is not the tail."""
+    own = compared("ST-X-01", "a=1", "hot", details={"own figure": True}, p95="better")
+    seen = [*compared("ST-X-01", "a=1", "hot", cpu="better", memory="equivalent"), *own]
+    assert decide(seen) == "adopt if the tail holds"
+    assert decide([f.model_copy(update={"details": {}}) for f in seen]) == "adopt"
+
+
+def test_all_published_effects_stand_in_one_picture_for_each_of_cpu_tail_and_memory(guide: Path) -> None:
+    text = PageFacts(guide).text
+    for told in TITLES.values():
+        assert text.count(told) == 1, told
+    assert {p.name for p in (guide.parent.parent / "figures").glob("guide-*")} == {
+        "guide-cpu.svg", "guide-tail.svg", "guide-memory.svg"}  # fmt: skip
+    groups = by_strategy(f for f in findings() if f.kind == "comparison")
+    rows = forest_rows(groups, "CPU")
+    assert len(rows) == len({row["label"] for row in rows}) == 12 and [row["value"] for row in rows] == sorted(
+        row["value"] for row in rows
+    )
+    assert not any("frames=binary" in row["label"] or "payload=sparse" in row["label"] for row in rows)  # screened
+    assert not any("age of answers" in row["label"] for own in ROLES for row in forest_rows(groups, own))
+    in_units = [f.model_copy(update={"effect": f.effect.model_copy(update={"unit": "MB"})})
+                for f in compared("ST-X-01", "a=1", memory="worse") if f.effect]  # fmt: skip
+    assert forest_rows({"ST-X-01": in_units}, "memory") == []
+    named = compared("ST-X-01", "a=1", details={"own figure": True, "title": "a near store"}, p95="worse")
+    assert [row["label"] for row in forest_rows({"ST-X-01": named}, "tail")] == [
+        "ST-X-01 a=1, a near store, response p95"
+    ]
+
+
+def test_a_run_that_published_nothing_has_no_picture_of_effects(tmp_path: Path) -> None:
+    only = [f for f in findings() if f.stage == "screened"]
+    assert only and strategy_forests(make(tmp_path), only) == ()
 
 
 def test_an_open_figure_holds_back_a_loss_only_where_it_may_be_a_gain() -> None:

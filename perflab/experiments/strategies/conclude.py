@@ -11,7 +11,7 @@ from perflab.errors import StatisticError
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, given_up, percent_change, vetoed
 from perflab.experiments.null_arm import machine_null, voided
 from perflab.experiments.strategies.checks import checks_of
-from perflab.experiments.strategies.experiment import BASE, FigureSpec
+from perflab.experiments.strategies.experiment import BASE, STANDARD, FigureSpec
 from perflab.experiments.strategies.run import ExperimentResult
 from perflab.experiments.strategies.tails import TAIL_REQUESTS
 from perflab.experiments.study import Study
@@ -213,6 +213,7 @@ def _details(study: Study, item: ArmJudged) -> dict[str, Any]:
         "title": experiment.title,
         "figure": item.figure.name,
         **({"means": True} if item.figure.means else {}),
+        **({} if item.figure in STANDARD else {"own figure": True}),
         "price": experiment.price,
         "turns": experiment.turns,
         "base": f"{_middle(base):.4g} {item.figure.unit}".strip(),

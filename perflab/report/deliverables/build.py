@@ -7,6 +7,7 @@ from pathlib import Path
 from perflab.report.deliverables.baseline_report import baseline_report
 from perflab.report.deliverables.document import Document
 from perflab.report.deliverables.executive_summary import executive_summary
+from perflab.report.deliverables.guide.forests import strategy_forests
 from perflab.report.deliverables.markdown import to_markdown
 from perflab.report.deliverables.material import Material
 from perflab.report.deliverables.monitoring_plan import monitoring_plan
@@ -42,7 +43,7 @@ def build_deliverables(run: Run, rows: Rows | None = None) -> list[Path]:
     material = Material(run.manifest, tuple(findings), verdict, tuple(traced), strategy_names(run.manifest),
                         known.catalogue, known.cards, known.fault, known.flags, known.code,
                         declared_laboratories(run.manifest), switched(run.manifest),
-                        names_a_price(run.manifest))  # fmt: skip
+                        names_a_price(run.manifest), strategy_forests(run, findings))  # fmt: skip
     paths = []
     for assemble in ALL:
         paths += _write(run, assemble(material))

@@ -36,6 +36,7 @@ class Material:
     laboratories: tuple[str, ...] = ()  # notebooks on parts by themselves that the system names
     switched: tuple[Switch, ...] = ()  # what the optimised variant sets otherwise than the baseline
     priced: bool = False  # whether the system's file names the price of a core
+    forests: tuple[Evidence, ...] = ()  # all effects of all strategies, drawn
 
     def of(self, *prefixes: str, kind: str = "") -> list[Finding]:
         """Return the findings of some notebooks, the weightiest first."""

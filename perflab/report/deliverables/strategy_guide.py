@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from perflab.findings.finding import Finding
 from perflab.report.deliverables.checklist import checklist
-from perflab.report.deliverables.document import Block, Document, Rows, Section, Text, section
+from perflab.report.deliverables.document import (
+    Block,
+    Document,
+    Picture,
+    Rows,
+    Section,
+    Text,
+    section,
+)
 from perflab.report.deliverables.guide.applicability import applicability
 from perflab.report.deliverables.guide.card import strategy_card
 from perflab.report.deliverables.guide.cases import by_strategy
@@ -25,7 +33,7 @@ def strategy_guide(material: Material) -> Document:
     groups = in_order(measured_strategies(material))
     sections = (
         section("Decision table", decision_table(material, groups), material.ran("30")),
-        section("How effects were measured", [*_methods(compared), *pictures(compared, 2)], material.ran("30")),
+        section("How effects were measured", [*_methods(compared), *_forests(material, compared)], material.ran("30")),
         section(
             "Strategy cards",
             _cards(material, groups),
@@ -73,7 +81,7 @@ def _chapter(material: Material, prefix: str, title: str) -> Section:
     told = f"All that it found ({on_cards} findings) stands on the cards." if on_cards else material.ran(prefix)
     if not found and on_cards:
         return Section(title, (Text(told),))
-    return section(title, [*claims(found), *details(found)], told)
+    return section(title, [*claims(found), *pictures(found), *details(found)], told)
 
 
 def _cards(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
@@ -85,6 +93,11 @@ def _cards(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[
     fault = f"The texts of the cards cannot be read: {material.card_fault}"
     head += [Text(fault)] if material.card_fault else []
     return [*head, *(b for key, own in groups.items() for b in strategy_card(material, key, own))] if groups else []
+
+
+def _forests(material: Material, compared: Sequence[Finding]) -> list[Block]:
+    """Return the pictures of all published effects; of a run that only screened, those of its screening."""
+    return [Picture(drawn) for drawn in material.forests] or pictures(compared, 2)
 
 
 def _methods(compared: Sequence[Finding]) -> list[Block]:

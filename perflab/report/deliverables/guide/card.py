@@ -9,7 +9,7 @@ from perflab.findings.finding import Finding
 from perflab.report.deliverables.document import Block, Bullets, Heading, Pairs, Row, Rows, Text
 from perflab.report.deliverables.guide.cases import Case, Role, cases_of, role
 from perflab.report.deliverables.guide.table import anchor_of, decision_of, measured_price, stated_price, title_of
-from perflab.report.deliverables.material import Material, details, folded_caveats
+from perflab.report.deliverables.material import Material, details, folded_caveats, pictures
 from perflab.report.wording import effect_text, look
 
 CONTEXTS = {"S0": "whatsapp_clone", "S1": "voice_app", "S2": "whispo", "S3": "edtech_in", "S4": "gemini_codegen"}
@@ -27,6 +27,7 @@ def strategy_card(material: Material, key: str, own: Sequence[Finding]) -> list[
         *([Rows(_filled(rows), "Measured effect by condition, with its interval", stacked=True)] if rows else []),
         *_texts(material, key, own),
         *([Bullets(tuple(f"{f.id}: {f.claim}" for f in (*screened, *observed)))] if screened or observed else []),
+        *pictures(observed),  # curves of its own; where all effects stand in one picture is said once, above
         *details(f for f in own if "blocks" not in f.details),  # single blocks are for the notebook
         *folded_caveats(own),
     ]

@@ -39,8 +39,12 @@ class Case:
 
     @property
     def not_shown(self) -> list[Role]:
-        """What of CPU, tail and memory no figure of it shows."""
-        shown = {role(f) for f in self.deciding if f.effect}
+        """What of CPU, tail and memory no figure of it shows.
+
+        The figure that every experiment has of it counts: CPU while nothing happens, or the p95 of the writes alone,
+        shows neither the CPU of the work nor its tail.
+        """
+        shown = {role(f) for f in self.deciding if f.effect and not f.details.get("own figure")}
         return [own for own in ROLES if own not in shown]
 
     @property

@@ -10,6 +10,10 @@ from perflab.report.deliverables.guide.cases import LOSSES, OPEN, Case, cases_of
 from perflab.report.deliverables.guide.table import change_of, title_of
 from perflab.report.deliverables.material import Material, claims, details, pictures
 
+# Where flags are measured together: the notebook, and whose flags they are. Each has a load of its own.
+FAMILIES = (("30", "Flags of the whole system"), ("23", "Flags of the API"))
+NOT_TOGETHER = "F23-together"  # says why, where too few fitted under one load
+
 
 def negative_results(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
     """Return one line for each case that gained nothing or lost: a result like any other.
@@ -34,9 +38,31 @@ def _line(case: Case) -> str:
 
 
 def interactions(material: Material) -> list[Block]:
-    """Return the order of adoption and the interactions, as the prototype's blocks of several flags found them."""
-    found = [f for f in material.of("30", kind="observation") if {"interactions", "order_of_adoption"} & set(f.details)]
-    return [*claims(found), *pictures(found, 1), *details(found, "adoption", "interaction")]
+    """Return the order of adoption and the interactions, family by family: flags measured together under one load.
+
+    A family that this system has and of which nothing was measured is told, with its reason, beside the one that was.
+    """
+    families = [(prefix, whose, _together(material, prefix)) for prefix, whose in FAMILIES]
+    if not any(found for _, _, found in families):
+        return []
+    return [block for family in families for block in _family(material, *family)]
+
+
+def _family(material: Material, prefix: str, whose: str, found: Sequence[Finding]) -> list[Block]:
+    if not found:
+        return [Text(f"{whose}: not measured together. {material.ran(prefix)}")] if material.bears(prefix) else []
+    load = found[0].condition or f"the load of {found[0].notebook}"
+    told = [Text(f"{whose}, under one load: {load}.")] if _tables(found[0]) else []
+    return [*told, *claims(found), *pictures(found, 1), *details(found, "adoption", "interaction")]
+
+
+def _together(material: Material, prefix: str) -> list[Finding]:
+    """Return a notebook's observations of its flags together, or of why there is none."""
+    return [f for f in material.of(prefix, kind="observation") if _tables(f) or f.id == NOT_TOGETHER]
+
+
+def _tables(finding: Finding) -> set[str]:
+    return {"interactions", "order_of_adoption"} & set(finding.details)
 
 
 def not_run(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[Block]:
