@@ -13,7 +13,7 @@ from perflab.report.deliverables.guide import table
 from perflab.report.deliverables.guide.cases import ROLES, by_strategy, cases_of
 from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.guide.forests import TITLES, forest_rows, strategy_forests
-from perflab.report.deliverables.guide.table import measured_price, stated_price
+from perflab.report.deliverables.guide.table import evidence_of, measured_price, stated_price
 from perflab.report.wording import SCREENED
 from tests.report.fake_run import make
 from tests.report.guide_material import ALL_GOOD, compared, findings, make_guide_run
@@ -170,6 +170,12 @@ def test_the_decision_table_comes_first_and_links_to_the_cards(guide: Path) -> N
     assert order[0] == "adopt" and order[-1].startswith("reject")
     assert 'href="#card-st-api-02"' in text and 'id="card-st-api-02"' in text
     assert text.index("Decision table") < text.index("Strategy cards") < text.index("Interactions and order")
+
+
+def test_evidence_from_one_start_of_everything_is_told_as_such() -> None:
+    own = compared("ST-STATE-01", "indexed", details={"starts": 1}, **GOOD)
+    assert evidence_of(own).endswith("12 pairs, one start")
+    assert evidence_of(compared("ST-STATE-01", "indexed", **GOOD)).endswith("12 pairs")
 
 
 def test_a_price_that_was_written_beforehand_is_not_called_measured() -> None:

@@ -96,7 +96,7 @@ def _common(contest: Contest, item: ArmJudged) -> dict[str, Any]:
 
 def _details(contest: Contest, item: ArmJudged) -> dict[str, Any]:
     return {
-        "title": contest.title, "figure": item.figure.name, "instead of": contest.base,
+        "title": contest.title, "figure": item.figure.name, "instead of": contest.base, "starts": 1,
         "price": contest.price, "turns": contest.turns,
         "fixed price": contest.facts.get(item.arm, ""), "plan": contest.plans.get(item.arm, ""),
         "plan before": contest.plans.get(contest.base, ""),

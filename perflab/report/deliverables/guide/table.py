@@ -117,12 +117,13 @@ def _screened(cases: Sequence[Case]) -> str:
 
 
 def evidence_of(own: Sequence[Finding]) -> str:
-    """Return level, stage and the fewest pairs behind a decision."""
+    """Return level, stage and the fewest pairs behind a decision, and whether all come from one start of everything."""
     published = [f for f in own if f.stage != "screened"] or list(own)
     levels = ", ".join(dict.fromkeys(f.level for f in published))
     stages = ", ".join(dict.fromkeys(f.stage for f in published if f.stage))
     pairs = [f.effect.n for f in published if f.effect and f.effect.n_unit == "pairs"]
-    return ", ".join(filter(None, (levels, stages, f"{min(pairs)} pairs" if pairs else "")))
+    once = "one start" if any(f.details.get("starts") == 1 for f in published) else ""
+    return ", ".join(filter(None, (levels, stages, f"{min(pairs)} pairs" if pairs else "", once)))
 
 
 def _rank(decision: str) -> float:
