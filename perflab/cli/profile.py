@@ -105,6 +105,7 @@ def profile_code(
 
 
 def _print_series(series: Series, as_json: bool) -> None:
+    from perflab.experiments.profile_views import kernel_words
     from perflab.instrument.ranking import rank
 
     ranking = rank(series.tables)
@@ -113,10 +114,13 @@ def _print_series(series: Series, as_json: bool) -> None:
     ]
     costs = cost_rows(series.overheads, [capture for _, capture in series.captures])
     if as_json:
-        typer.echo(json.dumps({"ranking": rows, "overheads": costs, "problems": series.problems}))
+        told = {"ranking": rows, "kernel": ranking.kernel, "overheads": costs, "problems": series.problems}
+        typer.echo(json.dumps(told))
         return
     for row in rows:
         typer.echo(f"{row['rank']:3} {100 * row['cpu']:5.1f} %  {row['where']}")
+    if words := kernel_words(ranking):
+        typer.echo(words.strip())
     if not ranking.first:
         reasons = "; ".join(f"{flag}: {CODES[flag][0]}" for flag in ranking.flags if flag in CODES)
         typer.echo(f"The instruments cannot name one first place ({reasons or 'none may vote'}).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from perflab.cli.app import main
+from perflab.cli.profile import _print_series
 from perflab.cli.profile_story import write_story
 from perflab.experiments.bottlenecks import of_command
+from perflab.instrument.interface import Capture
 from perflab.instrument.ranking import rank
+from perflab.instrument.series import Series, Subject
 from perflab.instrument.stacks import Place
 from perflab.instrument.table import Health, Measure, ProfileTable, make_rows
 from perflab.report.audit import audit_page
@@ -42,6 +46,16 @@ def test_the_story_names_the_place_its_line_what_waits_and_who_is_believed(tmp_p
     )
     assert "Cannot say what waits: P301" in text and "Disqualified: pyspy wall" in text
     assert "pyspy-gil and scalene-cpu share 100 %" in text and HOSTILE not in text
+
+
+def test_the_command_tells_what_part_of_the_cpu_is_in_no_places_share(capsys):
+    seen = table({Place("work.py", "mix", 2): 10}, "pyspy", "gil", kernel_share=0.14)
+    series = Series(Subject(("x",), Path(), Path()), "run", [(seen, Capture("pyspy", "gil", Path(), {}, 1.0))])
+    _print_series(series, as_json=True)
+    assert json.loads(capsys.readouterr().out)["kernel"] == pytest.approx(0.14)
+    _print_series(series, as_json=False)
+    told = capsys.readouterr().out
+    assert "mix (work.py:2)" in told and "14 % of the CPU went into calls of the kernel" in told
 
 
 def test_an_argument_that_is_a_toml_file_is_a_system(monkeypatch, capsys):
