@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,110 +11,53 @@ import numpy as np
 from perflab.errors import StatisticError
 from perflab.experiments.blocks import BlockResult, run_blocks
 from perflab.experiments.conclude.flags import equal_answers
+from perflab.experiments.conclude.parts import given_up, percent_change
 from perflab.experiments.confirm import FIGURES, FRESH_WORK, Confirmation
 from perflab.experiments.effort import Effort
-from perflab.experiments.null_arm import CPU_MARGIN, NULL, null_checks, voided
+from perflab.experiments.joint import WORDS, JointFigure, Members, Setting, prices_told, sets_of
+from perflab.experiments.joint import waterfall_rows as rows_of
+from perflab.experiments.null_arm import CPU_MARGIN, NULL, null_checks
 from perflab.experiments.prototype import block_plan
 from perflab.experiments.screen import FlagEffect
 from perflab.experiments.study import Study
 from perflab.findings.finding import TrustCheck
-from perflab.stats.compare import Comparison, compare_paired
-from perflab.stats.selection import confirm_family
 from perflab.system.variant import BASELINE
 
 OWN_WORK = 2 * FRESH_WORK  # added to the seeds of order and work: no block of the comparison or confirmation again
 CPU = FIGURES[0][1]
-WORDS = {"worse": "overlap", "better": "reinforce each other", "equivalent": "independent", "trivial": "independent",
-         "inconclusive": "open", "untrusted": "no verdict"}  # fmt: skip
-PAYS = {"better": "pays", "worse": "costs", "equivalent": "no longer pays", "trivial": "no longer pays",
-        "inconclusive": "open", "untrusted": "no verdict"}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """Blocks of the confirmed flags alone and together; `order` is that of the screening, in which they are adopted.
-
-    Every comparison is made within the blocks, so that what slows a block is in all sides of it.
-    """
+    """Blocks of the confirmed flags alone and together; `order` is that of the screening, in which they are adopted."""
 
     order: tuple[FlagEffect, ...]
     left_out: tuple[str, ...]  # confirmed flags that could not be laid over each other, and why
     blocks: BlockResult
+    prices: Mapping[str, str] = field(default_factory=dict)  # by arm: what else the confirmation showed
 
     @property
     def null_checks(self) -> tuple[TrustCheck, ...]:
         """The null arm of these blocks."""
         return null_checks(self.blocks.column, "interactions") if self.blocks.has_null else ()
 
-    def arm(self, members: Sequence[int]) -> str:
-        """Return the name of the arm with the flags at these places of the order."""
-        return arm_of(self.order, frozenset(members))
-
-    def values(self, members: Sequence[int], column: str = CPU) -> np.ndarray:
-        """Return a figure of the arm with these flags, float64 [blocks]."""
-        return self.blocks.column(self.arm(members), column)
-
-    def product(self, members: Sequence[int], column: str = CPU) -> np.ndarray:
-        """Return what a figure would be, block by block, if every flag did together what it does alone."""
-        base = self.values((), column)
-        alone = [self.values((i,), column) / base for i in members]
-        return np.asarray(base * np.prod(alone, axis=0))
-
-    @cached_property
-    def together(self) -> Comparison:
-        """All flags against the baseline."""
-        return self._compare(self.values(()), self.values(self._all))
-
-    @cached_property
-    def whole(self) -> Comparison:
-        """All flags measured, against the product of what each does alone: 1 = they are independent."""
-        return self._interactions[0]
-
-    @cached_property
-    def with_the_rest(self) -> tuple[Comparison, ...]:
-        """What each flag does on top of all others, against what it does alone; above 1 they overlap."""
-        return self._interactions[1:]
-
-    @cached_property
-    def growing(self) -> tuple[Comparison, ...]:
-        """The first one, two, ... flags against the baseline."""
-        return tuple(self._compare(self.values(()), self.values(self._all[: j + 1])) for j in self._all)
-
-    @cached_property
-    def steps(self) -> tuple[Comparison, ...]:
-        """What each flag adds in the order of adoption."""
-        return tuple(self._compare(self.values(self._all[:j]), self.values(self._all[: j + 1])) for j in self._all)
-
-    def last(self, column: str, margin: float) -> tuple[Comparison, ...]:
-        """Return what each flag adds on top of all others, one figure, Holm over the flags."""
-        found = {str(i): self._compare(self.values(self._but(i), column), self.values(self._all, column), margin)
-                 for i in self._all}  # fmt: skip
-        return self._family(found)
-
     @property
-    def _all(self) -> tuple[int, ...]:
-        return tuple(range(len(self.order)))
-
-    def _but(self, i: int) -> tuple[int, ...]:
-        return tuple(j for j in self._all if j != i)
+    def settings(self) -> tuple[Setting, ...]:
+        """The flags with their strategies and prices, in the order of adoption."""
+        return tuple(Setting(e.arm, e.strategy, self.prices.get(e.arm, "")) for e in self.order)
 
     @cached_property
-    def _interactions(self) -> tuple[Comparison, ...]:
-        """The whole and each flag with the rest as one family: Holm over all of them."""
-        joint = self.values(self._all)
-        expected = {"whole": self.product(self._all)}
-        expected |= {str(i): self.values(self._but(i)) * self.values((i,)) / self.values(()) for i in self._all}
-        if len(self.order) == 2:  # one pair: all three are the same comparison, and no family
-            one = self._compare(expected["whole"], joint)
-            return (one, one, one)
-        return self._family({name: self._compare(values, joint) for name, values in expected.items()})
+    def cpu(self) -> JointFigure:
+        """The figure by which they were chosen."""
+        return self.figure(CPU, CPU_MARGIN)
 
-    def _family(self, found: dict[str, Comparison]) -> tuple[Comparison, ...]:
-        return tuple(voided(c.comparison, self.blocks.failed_null) for c in confirm_family(found))
+    def figure(self, column: str, margin: float) -> JointFigure:
+        """Return one figure of all sets."""
 
-    def _compare(self, before: np.ndarray, after: np.ndarray, margin: float = CPU_MARGIN) -> Comparison:
-        found = compare_paired(before, after, lower_is_better=True, margin=margin)
-        return voided(found, self.blocks.failed_null)
+        def of(members: Members) -> np.ndarray:
+            return self.blocks.column(arm_of(self.order, members), column)
+
+        return JointFigure(len(self.order), of, margin, self.blocks.failed_null)
 
 
 def arm_of(order: Sequence[FlagEffect], members: frozenset[int]) -> str:
@@ -133,10 +76,7 @@ def arm_of(order: Sequence[FlagEffect], members: frozenset[int]) -> str:
 
 def adoption_arms(order: Sequence[FlagEffect]) -> dict[str, str]:
     """Return arm name to variant: the baseline twice, each flag alone, the growing sets, and all but each one."""
-    everything = range(len(order))
-    sets = [frozenset[int](), *(frozenset({i}) for i in everything), *(frozenset(range(j + 1)) for j in everything),
-            *(frozenset(everything) - {i} for i in everything)]  # fmt: skip
-    arms = {arm_of(order, s): "+".join([BASELINE, *(order[i].arm for i in sorted(s))]) for s in sets}
+    arms = {arm_of(order, s): "+".join([BASELINE, *(order[i].arm for i in sorted(s))]) for s in sets_of(len(order))}
     return {BASELINE: arms.pop(BASELINE), NULL: BASELINE, **arms}
 
 
@@ -144,7 +84,8 @@ def adoptable(study: Study, confirmation: Confirmation, most: int) -> tuple[tupl
     """Return the confirmed flags that can be laid over each other, at most `most`, and of the others why not.
 
     Confirmed: less CPU on fresh blocks, with equal answers, failing alike. They keep the order of their screening:
-    ordering them by the estimates of the confirmation would choose a winner from the data that judges it.
+    ordering them by the estimates of the confirmation would choose a winner from the data that judges it. One that
+    costs response or memory stays among them, at its price (`price_of`).
     """
     order: list[FlagEffect] = []
     left: list[str] = []
@@ -167,12 +108,27 @@ def adoptable(study: Study, confirmation: Confirmation, most: int) -> tuple[tupl
     return tuple(order), tuple(left)
 
 
+def price_of(study: Study, confirmation: Confirmation, effect: FlagEffect) -> str:
+    """Return what a flag costs beside the CPU that it saves: figures confirmed to be dearer, what it gives up; or "".
+
+    The strategy guide calls such a flag a gain at a price, which is adopted where the price is acceptable. So it is
+    not kept out of the order, and its price is told wherever the order is.
+    """
+    figures = (f for f in confirmation.figures if f.effect.arm == effect.arm)
+    dearer = [
+        f"{f.figure} {percent_change(f.confirmed.comparison)}"
+        for f in figures
+        if f.confirmed.comparison.verdict == "worse"
+    ]
+    lost = given_up(study, effect.pair.base.flags, effect.pair.changed.flags)
+    return "; ".join([*dearer, *(f"{how} {what}" for how, what in lost.items())])
+
+
 def measure_adoption(study: Study, sizes: Effort, confirmation: Confirmation | None) -> Adoption | None:
     """Run fresh blocks of the confirmed flags alone and together; None at quick, and for fewer than two of them.
 
-    With k flags there are about 3 k arms. Blocks go on until the interval of every arm is narrow enough, or the cap is
-    reached; trials that the run has already are read back. Weakness: pairs within a larger set are not told apart: of
-    an overlap it says which flag it concerns and after which step it shows, not with which other one alone.
+    With k flags there are about 3 k arms (`sets_of`). Blocks go on until the interval of every arm is narrow enough, or
+    the cap is reached; trials that the run has already are read back.
     """
     if confirmation is None or sizes.adopt_flags < 2:
         return None
@@ -180,24 +136,24 @@ def measure_adoption(study: Study, sizes: Effort, confirmation: Confirmation | N
     if len(order) < 2:
         return None
     plan = replace(block_plan(study, sizes, sizes.adopt_cap_s, 1 + len(order)), work=OWN_WORK)
-    return Adoption(order, left, run_blocks(study, adoption_arms(order), plan, "adopt"))
+    prices = {effect.arm: price_of(study, confirmation, effect) for effect in order}
+    return Adoption(order, left, run_blocks(study, adoption_arms(order), plan, "adopt"), prices)
 
 
 def adoption_sentence(adoption: Adoption | None) -> str:
     """Say in one sentence what the flags do together, and whether that is the product of what they do alone."""
-    from perflab.experiments.conclude.parts import percent_change
-
     if adoption is None:
         return "Interactions are measured at full effort, where two flags or more are confirmed."
     if adoption.blocks.failed_null:
         return f"No verdict on interactions: {adoption.blocks.failed_null}."
     try:
-        whole, together = adoption.whole, adoption.together
+        whole, together = adoption.cpu.whole, adoption.cpu.together
     except StatisticError as error:
         return f"Interactions cannot be computed, because {error}"
     return (
         f"The {len(adoption.order)} flags together: {percent_change(together)} CPU in {together.n} blocks, which is "
         f"{percent_change(whole)} against the product of what each does alone: {WORDS[whole.verdict]}."
+        + prices_told(adoption.settings)
     )
 
 
@@ -206,15 +162,4 @@ def waterfall_rows(adoption: Adoption | None) -> list[dict[str, float | str]]:
 
     Empty where nothing was measured together, or its CPU cannot be compared; `adoption_sentence` says which.
     """
-    if adoption is None:
-        return []
-    try:
-        growing = adoption.growing
-    except StatisticError:
-        return []
-    rows: list[dict[str, float | str]] = []
-    for j, (effect, so_far) in enumerate(zip(adoption.order, growing, strict=True)):
-        ratios = adoption.product(range(j + 1)) / adoption.values(())
-        rows.append({"label": effect.arm, "value": so_far.effect, "low": so_far.low, "high": so_far.high,
-                     "expected": float(np.exp(np.median(np.log(ratios))))})  # fmt: skip
-    return rows
+    return rows_of([effect.arm for effect in adoption.order], adoption.cpu) if adoption else []

@@ -13,13 +13,17 @@ from perflab.benches.stats.injected import block_set
 from perflab.experiments import interactions
 from perflab.experiments.blocks import BlockResult
 from perflab.experiments.conclude.adoption import conclude_adoption
+from perflab.experiments.conclude.flags import conclude_flags
 from perflab.experiments.conclude.prototype import conclude, null_checks
 from perflab.experiments.effort import EFFORT
 from perflab.experiments.interactions import Adoption, adoptable, adoption_arms, adoption_sentence, waterfall_rows
+from perflab.experiments.joint import PAYS, WORDS, sets_of
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.screen import flag_effect
+from perflab.report.deliverables.guide.decision import decide
 from perflab.report.figures.adoption import adoption as draw
 from perflab.stats.selection import Screened
+from perflab.system.variant import flag_pair
 from tests.experiments.planted import case
 
 FLAGS = ("upstream=raw", "frames=binary", "store=wal_batched", "reply=streamed")
@@ -57,18 +61,20 @@ def multiplied(ratios):
 
 def test_independent_flags_are_no_interaction(study):
     found = planted(study, product)
-    assert found.whole.verdict in ("equivalent", "trivial") and found.whole.effect == pytest.approx(1.0, abs=0.02)
-    assert {interactions.WORDS[c.verdict] for c in found.with_the_rest} == {"independent"}
-    assert found.together.effect == pytest.approx(product(ALONE), rel=0.02)
-    assert [interactions.PAYS[c.verdict] for c in found.last("cpu_ms_per_unit", 0.05)] == ["pays"] * 4
+    assert found.cpu.whole.verdict in ("equivalent", "trivial") and found.cpu.whole.effect == pytest.approx(
+        1.0, abs=0.02
+    )
+    assert {WORDS[c.verdict] for c in found.cpu.with_the_rest} == {"independent"}
+    assert found.cpu.together.effect == pytest.approx(product(ALONE), rel=0.02)
+    assert [PAYS[c.verdict] for c in found.cpu.last] == ["pays"] * 4
     assert "independent" in adoption_sentence(found)
 
 
 def test_a_planted_overlap_is_found_and_what_no_longer_pays_is_named(study):
     found = planted(study, strongest_only)
-    assert interactions.WORDS[found.whole.verdict] == "overlap"
-    assert found.whole.effect == pytest.approx(0.6 / product(ALONE), rel=0.02) and found.whole.low > 1
-    ends = [interactions.PAYS[c.verdict] for c in found.last("cpu_ms_per_unit", 0.05)]
+    assert WORDS[found.cpu.whole.verdict] == "overlap"
+    assert found.cpu.whole.effect == pytest.approx(0.6 / product(ALONE), rel=0.02) and found.cpu.whole.low > 1
+    ends = [PAYS[c.verdict] for c in found.cpu.last]
     assert ends == ["pays", "no longer pays", "no longer pays", "no longer pays"]
     together, *on_top = conclude_adoption(study, found, (), None)
     assert "overlap" in together.claim and together.claim.count("no longer pay") == 1
@@ -82,8 +88,8 @@ def test_a_planted_overlap_is_found_and_what_no_longer_pays_is_named(study):
 
 def test_flags_that_reinforce_each_other_are_told_from_those_that_overlap(study):
     found = planted(study, multiplied)
-    assert found.whole.effect == pytest.approx(0.8, rel=0.02)
-    assert interactions.WORDS[found.whole.verdict] == "reinforce each other"
+    assert found.cpu.whole.effect == pytest.approx(0.8, rel=0.02)
+    assert WORDS[found.cpu.whole.verdict] == "reinforce each other"
 
 
 @settings(max_examples=15, deadline=None)
@@ -91,10 +97,10 @@ def test_flags_that_reinforce_each_other_are_told_from_those_that_overlap(study)
 def test_the_product_of_independent_effects_is_the_joint_effect(study_for_all, alone, seed):
     found = planted(study_for_all, product, alone=alone, names=FLAGS[: len(alone)], seed=seed)
     everything = range(len(alone))
-    expected, joint = found.product(everything), found.values(everything)
+    expected, joint = found.cpu.product(everything), found.cpu.of(frozenset(everything))
     assert np.median(joint / expected) == pytest.approx(1.0, abs=0.03)
-    assert found.whole.effect == pytest.approx(1.0, abs=0.03) and found.whole.verdict not in ("worse", "better")
-    assert [row["value"] for row in waterfall_rows(found)][-1] == pytest.approx(found.together.effect)
+    assert found.cpu.whole.effect == pytest.approx(1.0, abs=0.03) and found.cpu.whole.verdict not in ("worse", "better")
+    assert [row["value"] for row in waterfall_rows(found)][-1] == pytest.approx(found.cpu.together.effect)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +163,10 @@ def test_full_effort_measures_them_on_blocks_of_their_own_within_a_cap(study, mo
     assert asked["label"] == "adopt" and asked["plan"].cap_s == study.sizes.adopt_cap_s > 0
     assert asked["plan"].work not in (0, interactions.FRESH_WORK) and list(asked["arms"])[:2] == ["baseline", NULL]
     assert len(found.order) == 3
+    assert set(found.prices.values()) == {""}
+    arm = found.order[0].arm
+    dearer = interactions.measure_adoption(study, study.sizes, dearer_in(more, arm, "memory_mb"))
+    assert dearer.prices[arm].startswith("peak memory +30 %") and dearer.settings[0].price == dearer.prices[arm]
     assert interactions.measure_adoption(study, EFFORT["quick"], more) is None
     assert interactions.measure_adoption(study, study.sizes, None) is None
     assert "full effort" in adoption_sentence(None)
@@ -195,3 +205,50 @@ def test_a_figure_that_does_not_vary_is_told_and_the_others_stand(study):
 def test_the_waterfall_says_in_words_what_it_draws(study):
     drawn = draw(waterfall_rows(planted(study, strongest_only)), "Adoption")
     assert "with frames=binary 0.60 [" in drawn.alt and "expected 0.48" in drawn.alt and "<svg" in drawn.svg
+
+
+def dearer_in(confirmation, arm, column="p95_ms"):
+    """Return the confirmation with one figure of one flag worse by 30 %."""
+
+    def worse(item):
+        said = replace(item.confirmed.comparison.judged_anew("worse"), effect=1.3, low=1.2, high=1.4)
+        return replace(item, confirmed=replace(item.confirmed, comparison=said))
+
+    return replace(confirmation, figures=tuple(
+        worse(f) if (f.effect.arm, f.column) == (arm, column) else f for f in confirmation.figures))  # fmt: skip
+
+
+def test_a_flag_that_costs_response_is_adopted_at_a_price_as_the_decision_table_has_it(study):
+    made = next(c for c in (case(study, seed=n) for n in range(50)) if paying(c.confirmation))
+    arm = paying(made.confirmation)[0]
+    dearer = dearer_in(made.confirmation, arm)
+    order, _ = adoptable(study, dearer, 9)
+    effect = next(e for e in order if e.arm == arm)
+    assert interactions.price_of(study, dearer, effect) == "response p95 +30 % [+20, +40]"
+    assert interactions.price_of(study, made.confirmation, effect) == ""
+    flags = conclude_flags(study, made.screening, dearer, (), (), None)
+    assert "price is acceptable" in decide([f for f in flags if f.details.get("flag") == effect.flag])
+    lossy = replace(effect, pair=flag_pair(study.system, "store", "write_behind"))
+    assert interactions.price_of(study, dearer, lossy).startswith("gives up what")
+
+
+def test_a_price_stands_in_the_row_the_claim_and_the_sentence(study):
+    free = planted(study, product)
+    priced = replace(free, prices={"frames=binary": "response p95 +30 % [+20, +40]"})
+    for adoption in (free, priced):
+        told = adoption is priced
+        together, *_ = conclude_adoption(study, adoption, (), None)
+        rows = {row["flag"]: row.get("at the price of") for row in together.details["order_of_adoption"]}
+        assert rows["frames=binary"] == ("response p95 +30 % [+20, +40]" if told else None)
+        assert rows["upstream=raw"] == ("nothing that was seen" if told else None)
+        for text in (together.claim, adoption_sentence(adoption)):
+            assert ("At a price, by what confirmed them: frames=binary (response p95 +30 %" in text) == told
+
+
+def test_every_set_is_measured_once():
+    for count in (2, 3, 4, 5):
+        sets, everything = sets_of(count), frozenset(range(count))
+        assert len(set(sets)) == len(sets) == {2: 4, 3: 8, 4: 11, 5: 14}[count]
+        assert frozenset() in sets and everything in sets
+        assert {frozenset({i}) for i in everything} | {everything - {i} for i in everything} <= set(sets)
+        assert all(frozenset(range(n)) in sets for n in everything)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from perflab.errors import StatisticError
+from perflab.experiments.conclude.joint_rows import OF_RATIOS, interaction_rows, no_longer_paying, order_rows
 from perflab.experiments.conclude.parts import (
     arm_checks,
     effect_of_comparison,
@@ -14,11 +13,11 @@ from perflab.experiments.conclude.parts import (
     vetoed,
 )
 from perflab.experiments.confirm import FIGURES
-from perflab.experiments.interactions import CPU, PAYS, WORDS, Adoption, adoption_arms
-from perflab.experiments.null_arm import CPU_MARGIN, NULL
+from perflab.experiments.interactions import CPU, Adoption, adoption_arms
+from perflab.experiments.joint import WORDS, prices_told
+from perflab.experiments.null_arm import NULL
 from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck
-from perflab.stats.compare import Comparison
 from perflab.system.variant import BASELINE
 
 ON_TOP = "on top of the other confirmed flags"
@@ -40,76 +39,35 @@ def conclude_adoption(
 def _together(
     study: Study, adoption: Adoption, checks: tuple[TrustCheck, ...], figure: Evidence | None, problems: list[str]
 ) -> Finding:
-    said, whole, silent = adoption.together, adoption.whole, vetoed(checks)
-    names = ", ".join(effect.arm for effect in adoption.order)
+    said, whole, silent = adoption.cpu.together, adoption.cpu.whole, vetoed(checks)
+    arms = [effect.arm for effect in adoption.order]
     word = WORDS["untrusted" if silent else whole.verdict]
-    gone = [] if silent else [row["flag"] for row in adoption_rows(adoption) if row["once all are in"] in _NO_GAIN]
-    then = f" Once the others are in, {' and '.join(gone)} no longer pays." if len(gone) == 1 else ""
-    then = f" Once the others are in, {', '.join(gone)} no longer pay." if len(gone) > 1 else then
+    then = "" if silent else no_longer_paying(adoption.settings, adoption.cpu)
     return finding(
         study,
         "adoption",
         question="What do the confirmed flags do together, and in which order are they adopted?",
         kind="observation",
         verdict="untrusted" if silent else "reported",
-        claim=f"Together {names} change CPU per {study.system.unit} by {percent_change(said)} in "
+        claim=f"Together {', '.join(arms)} change CPU per {study.system.unit} by {percent_change(said)} in "
         f"{said.n} paired blocks; against the product of what each does alone that is {percent_change(whole)}: {word}."
-        + then,
+        + then
+        + prices_told(adoption.settings),
         effect=effect_of_comparison(f"CPU per {study.system.unit}, all confirmed flags", said),
         trust=checks,
         evidence=evidence(figure),
         caveats=(
             *adoption.left_out,
             *problems,
+            OF_RATIOS,
             *((f"measuring {stop.sentence}",) if (stop := adoption.blocks.stop) else ()),
         ),
         headline=3,
         details={
-            "order_of_adoption": adoption_rows(adoption, silent=silent),
-            "interactions": interaction_rows(adoption, silent=silent),
+            "order_of_adoption": order_rows(adoption.settings, adoption.cpu, silent=silent),
+            "interactions": interaction_rows(arms, adoption.cpu, silent=silent),
         },
     )
-
-
-_NO_GAIN = ("no longer pays", "costs")
-
-
-def adoption_rows(adoption: Adoption, *, silent: bool = False) -> list[dict[str, Any]]:
-    """Return one row for each step: the flag, what it adds there, the sum so far, and what is left of it at the end."""
-    ends = adoption.last(CPU, CPU_MARGIN)
-    return [
-        {
-            "step": i + 1,
-            "flag": effect.arm,
-            "strategy": effect.strategy,
-            "this step": percent_change(adoption.steps[i]),
-            "so far": percent_change(adoption.growing[i]),
-            "on top of all others": percent_change(ends[i]),
-            "once all are in": PAYS["untrusted" if silent else ends[i].verdict],
-        }
-        for i, effect in enumerate(adoption.order)
-    ]
-
-
-def interaction_rows(adoption: Adoption, *, silent: bool = False) -> list[dict[str, Any]]:
-    """Return one row for each flag and one for all of them: the joint effect against the product of single effects."""
-    alone = [adoption.blocks.compare(e.arm, CPU, CPU_MARGIN) for e in adoption.order]
-    ends = adoption.last(CPU, CPU_MARGIN)
-
-    def row(what: str, product: str, measured: Comparison, said: Comparison) -> dict[str, Any]:
-        return {"what": what, "alone": product, "with the others": percent_change(measured),
-                "joint / product": _ratio(said), "they": WORDS["untrusted" if silent else said.verdict]}  # fmt: skip
-
-    rows = [
-        row(effect.arm, percent_change(alone[i]), ends[i], adoption.with_the_rest[i])
-        for i, effect in enumerate(adoption.order)
-    ]
-    expected = adoption.together.effect / adoption.whole.effect
-    return [*rows, row("all of them", f"{100 * (expected - 1):+.0f} % (product)", adoption.together, adoption.whole)]
-
-
-def _ratio(comparison: Comparison) -> str:
-    return f"{comparison.effect:.3f} [{comparison.low:.3f}, {comparison.high:.3f}]"
 
 
 def _on_top(
@@ -121,7 +79,7 @@ def _on_top(
     for name, column, margin in FIGURES:
         metric = f"CPU per {study.system.unit}" if column == CPU else name
         try:
-            ends = adoption.last(column, margin)
+            ends = adoption.figure(column, margin).last
         except StatisticError as error:
             problems.append(f"{ON_TOP}, {name} cannot be computed, because {error}")
             continue
