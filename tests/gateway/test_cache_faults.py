@@ -1,4 +1,4 @@
-"""The shared level on a real Redis that is away, killed, slow, or holds what nobody should have put there."""
+"""The shared level on a real Redis that is away, killed, silent, or holds what nobody should have put there."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_without_its_subscription_the_level_in_process_is_left_alone(tmp_path: P
 
 
 @pytest.mark.parametrize("fault", ["killed", "stopped"])
-def test_redis_killed_or_slow_costs_a_moment_and_nothing_acknowledged(tmp_path: Path, fault: str) -> None:
+def test_redis_killed_or_silent_costs_a_moment_and_nothing_acknowledged(tmp_path: Path, fault: str) -> None:
     async def run(server: EmbeddedServer) -> None:
         async with cached_state(tmp_path / "s.sqlite", "l2", ttl_s=60, redis_url=server.url) as (state, below):
             await state.open_session(1, "Ada", "assistant")

@@ -1,6 +1,7 @@
 """Caches before the session state, measured on the running gateway: one experiment a file."""
 
 from perflab.experiments.strategies.caching import (
+    aside,
     cheap_store,
     invalidation,
     levels,
@@ -15,6 +16,7 @@ from perflab.experiments.strategies.experiment import StrategyExperiment
 EXPERIMENTS: tuple[StrategyExperiment, ...] = (
     levels.EXPERIMENT,
     cheap_store.EXPERIMENT,
+    aside.EXPERIMENT,
     writes.EXPERIMENT,
     invalidation.EXPERIMENT,
     single_flight.EXPERIMENT,

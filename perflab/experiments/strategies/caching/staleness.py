@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ SETTINGS = (
     "cache=l1_l2+invalidation=ttl",
 )
 TTL_S, EVERY_S, LOOK_S = 1.0, 0.35, 0.01
+LISTENING_S = 1.0  # announcements are listened to by then
 SESSION = 3
 WRITES_QUICK, WRITES_FULL = 12, 60
 
@@ -67,26 +69,45 @@ async def _write_and_read(one: str, other: str, writes: int) -> tuple[dict[int, 
     """Return when each write was acknowledged by its id, and what each look at the other worker showed as newest."""
     import aiohttp
 
-    written: dict[int, float] = {}
-    seen: list[tuple[float, int]] = []
     async with aiohttp.ClientSession() as client:
 
-        async def read() -> None:
-            url = f"{other}/api/sessions/{SESSION}/code?limit=1"
-            while len(written) < writes or seen[-1][1] < max(written):
-                async with client.get(url) as answer:
-                    rows = await answer.json()
-                seen.append((time.perf_counter(), int(rows[0]["id"]) if rows else 0))
-                await asyncio.sleep(LOOK_S)
-
-        reading = asyncio.create_task(read())
-        await asyncio.sleep(1.0)  # announcements are listened to by then
-        for _ in range(writes):
+        async def write() -> int:
             async with client.post(f"{one}/api/sessions/{SESSION}/summary") as answer:
                 answer.raise_for_status()
-                written[int((await answer.json())["id"])] = time.perf_counter()
-            await asyncio.sleep(EVERY_S)
-        await asyncio.wait_for(reading, 20)
+                return int((await answer.json())["id"])
+
+        async def look() -> int:
+            async with client.get(f"{other}/api/sessions/{SESSION}/code?limit=1") as answer:
+                rows = await answer.json()
+            return int(rows[0]["id"]) if rows else 0
+
+        pauses = [LISTENING_S, *[EVERY_S] * (writes - 1)]
+        return await write_and_look(write, look, pauses)
+
+
+async def write_and_look(
+    write: Callable[[], Awaitable[int]], look: Callable[[], Awaitable[int]], pauses: Sequence[float]
+) -> tuple[dict[int, float], list[tuple[float, int]]]:
+    """Write after each of `pauses` (s) and look on and on until the last write shows.
+
+    `write` returns the id that it made, `look` the newest that it sees; ids rise. Returned are the second at which each
+    write was done by id, and the second of each look's answer with what it showed.
+    """
+    written: dict[int, float] = {}
+    seen: list[tuple[float, int]] = []
+
+    async def look_on() -> None:
+        while len(written) < len(pauses) or seen[-1][1] < max(written):
+            shown = await look()
+            seen.append((time.perf_counter(), shown))
+            await asyncio.sleep(LOOK_S)
+
+    looking = asyncio.create_task(look_on())
+    for pause in pauses:
+        await asyncio.sleep(pause)
+        key = await write()
+        written[key] = time.perf_counter()
+    await asyncio.wait_for(looking, 20)
     return written, seen
 
 
@@ -112,6 +133,7 @@ def stale_rows(seen: tuple[Window, ...]) -> list[dict[str, Any]]:
         {
             "setting": one.setting, "writes": one.windows_ms.size,
             "median window (ms)": round(float(np.median(one.windows_ms)), 1),
+            "p95 window (ms)": round(float(np.quantile(one.windows_ms, 0.95)), 1),
             "longest window (ms)": round(float(one.windows_ms.max()), 1),
             "looks that were behind (%)": round(100 * float(np.mean([late > 0 for _, late in one.looks])), 1),
         }

@@ -7,8 +7,18 @@ from collections.abc import Sequence
 from perflab.experiments.conclude.parts import evidence, finding, observation
 from perflab.experiments.strategies.caching import EXPERIMENTS, no_writes
 from perflab.experiments.strategies.caching.break_even import Turning, turning_sentence
-from perflab.experiments.strategies.caching.lost_writes import Lost, lost_check, lost_rows, lost_sentence
+from perflab.experiments.strategies.caching.lost_writes import (
+    CACHE,
+    STORE,
+    Lost,
+    Way,
+    lost_check,
+    lost_rows,
+    lost_sentence,
+    of_way,
+)
 from perflab.experiments.strategies.caching.staleness import Window, stale_rows, stale_sentence
+from perflab.experiments.strategies.caching.template_staleness import changed_sentence
 from perflab.experiments.strategies.conclude import ArmJudged, findings
 from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment, sizes_for
 from perflab.experiments.study import Study
@@ -31,7 +41,7 @@ def measure(study: Study) -> tuple[ExperimentResult, ...]:
 
 def conclude(
     study: Study, judged: Sequence[ArmJudged], turned: Sequence[Turning], stale: tuple[Window, ...],
-    lost: tuple[Lost, ...], figures: dict[str, Evidence],
+    changed: tuple[Window, ...], lost: tuple[Lost, ...], figures: dict[str, Evidence],
 ) -> list[Finding]:  # fmt: skip
     """Return the findings on strategies; `figures` by name: forest, tail, break-even, staleness."""
     trust = turned[0].trust
@@ -50,17 +60,29 @@ def conclude(
             caveats=("two workers on one machine: the way of an announcement is short",),
         ),
         finding(
-            study, "lost", question="What does a killed gateway lose?", kind="observation", verdict="reported",
-            strategy="ST-CACHE-09", claim=lost_sentence(lost), trust=(lost_check(lost),),
-            details={"settings": lost_rows(lost)},
-            caveats=("the process is killed, not the machine: what the system has in its own buffers survives",),
+            study, "template-staleness", question="How long is a changed template not seen?", kind="observation",
+            verdict="reported", strategy="ST-CACHE-12", claim=changed_sentence(changed),
+            evidence=evidence(figures.get("staleness")), details={"settings": stale_rows(changed)},
+            caveats=("rendered all the time: one used less often than its time to live is looked at by each use",),
         ),
+        _lost(study, "lost", "ST-CACHE-09", "What does a killed gateway lose?", CACHE, lost),
+        _lost(study, "lost-store", "ST-STATE-11", "What does a gateway killed during calls lose?", STORE, lost),
     ]  # fmt: skip
+
+
+def _lost(study: Study, ordinal: str, strategy: str, question: str, way: Way, lost: tuple[Lost, ...]) -> Finding:
+    """Return what one way of writing lost; the settings that store first are its control."""
+    mine = of_way(lost, way)
+    return observation(
+        study, ordinal, (lost_check(mine),), question=question, strategy=strategy, claim=lost_sentence(mine),
+        details={"settings": lost_rows(mine)},
+        caveats=("the process is killed, not the machine: what the system has in its own buffers survives",),
+    )  # fmt: skip
 
 
 def still_open(study: Study) -> str:
     """Name the strategies that the catalogue plans for this notebook and nothing here measures."""
-    measured = {one.strategy_of(arm) for one in EXPERIMENTS for arm in one.arms} | {"ST-CACHE-07"}
+    measured = {one.strategy_of(arm) for one in EXPERIMENTS for arm in one.arms}
     planned = [s for s in load_strategies(study.system.resolve(study.system.strategies)) if s.notebook == NOTEBOOK]
     left = [f"{s.id} {s.name}" for s in planned if s.id not in measured]
     return f"Open, planned for this notebook and not measured in it: {'; '.join(left) or 'nothing'}."

@@ -34,7 +34,7 @@ EXPERIMENT = StrategyExperiment(
     condition=f"{PER_S:g} summaries/s of sessions with 80 rows of history, each rendered and stored",
     work=summarise,
     prepare=fill,
-    price="cached: a stat of the file at each use; cached_ttl: a changed file is seen up to a second later; what "
-    "longer times to live gain and cost: F22-ttl, on the card of ST-CACHE-15",
+    price="cached: a stat of the file at each use; cached_ttl: a changed file is seen up to a second later "
+    "(measured: F22-template-staleness); what longer times to live gain and cost: F22-ttl, on the card of ST-CACHE-15",
     turns="renders that are rare beside their store: the write of a summary takes longer than compiling its template",
 )
