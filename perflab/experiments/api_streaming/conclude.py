@@ -32,8 +32,8 @@ def conclude(
     link: ExperimentResult | None, rungs: Sequence[Rung], pools: Sequence[Mapping[str, Any]],
     figures: dict[str, Evidence],
 ) -> list[Finding]:  # fmt: skip
-    """Return the notebook's findings; `figures` by name: forest, break-even, pools."""
-    found = findings(study, judged, figures.get("forest"))
+    """Return the notebook's findings; `figures` by name: forest, tail, break-even, pools."""
+    found = findings(study, judged, figures.get("forest"), figures.get("tail"))
     found.append(_break_even(study, table, checks, figures.get("break-even")))
     if link is not None:
         found.append(link_finding(study, link))

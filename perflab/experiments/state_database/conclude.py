@@ -45,13 +45,14 @@ class Seen:
 def conclude(study: Study, place: Place, seen: Seen, figures: Mapping[str, Evidence]) -> list[Finding]:
     """Return observations, then a comparison for each figure of each way, then of each setting of the gateway.
 
-    `figures`: pools, ways and settings.
+    `figures`: pools, plans, ways (their medians), settings and tails (the CPU and response p95 of the gateway's).
     """
     least = min(seen.gains, key=lambda gain: gain.ratio.value)
     many, busy = seen.delivered[-1], seen.lagging[-1]
     said: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         ("What does an index buy?", index_sentence(place, seen.gains), "ST-STATE-01",
          {"effect": effect_of(f"time without over time with the index, {least.engine}", least.ratio, "x", "pairs"),
+          "evidence": evidence(figures.get("plans")),
           "details": {"plans": [row for gain in seen.gains for row in gain.rows()]}}),
         ("How fast are rows written in bulk?", bulk_sentence(seen.held.results), "ST-STATE-10", {}),
         ("What does the write-ahead log do to readers?", journal_sentence(seen.beside), "ST-STATE-14", {}),
@@ -75,5 +76,5 @@ def conclude(study: Study, place: Place, seen: Seen, figures: Mapping[str, Evide
     return [
         *observed,
         *contest_findings(study, seen.held.contests, seen.held.judged, figures["ways"]),
-        *findings(study, seen.on_gateway, figures["settings"]),
+        *findings(study, seen.on_gateway, figures["settings"], figures.get("tails")),
     ]

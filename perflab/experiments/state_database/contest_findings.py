@@ -7,7 +7,7 @@ from typing import Any
 
 from perflab.experiments.conclude.parts import effect_of_comparison, evidence, finding, vetoed
 from perflab.experiments.state_database import way_memory
-from perflab.experiments.state_database.contest import Contest, Span, span_text, tied_range, tied_verdict
+from perflab.experiments.state_database.contest import MEDIAN, Contest, Span, span_text, tied_range, tied_verdict
 from perflab.experiments.strategies.conclude import DIRECTION, ArmJudged
 from perflab.experiments.study import Study
 from perflab.findings.finding import Effect, Evidence, Finding, TrustCheck
@@ -19,15 +19,15 @@ def contest_findings(study: Study, contests: Sequence[Contest], judged: Sequence
                      figure: Evidence | None = None) -> list[Finding]:  # fmt: skip
     """Return a finding of kind comparison for each figure of each way, its price and plans beside it.
 
-    Those of a screening publish no effect, only the direction in which something was seen. The plans of a way and of
-    what it replaces stand as a table on the first of its figures.
+    `figure` shows the medians and stands beside those. Those of a screening publish no effect, only the direction in
+    which something was seen. The plans of a way and of what it replaces stand as a table on the first of its figures.
     """
     by_key = {contest.key: contest for contest in contests}
     found: list[Finding] = []
     planned: set[tuple[str, str]] = set()
     for item in judged:
         contest = by_key[item.result.experiment.key]
-        made = _finding(study, contest, item, figure)
+        made = _finding(study, contest, item, figure if item.figure == MEDIAN else None)
         if made is not None and (contest.key, item.arm) not in planned:
             planned.add((contest.key, item.arm))
             made = made.model_copy(update={"details": made.details | _plans(contest, item.arm)})

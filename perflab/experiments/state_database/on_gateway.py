@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perflab.experiments.strategies.conclude import ArmJudged, forest_rows, judge_arms, sentence, table_rows
+from perflab.experiments.strategies.conclude import CPU, ArmJudged, forest_rows, judge_arms, sentence, table_rows
 from perflab.experiments.strategies.run import run_experiments
 from perflab.experiments.strategies.state import EXPERIMENTS
 from perflab.experiments.study import Study
@@ -20,9 +20,9 @@ def rows(judged: tuple[ArmJudged, ...]) -> tuple[dict[str, Any], ...]:
     return tuple(table_rows(judged))
 
 
-def ratios(judged: tuple[ArmJudged, ...]) -> list[dict[str, Any]]:
-    """Return the CPU's ratio of each setting, for the forest plot."""
-    return forest_rows(judged)
+def ratios(judged: tuple[ArmJudged, ...], column: str = CPU) -> list[dict[str, Any]]:
+    """Return the ratio of each setting in one figure, for the forest plot."""
+    return forest_rows(judged, column)
 
 
 def told(judged: tuple[ArmJudged, ...]) -> str:

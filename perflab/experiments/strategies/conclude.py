@@ -20,7 +20,7 @@ from perflab.stats.compare import Comparison, compare_differences, compare_paire
 from perflab.stats.selection import Confirmed, Screened, confirm_family, screen_family
 
 SAME = "the same in every block"
-TAIL = "p95_ms"
+CPU, TAIL = "cpu_ms_per_request", "p95_ms"
 DIRECTION = {"better": "less", "worse": "more"}
 SHARED_START = "one process for each arm, started once: find what to confirm, not what to publish"
 
@@ -136,7 +136,7 @@ def findings(
 ) -> list[Finding]:
     """Return one finding for each figure of each arm; at quick they are a screening and publish no effect.
 
-    `figure` shows the CPU and stands beside all of them, `tail` in its place beside response p95.
+    `figure` shows the CPU and stands beside it, `tail` beside response p95; what neither shows has no picture.
     """
     found, machine = [], machine_null(study.run)
     for item in judged:
@@ -144,8 +144,7 @@ def findings(
             continue
         checks = checks_of(study, item.result, item.arm, item.figure, machine)
         conclude = _confirmed if item.result.sizes.fresh else _screened
-        shown = tail if tail and item.figure.column == TAIL else figure
-        found.append(conclude(study, item, item.judged, checks, shown))
+        found.append(conclude(study, item, item.judged, checks, {CPU: figure, TAIL: tail}.get(item.figure.column)))
     return found
 
 
@@ -242,7 +241,7 @@ def table_rows(judged: Sequence[ArmJudged]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def forest_rows(judged: Sequence[ArmJudged], column: str = "cpu_ms_per_request") -> list[dict[str, Any]]:
+def forest_rows(judged: Sequence[ArmJudged], column: str = CPU) -> list[dict[str, Any]]:
     """Return one ratio for each arm of a figure, for the forest plot; at quick no verdict is drawn."""
     rows = []
     shown = [item for item in judged if item.figure.column == column]
