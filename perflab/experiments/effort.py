@@ -80,7 +80,7 @@ QUICK = Effort(
         "21_codecs": 60,
         "22_caching": 420,
         "23_api_streaming": 300,
-        "24_state_database": 420,
+        "24_state_database": 440,
         "30_prototype": 370,
         "40_scalability": 8,
         "41_monitoring": 15,
@@ -92,7 +92,7 @@ QUICK = Effort(
         "21_codecs": 50,
         "22_caching": 280,
         "23_api_streaming": 230,
-        "24_state_database": 290,
+        "24_state_database": 310,
         "30_prototype": 200,
     },
 )
@@ -138,7 +138,7 @@ FULL = Effort(
         "21_codecs": 750,
         "22_caching": 3300,
         "23_api_streaming": 7900,
-        "24_state_database": 3900,
+        "24_state_database": 4200,
         "30_prototype": 0,
         "40_scalability": 20,
         "41_monitoring": 20,
@@ -151,7 +151,7 @@ FULL = Effort(
         "21_codecs": 500,
         "22_caching": 2300,
         "23_api_streaming": 5600,
-        "24_state_database": 1800,
+        "24_state_database": 2000,
         "30_prototype": 1800,  # the screening of every value, the blocks' starts
     },
 )

@@ -10,29 +10,29 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from perflab.benches.state import arriving, rows
-from perflab.benches.state.client import READ_HISTORY, READ_SESSION, WRITE_TURN, Load, drive, work
+from perflab.benches.state import arriving, place, rows
+from perflab.benches.state.client import drive, work
+from perflab.benches.state.load import READ_HISTORY, READ_SESSION, WRITE_TURN, Load
+from perflab.benches.state.nothing import Nothing
+from perflab.benches.state.seen import Seen, look
+from perflab.benches.state.settings import server_of
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.store import StoreSettings
 from perflab.system.cores import Cores
 
-
-@pytest.fixture(autouse=True)
-def _few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "SESSIONS", 40)
-    monkeypatch.setattr(rows, "ROWS", 40 * rows.TURNS * 2)
+SESSIONS = 40
 
 
 @pytest.mark.parametrize("store", ["wal_batched", "postgres", "redis"])
 def test_a_filled_store_answers_like_one_that_was_lived_in(store: str) -> None:
-    async def look_around(place: arriving.Place) -> None:
-        url = next(iter(place.environment.values()), "")
-        settings = StoreSettings(place.path, postgres_url=url, redis_url=url)
+    async def look_around(at: place.Place) -> None:
+        url = next(iter(at.environment.values()), "")
+        settings = StoreSettings(at.path, postgres_url=url, redis_url=url)
         state = implementation("store", store).build(settings, lambda sql: sql)
         state.open()
-        row = await state.session(rows.SESSIONS)
+        row = await state.session(SESSIONS)
         assert row is not None and (row.user, row.turns) == ("Ada", rows.TURNS)
-        assert await state.session(rows.SESSIONS + 1) is None
+        assert await state.session(SESSIONS + 1) is None
         whole = await state.history(7, 1 << 62, 1000)
         assert len(whole) == 2 * rows.TURNS
         assert [(h.turn, h.role) for h in whole[:3]] == [(25, "model"), (25, "user"), (24, "model")]
@@ -43,20 +43,20 @@ def test_a_filled_store_answers_like_one_that_was_lived_in(store: str) -> None:
         assert len({h.id for h in newest}) == 20 and newest[-1].id > whole[0].id
         await state.close()
 
-    with arriving.filled(store, lambda line: None, arriving.SERVER_SETTINGS.get(store, {})) as place:
-        asyncio.run(look_around(place))
+    with place.filled(store, lambda line: None, server_of(store), SESSIONS) as at:
+        asyncio.run(look_around(at))
 
 
 def test_the_same_work_arrives_at_every_store() -> None:
-    given = Load("redis", "", 1000.0, 5.0, rows.SESSIONS)
-    first, again = work(given), work(Load("postgres", "x", 1000.0, 5.0, rows.SESSIONS, pool=3))
-    assert first == again != work(Load("redis", "", 1000.0, 5.0, rows.SESSIONS, seed=8))
+    given = Load("redis", "", 1000.0, 5.0, SESSIONS)
+    first, again = work(given), work(Load("postgres", "x", 1000.0, 5.0, SESSIONS, pool=3))
+    assert first == again != work(Load("redis", "", 1000.0, 5.0, SESSIONS, seed=8))
     share = np.mean([kind == WRITE_TURN for _, kind, _ in first])
     assert len(first) == pytest.approx(5000, rel=0.1) and share == pytest.approx(0.2, abs=0.03)
-    assert {session for _, _, session in first} <= set(range(1, rows.SESSIONS + 1))
+    assert {session for _, _, session in first} <= set(range(1, SESSIONS + 1))
 
 
-def planted(stalled: float, failed: int = 0, thin: bool = False) -> arriving.Seen:
+def planted(stalled: float, failed: int = 0, thin: bool = False) -> Seen:
     """20 s of 500 operations a second that take 1 ms, with a share of them held up for 80 ms.
 
     `thin`: in two of four seconds only half of them arrive.
@@ -69,7 +69,8 @@ def planted(stalled: float, failed: int = 0, thin: bool = False) -> arriving.See
     took *= np.random.default_rng(2).uniform(0.95, 1.05, len(due))
     table[:, 1], table[:, 2], table[:, 3], table[:, 4] = due, due, due + took, 1
     table[5000 : 5000 + failed, 4] = 0
-    return arriving.look({"rows": table, "cpu_s": np.array(4.0), "durability": np.array("as stated")})
+    told = {"cpu_s": np.array(4.0), "server_cpu_s": np.array(2.0), "durability": np.array("as stated")}
+    return look({"rows": table, **told})
 
 
 def test_a_stall_is_in_the_tail_and_a_refused_access_fails_the_rate() -> None:
@@ -100,11 +101,23 @@ def test_a_server_runs_on_the_core_of_its_client(store: str, monkeypatch: pytest
     @contextmanager
     def embedded(*_: object, cores: tuple[int, ...], **__: object) -> Iterator[SimpleNamespace]:
         given.append(cores)
-        yield SimpleNamespace(url="")
+        yield SimpleNamespace(url="", process=SimpleNamespace(pid=1))
 
-    monkeypatch.setattr(arriving, "embedded", embedded)
-    monkeypatch.setattr(arriving, "default_cores", lambda: Cores((3,), (5,)))
-    monkeypatch.setattr(arriving, "arrive", lambda *_: {})
-    monkeypatch.setattr(rows, f"fill_{store}", lambda url: None)
-    with arriving.filled(store, lambda line: None, {}):
+    monkeypatch.setattr(place, "embedded", embedded)
+    monkeypatch.setattr(place, "default_cores", lambda: Cores((3,), (5,)))
+    monkeypatch.setattr(place, "arrive", lambda *_: {})
+    monkeypatch.setattr(rows, f"fill_{store}", lambda url, count: None)
+    with place.filled(store, lambda line: None, server_of(store)):
         assert given == [(3,)]
+
+
+def test_the_client_by_itself_is_answered_at_once_and_meets_the_same_work() -> None:
+    given = Load("none", "", 2000.0, 0.2, SESSIONS)
+    found = asyncio.run(drive(Nothing(), work(given)))
+    assert len(found) > 200 and found[:, 4].all() and (found[:, 3] >= found[:, 2]).all()
+    assert [int(kind) for kind in found[:, 0]] == [kind for _, kind, _ in work(given)]
+
+
+def test_the_cpu_of_a_store_is_told_beside_that_of_its_client() -> None:
+    calm = planted(0.0)
+    assert calm.server_percent == pytest.approx(10, rel=0.01) and calm.cpu_percent == pytest.approx(20, rel=0.01)

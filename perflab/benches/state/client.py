@@ -11,38 +11,22 @@ import os
 import random
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import uvloop
 
+from perflab.benches.state.load import NO_STORE, READ_HISTORY, READ_SESSION, WRITE_TURN, Load
+from perflab.benches.state.nothing import Accessed, Nothing
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.store import StateUnavailable, StoreSettings
 from perflab.gateway.session.turn import Turn
 from perflab.gateway.settings import POSTGRES_URL, REDIS_URL
-from perflab.gateway.state.interface import State
 from perflab.load.arrivals import poisson_schedule
 from perflab.load.plan import LoadPlan
 
 LAST_ID, PAGE = 1 << 62, 6
-READ_SESSION, READ_HISTORY, WRITE_TURN = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class Load:
-    """Open arrivals at `rate_per_s` for `seconds`; a share of `writes` record a turn, the rest read session or page."""
-
-    store: str
-    path: str
-    rate_per_s: float
-    seconds: float
-    sessions: int
-    writes: float = 0.2
-    seed: int = 7
-    pool: int = 8
-    core: int = -1
 
 
 def work(load: Load) -> list[tuple[float, int, int]]:
@@ -57,7 +41,7 @@ def work(load: Load) -> list[tuple[float, int, int]]:
     return [(at, draw.choices(kinds, weights)[0], draw.randint(1, load.sessions)) for at in poisson_schedule(plan)]
 
 
-async def one(state: State, kind: int, session: int) -> bool:
+async def one(state: Accessed, kind: int, session: int) -> bool:
     """Do one operation and say whether it was answered."""
     try:
         if kind == WRITE_TURN:
@@ -72,7 +56,7 @@ async def one(state: State, kind: int, session: int) -> bool:
         return False
 
 
-async def drive(state: State, arrivals: list[tuple[float, int, int]]) -> np.ndarray:
+async def drive(state: Accessed, arrivals: list[tuple[float, int, int]]) -> np.ndarray:
     """Start every operation when it is due, whatever those before it do; rows of kind, due, begun, ended (s), ok."""
     rows = np.zeros((len(arrivals), 5))
     begin = time.perf_counter() + 0.2
@@ -93,16 +77,24 @@ async def drive(state: State, arrivals: list[tuple[float, int, int]]) -> np.ndar
     return rows
 
 
-async def _main(load: Load, out: Path) -> None:
+def store_of(load: Load) -> Accessed:
+    """Return the gateway's store that is asked for, or none at all."""
+    if load.store == NO_STORE:
+        return Nothing()
     settings = StoreSettings(
         Path(load.path), "full", postgres_url=os.environ.get(POSTGRES_URL, ""),
         redis_url=os.environ.get(REDIS_URL, ""), pool=load.pool,
     )  # fmt: skip
-    state: State = implementation("store", load.store).build(settings, lambda sql: sql)
+    state: Accessed = implementation("store", load.store).build(settings, lambda sql: sql)
+    return state
+
+
+async def _main(load: Load, out: Path) -> None:
+    state, arrivals = store_of(load), work(load)
     state.open()
     await asyncio.gather(*(state.session(1) for _ in range(4 * load.pool)))  # connections are opened before the clock
     cpu = time.process_time()
-    rows = await drive(state, work(load))
+    rows = await drive(state, arrivals)
     np.savez(out, rows=rows, cpu_s=time.process_time() - cpu, durability=state.durability)
     await state.close()
 

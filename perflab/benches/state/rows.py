@@ -5,59 +5,62 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-SESSIONS, TURNS = 20_000, 25  # two rows to a turn
-ROWS = SESSIONS * TURNS * 2
+SESSIONS, TURNS = 20_000, 25
+PER_SESSION = 2 * TURNS  # what was heard and what was said
+ROWS = SESSIONS * PER_SESSION
 WHEN = 1_700_000_000_000
 WORDS = "please write a function that sorts the lines of a file and removes what is there twice"
 COLUMNS = ("session", "turn", "role", "text", "audio_bytes", "outcome", "created_ms")
 
 
-def sessions() -> Iterator[tuple[Any, ...]]:
+def sessions(count: int) -> Iterator[tuple[Any, ...]]:
     """Yield every session."""
-    for number in range(1, SESSIONS + 1):
+    for number in range(1, count + 1):
         yield number, "Ada", "assistant", "closed", TURNS, WHEN, WHEN
 
 
-def history() -> Iterator[tuple[Any, ...]]:
+def history(count: int) -> Iterator[tuple[Any, ...]]:
     """Yield every side of every turn, as a live system writes them: the sessions' turns mixed, not session by session.
 
     A page of history therefore lies scattered over the table, and reading it costs what it costs in real life.
     """
     for turn in range(1, TURNS + 1):
-        for number in range(1, SESSIONS + 1):
+        for number in range(1, count + 1):
             yield number, turn, "user", WORDS[turn % 7 :], 64_000, "ok", WHEN
             yield number, turn, "model", WORDS[turn % 11 :], 96_000, "ok", WHEN
 
 
-def fill_sqlite(path: Path) -> None:
+def fill_sqlite(path: Path, count: int = SESSIONS) -> None:
     """Insert into the tables that the store has made, as one transaction."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA synchronous = off")
-        connection.executemany("INSERT INTO sessions VALUES (?,?,?,?,?,?,?)", sessions())
+        connection.executemany("INSERT INTO sessions VALUES (?,?,?,?,?,?,?)", sessions(count))
         marks = ",".join("?" * len(COLUMNS))
-        connection.executemany(f"INSERT INTO history ({','.join(COLUMNS)}) VALUES ({marks})", history())
+        connection.executemany(f"INSERT INTO history ({','.join(COLUMNS)}) VALUES ({marks})", history(count))
 
 
-def fill_postgres(url: str) -> None:
+def fill_postgres(url: str, count: int = SESSIONS) -> None:
     """Copy into the tables that the store has made, then let the planner see them."""
     import asyncpg
 
     async def copy() -> None:
         connection = await asyncpg.connect(url)
-        await connection.copy_records_to_table("sessions", records=sessions())
-        await connection.copy_records_to_table("history", records=history(), columns=COLUMNS)
+        await connection.copy_records_to_table("sessions", records=sessions(count))
+        await connection.copy_records_to_table("history", records=history(count), columns=COLUMNS)
         await connection.execute("VACUUM ANALYZE")
         await connection.execute("CHECKPOINT")
         await connection.close()
 
-    asyncio.run(copy())
+    with ThreadPoolExecutor(1) as aside:  # a notebook's own event loop is busy running the cell
+        aside.submit(asyncio.run, copy()).result()
 
 
-def fill_redis(url: str, per_trip: int = 2000) -> None:
+def fill_redis(url: str, count: int = SESSIONS, per_trip: int = 2000) -> None:
     """Write the store's own keys in long pipelines, its file synced only afterwards and then made compact."""
     import orjson
     import redis
@@ -66,16 +69,16 @@ def fill_redis(url: str, per_trip: int = 2000) -> None:
         synced = client.config_get("appendfsync")["appendfsync"]
         client.config_set("appendfsync", "no")
         trip = client.pipeline(transaction=False)
-        for number, user, template, status, turns, created, updated in sessions():
+        for number, user, template, status, turns, created, updated in sessions(count):
             trip.hset(f"gw:session:{number}", mapping={"user": user, "template": template, "status": status,
                       "turns": turns, "created_ms": created, "updated_ms": updated})  # fmt: skip
             if number % per_trip == 0:
                 trip.execute()
-        for key, row in enumerate(history(), 1):
+        for key, row in enumerate(history(count), 1):
             trip.zadd(f"gw:history:{row[0]}", {b"%d:%s" % (key, orjson.dumps(row)): key})
             if key % per_trip == 0:
                 trip.execute()
-        trip.set("gw:last:history", ROWS)
+        trip.set("gw:last:history", count * PER_SESSION)
         trip.execute()
         client.config_set("appendfsync", synced)
         client.bgrewriteaof()

@@ -14,12 +14,12 @@ from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
 from perflab.experiments.strategies.experiment import Target
 from perflab.experiments.strategies.payloads.compression import EXPERIMENT
 from perflab.experiments.strategies.payloads.content import SESSIONS
+from perflab.experiments.strategies.rate_ladder import PARTS, answered_per_min, climbed, knee_of, rounded_quantile
 from perflab.experiments.study import Study
 from perflab.experiments.units_of_work import quantile
 from perflab.findings.finding import TrustCheck
 from perflab.findings.trust import generator_cpu, generator_late, nothing_lost
 from perflab.stats.interval import Interval
-from perflab.stats.latency import NOT_NEGATIVE, sectioned_mean
 
 # The bar of the optimised variant; complex requests wait for the code generator's think time and have their own limit.
 JUDGED_PER_MIN, LIMIT_MS, COMPLEX_LIMIT_MS = 6_000, 100.0, 2_000.0
@@ -28,7 +28,6 @@ STEEP_FROM = 24_000  # where a climb that asks for the knee alone begins
 FAILED_SHARE = 0.01
 QUICK_S, FULL_S = (14.0, 3.0), (120.0, 20.0)  # of the judged rung and of the others
 WARM_UP_S = 1.0
-PARTS = 20
 LANGUAGES = ("python", "typescript", "rust", "go")
 # Nine simple requests to one complex one, as the load file's programs have them.
 MIX = (
@@ -90,9 +89,7 @@ class Rung:
 
     def rate(self) -> Interval | None:
         """Return the answered requests a minute, bounded from equal parts of the rung; None when all are alike."""
-        edges = np.linspace(0, self.seconds, max(PARTS, int(self.seconds)) + 1)
-        per_min = 60.0 * np.histogram(self.ended_s, edges)[0] / np.diff(edges)
-        return sectioned_mean(per_min, within=NOT_NEGATIVE) if np.ptp(per_min) else None
+        return answered_per_min(self.ended_s, self.seconds, max(PARTS, int(self.seconds)))
 
     def row(self) -> dict[str, Any]:
         """Return the row of a table."""
@@ -100,10 +97,10 @@ class Rung:
         return {
             "variant": self.variant, "requests/min asked": f"{self.per_min:,}", "n": self.sent,
             "failed": self.met.failed,
-            "simple p50 (ms)": _quantile(self.latency_ms["simple"], 0.5),
+            "simple p50 (ms)": rounded_quantile(self.latency_ms["simple"], 0.5),
             "simple p95 (ms)": round(p95.value, 2) if p95 else None,
             "95 % interval": f"{p95.low:.2f} to {p95.high:.2f}" if p95 and p95.low and p95.high else "",
-            "complex p95 (ms)": _quantile(self.latency_ms["complex"], 0.95),
+            "complex p95 (ms)": rounded_quantile(self.latency_ms["complex"], 0.95),
             "gateway CPU (%)": round(self.cpu_percent), "client CPU (%)": round(self.generator_percent),
             "held": "yes" if self.held else "no",
         }  # fmt: skip
@@ -144,20 +141,18 @@ def climb(
     long_s, short_s = QUICK_S if study.quick else FULL_S
     long_s = max(long_s * study.time_scale, 12.0)
     folder = study.run.folder("trials") / f"23-knee-{variant.replace('=', '-').replace('+', '-')}"
-    rungs: list[Rung] = []
+    rates = RUNGS_PER_MIN if judged_first else RUNGS_PER_MIN[RUNGS_PER_MIN.index(STEEP_FROM) :]
     with started(study, replace(EXPERIMENT, key="knee"), "knee", variant, folder) as arm:
         _rung(study, arm, RUNGS_PER_MIN[0] // 4, WARM_UP_S, 0)
-        for number, (per_min, seconds) in enumerate(below, len(RUNGS_PER_MIN) + 1):
-            rungs.append(_rung(study, arm, per_min, seconds, number))
-        for number, per_min in enumerate(RUNGS_PER_MIN, 1):
-            if not judged_first and per_min < STEEP_FROM:
-                continue
+        asked = [_rung(study, arm, *rung, number) for number, rung in enumerate(below, len(RUNGS_PER_MIN) + 1)]
+
+        def ask(per_min: int) -> Rung:
+            number = RUNGS_PER_MIN.index(per_min) + 1
             seconds = long_s if judged_first and per_min == JUDGED_PER_MIN else max(short_s * study.time_scale, 2.0)
             study.progress(f"knee of {variant}", number - 1, len(RUNGS_PER_MIN), f"{per_min:,} requests/min")
-            rungs.append(_rung(study, arm, per_min, seconds, number))
-            if not rungs[-1].held:
-                break
-    return tuple(rungs)
+            return _rung(study, arm, per_min, seconds, number)
+
+        return (*asked, *climbed(rates, ask))
 
 
 def _rung(study: Study, arm: Arm, per_min: int, seconds: float, number: int) -> Rung:
@@ -190,20 +185,16 @@ async def _arrive(target: Target, per_min: int) -> Rung:
                 100 * (time.process_time() - own) / wall)  # fmt: skip
 
 
-def _quantile(values: np.ndarray, q: float) -> float | None:
-    return round(float(np.quantile(values, q)), 2) if values.size else None
-
-
 def knee_sentence(rungs: Sequence[Rung]) -> str:
     """Say what the highest rung is that holds, by variant."""
     parts = []
     for variant in dict.fromkeys(rung.variant for rung in rungs):
         mine = [rung for rung in rungs if rung.variant == variant]
-        held, broken = [r for r in mine if r.held], [r for r in mine if not r.held]
-        top = f"holds {held[-1].per_min:,}/min" if held else _none_held(mine[0])
-        at = f" (p95 {held[-1].p95.value:.1f} ms, n = {held[-1].sent:,})" if held and held[-1].p95 else ""
+        held, broken = knee_of(mine)
+        top = f"holds {held.per_min:,}/min" if held else _none_held(mine[0])
+        at = f" (p95 {held.p95.value:.1f} ms, n = {held.sent:,})" if held and held.p95 else ""
         misses = ", not" if held else " and misses"
-        fails = f"{misses} {broken[0].per_min:,}/min{_why(broken[0])}" if broken else ", the highest rung asked"
+        fails = f"{misses} {broken.per_min:,}/min{_why(broken)}" if broken else ", the highest rung asked"
         parts.append(f"{variant} {top}{at}{fails}")
     return f"With p95 of simple requests under {LIMIT_MS:g} ms: {'; '.join(parts)}."
 

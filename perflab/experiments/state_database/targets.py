@@ -13,6 +13,7 @@ from perflab.experiments.conclude.one_load import Figure, Load, judge_at
 from perflab.experiments.strategies.arm import Arm, started
 from perflab.experiments.strategies.arrivals import Arrivals, open_arrivals
 from perflab.experiments.strategies.experiment import Target
+from perflab.experiments.strategies.rate_ladder import answered_per_min, rounded_quantile
 from perflab.experiments.strategies.state.filling import SESSIONS, fill
 from perflab.experiments.strategies.state.stores import EXPERIMENT
 from perflab.experiments.study import Study
@@ -20,18 +21,16 @@ from perflab.experiments.units_of_work import quantile
 from perflab.findings.finding import Finding, TrustCheck
 from perflab.findings.trust import generator_late, nothing_lost
 from perflab.stats.interval import Interval
-from perflab.stats.latency import NOT_NEGATIVE, sectioned_mean
 
 TARGETS = (("S4-LAT-3a", "read"), ("S4-LAT-3b", "write"), ("S4-THR-4", "rate"))
 RATE = "queries/min"
 PER_MIN = 12_000  # a fifth above what is asked for, so that a minute's chance does not decide
 WRITES, TURNS = 0.2, 40
 QUICK_S, FULL_S, SHORTEST_S, WARM_UP_S = 14.0, 120.0, 12.0, 1.0
-PARTS = 20
 FAILED = 0.01  # more unanswered than this and the 95th percentile of the answered says little
 AT_API = (
     "timed by a client of the gateway's API, from when the access was due: the gateway's HTTP is in it, so it is an "
-    "upper bound on the store's own time (`perflab bench state` measures that)"
+    "upper bound on the store's own time (its knee, beside it, is asked of the store itself)"
 )
 
 
@@ -58,9 +57,7 @@ class StateSeen:
     def interval(self, what: str) -> Interval | None:
         """Return p95 of reads or writes in ms, or answered accesses a minute; None where they are too few."""
         if what == "rate":
-            edges = np.linspace(0, self.seconds, PARTS + 1)
-            per_min = 60.0 * np.histogram(self.ended_s, edges)[0] / np.diff(edges)
-            return sectioned_mean(per_min, within=NOT_NEGATIVE) if np.ptp(per_min) else None
+            return answered_per_min(self.ended_s, self.seconds)
         return quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.95)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -70,8 +67,8 @@ class StateSeen:
                 "accesses": f"{what}s",
                 "n": int((self.is_read == (what == "read")).sum()),
                 "failed": self.met.failed,
-                "p50 (ms)": _quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.5),
-                "p95 (ms)": _quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.95),
+                "p50 (ms)": rounded_quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.5),
+                "p95 (ms)": rounded_quantile(self.met.latency_ms[self.is_read == (what == "read")], 0.95),
                 "durability": self.durability,
             }
             for what in ("read", "write")
@@ -141,7 +138,3 @@ def _figure(seen: StateSeen, name: str, what: str) -> Figure:
         return Figure(name, seen.interval(what), RATE, seen.is_read.size, rate=True)
     answered = int((seen.is_read == (what == "read")).sum())
     return Figure(name, seen.interval(what), "ms", answered, few=f"{answered} {what}s are too few")
-
-
-def _quantile(values: np.ndarray, q: float) -> float | None:
-    return round(float(np.quantile(values, q)), 2) if values.size else None
