@@ -31,7 +31,6 @@ from perflab.experiments.state_database.contest import (
     contest_sentence,
     gain_rows,
     median_rows,
-    plan_rows,
     plan_sentence,
     price_rows,
     run_contest,
@@ -139,7 +138,6 @@ def test_a_planted_gain_is_found_and_what_is_the_same_is_not(study: Study) -> No
     assert "fast -" in contest_sentence(judged, result)
     assert [row["way"] for row in gain_rows(judged, [result])] == ["slow", "fast", "alike"]
     assert len(median_rows(judged)) == 2
-    assert [row["plan"] for row in plan_rows([contest])] == ["plan of slow", "plan of fast", "plan of alike"]
     assert [row["way"] for row in price_rows([contest])] == ["fast", "alike"]
     page = IndexGain("SQLite", {"plain": "SCAN", "indexed": "SEARCH"}, {"plain": 9.0, "indexed": 0.1},
                      Interval(90.0, 80.0, 99.0, 0.95, 40, "order statistics"))  # fmt: skip

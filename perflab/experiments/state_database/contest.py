@@ -228,12 +228,6 @@ def span_text(figure: FigureSpec, span: Span) -> str:
     return f"times {span[0]:.3g} to {span[2]:.3g}"
 
 
-def plan_rows(contests: Sequence[Contest]) -> list[dict[str, Any]]:
-    """Return one row for each way whose plan is known: before and after, under each other."""
-    return [{"question": contest.title, "way": way, "plan": plan}
-            for contest in contests for way, plan in contest.plans.items()]  # fmt: skip
-
-
 def price_rows(contests: Sequence[Contest]) -> list[dict[str, Any]]:
     """Return one row for each way: its fixed price where there is one, and what the strategy costs in words."""
     return [{"question": contest.title, "way": way, "fixed price": contest.facts.get(way, ""), "price": contest.price,
