@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from perflab.findings.finding import Finding
+from perflab.findings.finding import Evidence, Finding
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
 from perflab.report.deliverables.guide import table
@@ -14,6 +15,7 @@ from perflab.report.deliverables.guide.cases import ROLES, by_strategy, cases_of
 from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.guide.forests import TITLES, forest_rows, strategy_forests
 from perflab.report.deliverables.guide.table import evidence_of, measured_price, stated_price
+from perflab.report.deliverables.strategy_guide import _forests
 from perflab.report.wording import SCREENED
 from tests.report.fake_run import make
 from tests.report.guide_material import ALL_GOOD, compared, findings, make_guide_run
@@ -293,6 +295,14 @@ def test_all_published_effects_stand_in_one_picture_for_each_of_cpu_tail_and_mem
     assert [row["label"] for row in forest_rows({"ST-X-01": named}, "tail")] == [
         "ST-X-01 a=1, a near store, response p95"
     ]
+
+
+def test_a_screening_keeps_its_own_picture_beside_those_of_what_was_published() -> None:
+    shown = Evidence(kind="figure", path="figures/30-forest.svg", title="screened", alt="a=1 0.6")
+    screened = [f.model_copy(update={"evidence": (shown,)}) for f in findings() if f.stage == "screened"]
+    drawn = Evidence(kind="figure", path="figures/guide-cpu.svg", title="CPU", alt="b=1 0.7")
+    material = SimpleNamespace(forests=(drawn,))
+    assert [b.evidence for b in _forests(material, [*findings(), *screened])] == [drawn, shown]
 
 
 def test_a_run_that_published_nothing_has_no_picture_of_effects(tmp_path: Path) -> None:

@@ -96,8 +96,8 @@ def _cards(material: Material, groups: Mapping[str, Sequence[Finding]]) -> list[
 
 
 def _forests(material: Material, compared: Sequence[Finding]) -> list[Block]:
-    """Return the pictures of all published effects; of a run that only screened, those of its screening."""
-    return [Picture(drawn) for drawn in material.forests] or pictures(compared, 2)
+    """Return the pictures of all published effects, then those of the screenings, which publish none."""
+    return [*map(Picture, material.forests), *pictures([f for f in compared if f.stage == "screened"], 2)]
 
 
 def _methods(compared: Sequence[Finding]) -> list[Block]:
