@@ -164,17 +164,23 @@ def test_every_missing_capability_names_what_mends_it():
     assert all(bool(c.remedy) != c.available for c in found)
 
 
+# Private pages, as those of a heap: shared ones take half as long again.
+TOUCHES = """
+import mmap
+while True:
+    with mmap.mmap(-1, 1 << 22, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as pages:
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+        for at in range(0, 1 << 22, 4096):
+            pages[at] = 1
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "low", "high"),
     [
         ("while True: sum(range(1000))", 0.0, 0.15),
         ("f, room = open('/dev/zero', 'rb', 0), bytearray(1 << 20)\nwhile True: f.readinto(room)", 0.5, 1.0),
-        (
-            "import mmap\nwhile True:\n with mmap.mmap(-1, 1 << 22) as m:\n  m.madvise(mmap.MADV_NOHUGEPAGE)\n"
-            "  for at in range(0, 1 << 22, 4096): m[at] = 1",
-            0.0,
-            0.4,
-        ),
+        (TOUCHES, 0.0, 0.4),
     ],
     ids=("computes", "reads", "touches"),
 )
