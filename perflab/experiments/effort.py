@@ -137,7 +137,7 @@ FULL = Effort(
         "20_audio_kernels": 2100,
         "21_codecs": 750,
         "22_caching": 3700,
-        "23_api_streaming": 8300,
+        "23_api_streaming": 8540,
         "24_state_database": 4200,
         "30_prototype": 0,
         "40_scalability": 20,
@@ -150,7 +150,7 @@ FULL = Effort(
         "20_audio_kernels": 1800,
         "21_codecs": 500,
         "22_caching": 2700,
-        "23_api_streaming": 6000,
+        "23_api_streaming": 6240,
         "24_state_database": 2000,
         "30_prototype": 1800,  # the screening of every value, the blocks' starts
     },

@@ -157,6 +157,19 @@ def test_no_knee_and_no_capacity_in_a_world_that_was_late(study, monkeypatch, la
     assert scale.conclude(study, capacity.capacities(), None)[0].verdict == verdict
 
 
+def test_what_strikes_only_the_open_arrivals_leaves_the_climb_its_word(study):
+    climb, arrivals = (full_trial(study, of_the_reference_system(late)) for late in (1.0, LATE_MS))
+    levels = [words.level(10, 40.0), words.level(20, 60.0)]
+    told = {}
+    for struck, trials in (("arrivals", [climb, arrivals]), ("climb", [arrivals, climb])):
+        found = load.conclude(study, "baseline", levels, opened=words.level(15, 70.0), knee={"claim": "."}, law={},
+                              trials=trials, figures={}, world="A world.")  # fmt: skip
+        told[struck] = {one.id.rpartition("-")[2]: one.verdict for one in found[:3]}
+    # Open arrivals are held against the climb's users: they need both.
+    assert told["arrivals"] == {"1": "reported", "2": "reported", "3": "untrusted"}
+    assert set(told["climb"].values()) == {"untrusted"}
+
+
 @pytest.mark.parametrize(("late_ms", "code"), [(1.0, EXIT_OK), (LATE_MS, EXIT_UNTRUSTED)])
 @pytest.mark.parametrize("as_json", [True, False])
 def test_a_load_in_a_world_that_was_late_is_refused_and_says_why(study, monkeypatch, capsys, late_ms, code, as_json):

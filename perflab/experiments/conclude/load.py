@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,7 +13,7 @@ from perflab.experiments.material import material_of
 from perflab.experiments.open_load import why_no_arrivals
 from perflab.experiments.operations import operation_rows, operations_moved
 from perflab.experiments.scaling import middle_level
-from perflab.experiments.settling import settled_check, settling_caveats
+from perflab.experiments.settling import Settling, settled_check, settling_caveats
 from perflab.experiments.study import Study
 from perflab.experiments.trial import Trial
 from perflab.findings.finding import Evidence, Finding, TrustCheck
@@ -83,11 +84,13 @@ def conclude(
 ) -> list[Finding]:
     """Return the findings on load: how response moves with users, where the knee is, open arrivals against users.
 
+    `trials`: the climb's, then the open arrivals'. What is said of the climb rests on the climb alone: a disturbance
+    that struck only the arrivals after it takes the word from what is said of them.
     `opened` None: the load file serves no open arrivals, and the finding on them says what is missing.
     """
     loop = loop_of(study, trials)
-    stretches = [level.settling for level in (*levels, *((opened,) if opened else ()))]
-    trust = (*trust_of(trials), *world_on_time(study, trials), settled_check(stretches))
+    stretches = [level.settling for level in levels]
+    trust = _checks(study, trials[:1], stretches)
     rows = [level_row(level) for level in levels]
     first, last = levels[0], levels[-1]
     moved = (
@@ -132,11 +135,17 @@ def conclude(
         evidence=evidence(figures.get("topology")),
     )
     against = (
-        _open_against(study, variant, middle_level(levels), opened, loop, trust)
+        _open_against(
+            study, variant, middle_level(levels), opened, loop, _checks(study, trials, [*stretches, opened.settling])
+        )
         if opened
         else _no_arrivals(study, variant, loop, trials[0])
     )
     return [climb, where, against, around]
+
+
+def _checks(study: Study, trials: Sequence[Trial], stretches: Sequence[Settling | None]) -> tuple[TrustCheck, ...]:
+    return (*trust_of(trials), *world_on_time(study, trials), settled_check(stretches))
 
 
 def _no_arrivals(study: Study, variant: str, loop: Loop, trial: Trial) -> Finding:
@@ -168,6 +177,7 @@ def _open_against(
         claim=f"At {closed.throughput_per_s:.1f} units/s, the rate of {closed.users} {loop.users}, open arrivals saw "
         f"{_p95(opened)} (n = {opened.n}, {opened.throughput_per_s:.1f} a second answered), those users "
         f"{_p95(closed)} (n = {closed.n}){_drowning(opened)}.",
+        caveats=settling_caveats([opened.settling]),
         details={"open": level_row(opened), "closed": level_row(closed)},
     )
 
