@@ -173,9 +173,12 @@ def test_savings_that_add_up_are_told_from_those_that_multiply() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(alone=st.lists(st.floats(0.7, 1.1), min_size=2, max_size=4), seed=st.integers(0, 2**16), by=st.booleans())
+@given(alone=st.lists(st.floats(0.8, 1.1), min_size=2, max_size=4), seed=st.integers(0, 2**16), by=st.booleans())
 def test_what_is_planted_is_recovered(alone: list[float], seed: int, by: bool) -> None:
-    """Additive savings: joint over product is what the two sums say; multiplied ones: it is 1 and nothing is found."""
+    """Additive savings: joint over product is what the two sums say; multiplied ones: it is 1 and nothing is found.
+
+    At least 0.8 each: four that save a quarter each and add up leave nothing, of which there is no ratio.
+    """
     chance, rule = np.random.default_rng(seed), saved if by else product
     joint = {m: rule([alone[i] for i in m]) if m else 1.0 for m in sets_of(len(alone))}
     blocks = {m: ratio * chance.lognormal(0, 0.005, 12) for m, ratio in joint.items()}
