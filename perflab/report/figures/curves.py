@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import Figure, Table, finish, legend_above, listing, number, table
+from perflab.report.figures.figure import Figure, Table, finish, legend_above, listing, log_ticks, number, table
 from perflab.report.style import canvas, series_style
 
 
@@ -26,16 +26,11 @@ def curves(points: Table, title: str, x_label: str, *, log_x: bool = False, log_
             axes.set_ylabel(panel)
             if log_y:
                 axes.set_yscale("log")
-                axes.yaxis.set_major_formatter(_plain)
+                log_ticks(axes.yaxis)
         grid[-1, 0].set_xlabel(x_label)
         if log_x:
             grid[-1, 0].set_xscale("log")
-            grid[-1, 0].xaxis.set_major_formatter(_plain)
+            log_ticks(grid[-1, 0].xaxis)
         legend_above(grid[0, 0])
         low, high = frame["x"].min(), frame["x"].max()
         return finish(drawn, title, f"From {number(low)} to {number(high)} ({x_label}): {listing(said)}.")
-
-
-def _plain(value: float, _position: int) -> str:
-    """Return a tick of a logarithmic axis as a reader says it: 0.01, 100, 10,000."""
-    return f"{value:,.0f}" if value >= 1 else f"{value:g}"

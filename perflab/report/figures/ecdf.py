@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, number, table
+from perflab.report.figures.figure import Figure, Table, TargetLine, captioned, draw_target, log_ticks, number, table
 from perflab.report.style import canvas, series_style, variants_in_order
 
 MOST_POINTS = 400  # per curve: a step of 0.25 % is finer than the line is thick
@@ -35,6 +35,7 @@ def ecdf(rows: Table, title: str, target: TargetLine | None = None, unit: str = 
             said.append(f"{name}: p50 {number(p50)} {unit}, p95 {number(p95)} {unit}, n = {len(values):,}")
         if log:
             axes.set_xscale("log")
+            log_ticks(axes.xaxis)
         draw_target(axes, target, axis="x")
         axes.axhline(95, color="#6b7280", linewidth=0.7, linestyle=(0, (1, 2)))
         axes.set(xlabel=f"{quantity} ({unit})", ylabel="share of units at or below (%)", ylim=(0, 101))

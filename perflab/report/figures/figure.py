@@ -78,6 +78,19 @@ def draw_target(axes: Any, target: TargetLine | None, axis: str = "y") -> None:
                   xytext=(0, 3) if axis == "y" else (-4, 0), ha="right", va="bottom")  # fmt: skip
 
 
+def log_ticks(axis: Any) -> None:
+    """Label a logarithmic axis in plain numbers: 1, 2, 3, 5 of each decade, or the decades where there are over two.
+
+    Call it after the data are drawn. Why not the library's own labels: within one decade it writes "3 x 10^2".
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high <= 300 * low else (1,)))
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
 def legend_above(axes: Any, handles: list[Any] | None = None) -> None:
     """Put the legend in one line above the axes, where it can hide no data."""
     options = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 4, "borderaxespad": 0.2, "handlelength": 2.6}

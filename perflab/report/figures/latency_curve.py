@@ -9,6 +9,7 @@ from perflab.report.figures.figure import (
     captioned,
     draw_target,
     interval_bars,
+    log_ticks,
     number,
     table,
 )
@@ -56,6 +57,7 @@ def latency_curve(
             said.append(f"knee at {knee:.0f} users")
         if log:
             axes.set_yscale("log")
+            log_ticks(axes.yaxis)
         else:
             axes.set_ylim(bottom=0)
         draw_target(axes, target)

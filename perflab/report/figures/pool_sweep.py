@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perflab.report.figures.figure import Figure, Table, finish, legend_above, listing, number, table
+from perflab.report.figures.figure import Figure, Table, finish, legend_above, listing, log_ticks, number, table
 from perflab.report.style import BLUE, INK, RED, canvas
 
 
@@ -20,6 +20,7 @@ def pool_sweep(rows: Table, title: str) -> Figure:
         )
         axes.plot(frame.index, frame["worst (ms)"], color=RED, marker="x", linestyle="none", label="worst")
         axes.set_yscale("log")
+        log_ticks(axes.yaxis)
         axes.set_xticks(frame.index, [str(size) for size in frame["pool"]])
         axes.set(xlabel="connections in the pool", ylabel="wait from when it was due (ms)")
         legend_above(axes)
