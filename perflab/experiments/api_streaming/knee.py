@@ -95,14 +95,13 @@ class Rung:
         """Return the row of a table."""
         p95 = self.p95
         return {
-            "variant": self.variant, "requests/min asked": f"{self.per_min:,}", "n": self.sent,
-            "failed": self.met.failed,
+            "variant": self.variant, "requests/min asked": f"{self.per_min:,}", "held": "yes" if self.held else "no",
+            "n": self.sent, "failed": self.met.failed,
             "simple p50 (ms)": rounded_quantile(self.latency_ms["simple"], 0.5),
             "simple p95 (ms)": round(p95.value, 2) if p95 else None,
             "95 % interval": f"{p95.low:.2f} to {p95.high:.2f}" if p95 and p95.low and p95.high else "",
             "complex p95 (ms)": rounded_quantile(self.latency_ms["complex"], 0.95),
             "gateway CPU (%)": round(self.cpu_percent), "client CPU (%)": round(self.generator_percent),
-            "held": "yes" if self.held else "no",
         }  # fmt: skip
 
 

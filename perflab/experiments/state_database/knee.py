@@ -81,14 +81,14 @@ class Rung:
         """Return the row of a table."""
         seen, alone = self.seen, self.alone
         return {
-            "store": STORES[self.store], "accesses/min asked": f"{self.per_min:,}", "n": seen.asked,
-            "failed": seen.failed,
+            "store": STORES[self.store], "accesses/min asked": f"{self.per_min:,}",
+            "held": "yes" if self.held else "client's limit" if self.of_client else "no",
+            "n": seen.asked, "failed": seen.failed,
             "read p50 (ms)": _text(seen.read_p50), "read p99 (ms)": _text(seen.read_p99),
             "write p50 (ms)": _text(seen.write_p50), "write p99 (ms)": _text(seen.write_p99),
             "began late, p99 (ms)": round(seen.late_p99_ms, 2), "core used (%)": round(self.core_percent),
             "client alone: late, p99 (ms)": round(alone.late_p99_ms, 2),
             "client alone: CPU (%)": round(alone.cpu_percent),
-            "held": "yes" if self.held else "client's limit" if self.of_client else "no",
         }  # fmt: skip
 
     def _judged(self) -> tuple[tuple[str, Interval, float], ...]:

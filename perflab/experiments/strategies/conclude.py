@@ -226,35 +226,50 @@ def _caveats(said: Comparison) -> tuple[str, ...]:
 
 
 def table_rows(judged: Sequence[ArmJudged]) -> list[dict[str, Any]]:
-    """Return one row for each arm: what it was measured under, each figure's change, and what it costs."""
+    """Return one row for each arm: the change of each figure. Under which work, and at which price: `price_rows`."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
+    labels = _labels(judged)
     for item in judged:
         experiment = item.result.experiment
-        row = rows.setdefault(
-            (experiment.key, item.arm),
-            {"strategy": experiment.strategy_of(item.arm), "setting": item.arm, "work": experiment.condition},
-        )
+        key = experiment.key, item.arm
+        row = rows.setdefault(key, {"strategy": experiment.strategy_of(item.arm), "setting": labels[key]})
         row[item.figure.name] = f"{item.shown} {item.word}"
-    for (key, _), row in rows.items():
-        experiment = next(i.result.experiment for i in judged if i.result.experiment.key == key)
-        row |= {"price": experiment.price, "turns around": experiment.turns}
     return list(rows.values())
+
+
+def price_rows(judged: Sequence[ArmJudged]) -> list[dict[str, Any]]:
+    """Return one row for each experiment: its settings, the work they were measured under, what they cost and when
+    they turn around."""
+    experiments = {item.result.experiment.key: item.result.experiment for item in judged}
+    return [
+        {"settings": ", ".join(one.arms), "work": one.condition, "price": one.price, "turns around": one.turns}
+        for one in experiments.values()
+    ]
 
 
 def forest_rows(judged: Sequence[ArmJudged], column: str = CPU) -> list[dict[str, Any]]:
     """Return one ratio for each arm of a figure, for the forest plot; at quick no verdict is drawn."""
     rows = []
     shown = [item for item in judged if item.figure.column == column]
-    often = Counter(item.arm for item in shown)  # one setting in several experiments: under other conditions
+    labels = _labels(shown)
     for item in shown:
         if item.judged is None or item.judged.comparison.scale != "ratio":
             continue
         said = item.judged.comparison
         word = said.verdict if item.result.sizes.fresh else "not confirmed"
-        alone = often[item.arm] == 1 and len(item.result.experiment.arms) > 1
-        label = item.arm if alone else f"{item.arm} ({item.result.experiment.title})"
+        label = labels[item.result.experiment.key, item.arm]
         rows.append({"label": label, "value": said.effect, "low": said.low, "high": said.high, "verdict": word})
     return rows
+
+
+def _labels(judged: Sequence[ArmJudged]) -> dict[tuple[str, str], str]:
+    """Return what each arm of each experiment is called: with its experiment, where that is not plain from the arm."""
+    found = {(item.result.experiment.key, item.arm): item.result.experiment for item in judged}
+    often = Counter(arm for _, arm in found)  # one setting in several experiments: under other conditions
+    return {
+        (key, arm): arm if often[arm] == 1 and len(experiment.arms) > 1 else f"{arm} ({experiment.title})"
+        for (key, arm), experiment in found.items()
+    }
 
 
 def sentence(judged: Sequence[ArmJudged], key: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from perflab.errors import UsageError
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.checks import checks_of
-from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, sentence, table_rows
+from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, price_rows, sentence, table_rows
 from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.run import FULL, QUICK, ExperimentResult
 from perflab.experiments.strategies.state.per_session import PER_SESSION
@@ -198,10 +198,17 @@ def test_a_figure_that_both_arms_show_alike_is_called_unchanged(study: Any) -> N
     assert (alike.shown, alike.word) == ("the same in every block", "unchanged")
 
 
-def test_the_table_shows_every_figure_beside_the_price() -> None:
-    (row,) = table_rows(judge_arms([result(0.7)]))
-    assert row["price"] == "sockets" and row["setting"] == ARM
+def test_every_figure_of_a_setting_is_shown_and_its_price_once() -> None:
+    judged = judge_arms([result(0.7)])
+    (row,), (price,) = table_rows(judged), price_rows(judged)
+    assert row["setting"] == f"{ARM} ({EXPERIMENT.title})"  # the only arm: its name alone does not say of what
     assert "better" in row["CPU per request"] and "ms" in row["staleness"]
+    assert price == {
+        "settings": ARM,
+        "work": EXPERIMENT.condition,
+        "price": "sockets",
+        "turns around": EXPERIMENT.turns,
+    }
 
 
 @pytest.mark.parametrize("arms", [(), (ARM, ARM)])
