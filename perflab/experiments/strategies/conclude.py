@@ -100,6 +100,9 @@ def _problem(result: ExperimentResult, arm: str, figure: FigureSpec, error: Stat
         return f"a block has {few}"
     if np.ptp(base) == 0 == np.ptp(own):  # a figure of the start, at quick
         return f"{own[0]:.4g} against {base[0]:.4g} {figure.unit} in every block, and no interval of a constant"
+    if np.unique(own - base, return_counts=True)[1].max() * 2 > own.size:
+        middle = f"{np.median(own):.4g} against {np.median(base):.4g} {figure.unit}".rstrip()
+        return f"{middle}, the same step in most blocks: no interval of a constant"
     return str(error).rstrip(".")
 
 
@@ -226,14 +229,21 @@ def _caveats(said: Comparison) -> tuple[str, ...]:
 
 
 def table_rows(judged: Sequence[ArmJudged]) -> list[dict[str, Any]]:
-    """Return one row for each arm: the change of each figure. Under which work, and at which price: `price_rows`."""
+    """Return one row for each arm: CPU, tail and memory, and besides what its experiment alone looks at.
+
+    Under which work, and at which price: `price_rows`.
+    """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     labels = _labels(judged)
     for item in judged:
         experiment = item.result.experiment
         key = experiment.key, item.arm
         row = rows.setdefault(key, {"strategy": experiment.strategy_of(item.arm), "setting": labels[key]})
-        row[item.figure.name] = f"{item.shown} {item.word}"
+        if item.figure in STANDARD:
+            row[item.figure.name] = f"{item.shown} {item.word}"
+        else:
+            said = f"{item.figure.name} {item.shown} {item.word}"
+            row["besides"] = f"{row['besides']}; {said}" if "besides" in row else said
     return list(rows.values())
 
 
@@ -274,11 +284,11 @@ def _labels(judged: Sequence[ArmJudged]) -> dict[tuple[str, str], str]:
 
 def sentence(judged: Sequence[ArmJudged], key: str) -> str:
     """Return what an experiment showed in one sentence for each arm, its medians beside the changes."""
-    told = []
+    told, labels = [], _labels(judged)
     for arm in dict.fromkeys(item.arm for item in judged if item.result.experiment.key == key):
         mine = [item for item in judged if item.result.experiment.key == key and item.arm == arm]
         changes = "; ".join(f"{item.figure.name} {item.shown} ({item.word})" for item in mine)
-        told.append(f"{arm}: {changes}.")
+        told.append(f"{labels[key, arm]}: {changes}.")
     failed = next((i.result.failed_null for i in judged if i.result.experiment.key == key), "")
     return " ".join(told) + (f" No verdict: {failed}." if failed else "")
 

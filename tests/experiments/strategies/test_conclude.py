@@ -12,7 +12,7 @@ from perflab.errors import UsageError
 from perflab.experiments.null_arm import NULL
 from perflab.experiments.strategies.checks import checks_of
 from perflab.experiments.strategies.conclude import findings, forest_rows, judge_arms, price_rows, sentence, table_rows
-from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment, Target, Work
+from perflab.experiments.strategies.experiment import BASE, STANDARD, FigureSpec, StrategyExperiment, Target, Work
 from perflab.experiments.strategies.run import FULL, QUICK, ExperimentResult
 from perflab.experiments.strategies.state.per_session import PER_SESSION
 from perflab.findings.finding import Evidence
@@ -198,11 +198,20 @@ def test_a_figure_that_both_arms_show_alike_is_called_unchanged(study: Any) -> N
     assert (alike.shown, alike.word) == ("the same in every block", "unchanged")
 
 
+def test_a_step_that_is_the_same_in_most_blocks_is_told_with_its_size(study: Any) -> None:
+    seen = result(0.7)
+    rows = tuple({**row, "bytes": (100.0 + (row["block"] == 0)) if row["arm"] == ARM else 800.0} for row in seen.rows)
+    judged = judge_arms([replace(seen, rows=rows)])
+    step = next(i for i in judged if i.figure is BYTES)
+    assert step.judged is None and step.shown.startswith("100 against 800") and "log_ratios" not in step.shown
+
+
 def test_every_figure_of_a_setting_is_shown_and_its_price_once() -> None:
     judged = judge_arms([result(0.7)])
     (row,), (price,) = table_rows(judged), price_rows(judged)
     assert row["setting"] == f"{ARM} ({EXPERIMENT.title})"  # the only arm: its name alone does not say of what
-    assert "better" in row["CPU per request"] and "ms" in row["staleness"]
+    assert "better" in row["CPU per request"] and "ms" in row["besides"]
+    assert "; staleness +" in row["besides"] and set(row) >= {figure.name for figure in STANDARD}
     assert price == {
         "settings": ARM,
         "work": EXPERIMENT.condition,
