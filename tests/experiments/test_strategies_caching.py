@@ -302,6 +302,8 @@ def test_what_is_not_called_open_has_an_arm_that_bears_its_id(gateway_study: Stu
                if one.notebook == "22_caching"}  # fmt: skip
     told = still_open(gateway_study)
     assert {key for key in planned if f"{key} " not in told} == borne & planned >= {"ST-CACHE-07"}
+    nowhere, elsewhere = told.split("Flags of the system")
+    assert "ST-CACHE-14" not in nowhere and "(store=redis)" in elsewhere
 
 
 @pytest.mark.slow

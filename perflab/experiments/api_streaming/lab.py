@@ -16,8 +16,8 @@ from perflab.experiments.strategies.experiment import StrategyExperiment
 from perflab.experiments.strategies.payloads import EXPERIMENTS as PAYLOADS
 from perflab.experiments.strategies.payloads import link
 from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment, sizes_for
+from perflab.experiments.strategies.unmeasured import unmeasured
 from perflab.experiments.study import Study
-from perflab.findings.catalogue import load_strategies
 
 NOTEBOOK = "23_api_streaming"
 QUICK_S = 0.5  # of work in a block: the arms' starts take most of a quick run
@@ -108,7 +108,5 @@ def pool_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
 def still_open(study: Study, extra: Sequence[str] = ()) -> str:
     """Name the strategies that the catalogue plans for this notebook and nothing here measures."""
     measured = {one.strategy_of(arm) for one in everything() for arm in one.arms} | set(extra)
-    planned = [s for s in load_strategies(study.system.resolve(study.system.strategies)) if s.notebook == NOTEBOOK]
-    left = [f"{s.id} {s.name}" for s in planned if s.id not in measured]
     lacking = f" An edge cache cannot be measured here: {edge_cache.missing()}." if edge_cache.missing() else ""
-    return f"Open, planned for this notebook and not measured in it: {'; '.join(left) or 'nothing'}.{lacking}"
+    return f"{unmeasured(study, NOTEBOOK, measured)}{lacking}"

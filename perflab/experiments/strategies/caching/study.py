@@ -21,8 +21,8 @@ from perflab.experiments.strategies.caching.staleness import Window, stale_rows,
 from perflab.experiments.strategies.caching.template_staleness import changed_sentence
 from perflab.experiments.strategies.conclude import ArmJudged, findings
 from perflab.experiments.strategies.run import ExperimentResult, Sizes, run_experiment, sizes_for
+from perflab.experiments.strategies.unmeasured import unmeasured
 from perflab.experiments.study import Study
-from perflab.findings.catalogue import load_strategies
 from perflab.findings.finding import Evidence, Finding
 
 NOTEBOOK = "22_caching"
@@ -83,6 +83,4 @@ def _lost(study: Study, ordinal: str, strategy: str, question: str, way: Way, lo
 def still_open(study: Study) -> str:
     """Name the strategies that the catalogue plans for this notebook and nothing here measures."""
     measured = {one.strategy_of(arm) for one in EXPERIMENTS for arm in one.arms}
-    planned = [s for s in load_strategies(study.system.resolve(study.system.strategies)) if s.notebook == NOTEBOOK]
-    left = [f"{s.id} {s.name}" for s in planned if s.id not in measured]
-    return f"Open, planned for this notebook and not measured in it: {'; '.join(left) or 'nothing'}."
+    return unmeasured(study, NOTEBOOK, measured)
