@@ -26,7 +26,7 @@ from .slow_proxy import SlowProxy, slow_proxy
 from .state_servers import SETTINGS
 from .variants import LIGHT
 
-IN_TIME_S, TOO_LATE_S = 0.04, 3.0
+IN_TIME_S, TOO_LATE_S = 0.04, 8.0
 READS = 20
 HITS = 'hits_total{level="l2"}'
 
@@ -93,7 +93,7 @@ def test_a_cache_that_answers_too_late_is_left_alone_until_it_is_in_time_again(
             async def back() -> bool:
                 return state.levels.shared is not None and state.levels.shared.usable
 
-            assert await within(10, back)
+            assert await within(30, back)
             row = await state.session(2)  # what stood there from before is of an older epoch
             assert row is not None and row.turns == 3 and below.reads == loaded + READS + 1
             assert await state.session(2) == row and state.counts.hits["l2"] == 2
@@ -171,7 +171,7 @@ def test_a_gateway_is_right_before_a_slow_cache_and_uses_it_again(
             return time.monotonic() - began
 
         def read_from_the_cache() -> None:
-            deadline, hits = time.monotonic() + 20, counted(HITS)
+            deadline, hits = time.monotonic() + 40, counted(HITS)
             while counted(HITS) < hits + READS:  # a busy machine may be late by itself, and the level off for a moment
                 assert time.monotonic() < deadline
                 read()
