@@ -80,7 +80,7 @@ QUICK = Effort(
         "21_codecs": 60,
         "22_caching": 540,
         "23_api_streaming": 300,
-        "24_state_database": 440,
+        "24_state_database": 470,
         "30_prototype": 370,
         "40_scalability": 8,
         "41_monitoring": 15,
@@ -92,7 +92,7 @@ QUICK = Effort(
         "21_codecs": 50,
         "22_caching": 400,
         "23_api_streaming": 230,
-        "24_state_database": 310,
+        "24_state_database": 340,
         "30_prototype": 200,
     },
 )
@@ -138,7 +138,7 @@ FULL = Effort(
         "21_codecs": 750,
         "22_caching": 3700,
         "23_api_streaming": 8540,
-        "24_state_database": 4200,
+        "24_state_database": 4300,
         "30_prototype": 0,
         "40_scalability": 20,
         "41_monitoring": 20,
@@ -151,7 +151,7 @@ FULL = Effort(
         "21_codecs": 500,
         "22_caching": 2700,
         "23_api_streaming": 6240,
-        "24_state_database": 2000,
+        "24_state_database": 2100,
         "30_prototype": 1800,  # the screening of every value, the blocks' starts
     },
 )

@@ -12,7 +12,6 @@ from perflab.experiments.education.fan_out import Delivered, Missed
 from perflab.experiments.education.locks import Paused
 from perflab.experiments.state_database import conclude as closing
 from perflab.experiments.state_database.commits import Lost
-from perflab.experiments.state_database.journals import Beside
 from perflab.experiments.state_database.laboratory import Held
 from perflab.experiments.state_database.plans import IndexGain
 from perflab.experiments.state_database.pools import PoolSeen
@@ -30,7 +29,6 @@ def measured(passed: bool) -> closing.Seen:
     return closing.Seen(
         checks=[TrustCheck(name="pages equal", passed=passed, observed="23 of 24", limit="all")],
         gains=(IndexGain("SQLite", PLANS, {"plain": 4.0, "indexed": 1.0}, whole),), held=Held((), (), ()),
-        beside=(Beside("DELETE", ms, ms), Beside("WAL", ms, ms)),
         pools=tuple(PoolSeen(size, 4.0, whole, 9.0) for size in (0, 1, 2)),
         stale=(Stale("no cache", ms, 10, 10), Stale("cache", ms, 10, 5)), crashed=(Lost("on", 90, 0, 0.0),),
         lagging=(Lag("at rest", ms, 0),), paused=(Paused("lock", "taken", "new", 150.0, 150.0),),
@@ -42,6 +40,6 @@ def measured(passed: bool) -> closing.Seen:
 def test_wrong_pages_leave_no_observation_reported(study: Any, passed: bool, verdict: str) -> None:
     figures: Any = dict.fromkeys(("pools", "ways", "settings"))
     found = closing.conclude(study, SimpleNamespace(rows=4000), measured(passed), figures)  # type: ignore[arg-type]
-    assert len(found) == 9 and {f.verdict for f in found} == {verdict}
+    assert len(found) == 8 and {f.verdict for f in found} == {verdict}
     (plans,) = [rows for name, rows in tables_of(found[0]) if name == "plans"]
     assert "index" in found[0].question and [row["plan"] for row in plans] == list(PLANS.values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,15 @@ import numpy as np
 import pytest
 
 from perflab.experiments.conclude.parts import given_up
-from perflab.experiments.education import fan_out, leaderboard, locks
+from perflab.experiments.education import broadcast, fan_out, leaderboard, locks
 from perflab.experiments.state_database import (
     analytics,
     commits,
+    journals,
     precompute,
     replicas,
     serialisers,
+    sqlite_connections,
     sqlite_settings,
     statements,
 )
@@ -285,6 +289,70 @@ def test_sqlites_cache_is_measured_full_on_a_connection_that_stays_open(
             connection.execute("SELECT 1")
 
 
+def test_reads_stand_beside_commits_that_reach_the_file_under_both_journals(lab: Laboratory) -> None:
+    contest = journals.beside_a_writer(lab)
+    for name, journal in journals.JOURNALS.items():
+        done = contest.ways[name](np.random.default_rng(3))
+        commits_seen = done.requests - journals.READS
+        assert len(done.ms) == journals.READS and commits_seen > 1 and done.figures["commit_ms"] > 0
+        with closing(sqlite3.connect(lab.place.sqlite.with_name(f"journal-{journal}.sqlite"))) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone()[0] == journal.lower()
+            texts = dict(connection.execute("SELECT id, text FROM state"))
+        changed = {number: text for number, text in texts.items() if text != f"{number:200}"}
+        assert 0 < len(changed) <= commits_seen and all(number % 2 for number in changed)
+        done = contest.ways[name](np.random.default_rng(3))  # the null arm: the same rows, and a row found unchanged
+        with closing(sqlite3.connect(lab.place.sqlite.with_name(f"journal-{journal}.sqlite"))) as connection:
+            again = dict(connection.execute("SELECT id, text FROM state"))  # would be neither written nor synced
+        assert len(set(again.values()) - set(texts.values())) > (done.requests - journals.READS) / 2
+
+
+def test_a_writer_that_fails_fails_the_block(lab: Laboratory, tmp_path: Path) -> None:
+    reader = lab.file(tmp_path / "a.sqlite", timeout=0.1)
+    journals.fill(reader, "DELETE")
+    gone = sqlite3.connect(tmp_path / "a.sqlite", check_same_thread=False)
+    gone.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        journals.read_beside(reader, gone, np.random.default_rng(3))
+
+
+def test_each_way_of_connecting_to_sqlite_opens_as_many_as_it_says(lab: Laboratory, monkeypatch: Any) -> None:
+    contest, opened = sqlite_connections.connections(lab), list[Path]()
+
+    def connect(path: Path, **options: Any) -> sqlite3.Connection:
+        opened.append(path)
+        return plain(path, **options)
+
+    plain = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    seen = {}
+    for name, work in contest.ways.items():
+        opened.clear()
+        done = work(np.random.default_rng(3))
+        assert len(done.ms) == sqlite_connections.QUERIES
+        seen[name] = len(opened)
+    assert list(seen.values()) == [sqlite_connections.QUERIES, 0, 0]
+
+
+def test_who_finds_no_connection_free_waits_for_one(lab: Laboratory) -> None:
+    lend, order = sqlite_connections.pool(lab, 1), list[str]()
+
+    def second() -> None:
+        with lend():
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as thread:
+        with lend():
+            waiting = thread.submit(second)
+            assert not wait([waiting], timeout=0.1).done
+            order.append("first")
+        waiting.result(timeout=10)
+    assert order == ["first", "second"]
+    with pytest.raises(sqlite3.OperationalError), lend() as connection:
+        connection.execute("SELECT no_such_column")
+    with lend() as again:  # it was given back
+        assert again.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_a_step_that_is_the_same_in_every_block_is_told_without_an_interval(study: Study) -> None:
     from perflab.experiments.strategies.experiment import FigureSpec
 
@@ -437,6 +505,27 @@ def test_a_subscriber_that_is_away_misses_messages_and_a_stream_keeps_them(lab: 
     delivered = lab.run(fan_out._delivered(lab.redis, 3, 60))
     assert delivered.ms.shape == (180,) and np.isfinite(delivered.ms).all() and (delivered.ms > 0).all()
     assert "3 receivers" in fan_out.fan_out_sentence((delivered,), (channel, stream))
+
+
+def test_every_way_of_telling_many_gives_each_of_them_all_messages_in_order(lab: Laboratory) -> None:
+    messages = list(range(100, 112))
+    ways = (broadcast.channel(lab), *(broadcast.stream(lab.redis, blocking=blocking) for blocking in (False, True)))
+    for way in (*ways, *ways):  # a second block must not be given what the first one sent
+        done = lab.run(broadcast.delivered(way, messages))
+        assert done.answers == repr([messages] * broadcast.LISTENERS)
+        assert len(done.ms) == len(messages) * broadcast.LISTENERS and (done.ms > 0).all()
+
+
+def test_a_message_that_never_comes_ends_the_block(lab: Laboratory, monkeypatch: Any) -> None:
+    monkeypatch.setattr(broadcast, "PATIENCE_S", 0.3)
+    whole = broadcast.stream(lab.redis, blocking=False)
+
+    async def swallowed(number: int) -> None:
+        if number != 3:
+            await whole.publish(number)
+
+    with pytest.raises(TimeoutError):
+        lab.run(broadcast.delivered(replace(whole, publish=swallowed), [1, 2, 3, 4]))
 
 
 def test_a_synchronous_commit_loses_nothing_to_a_crash(tmp_path: Path, monkeypatch: Any) -> None:

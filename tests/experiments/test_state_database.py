@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +12,7 @@ import asyncpg
 import numpy as np
 import pytest
 
-from perflab.experiments.state_database import journals, place, plans, pools, staleness
+from perflab.experiments.state_database import place, plans, pools, staleness
 from perflab.experiments.state_database.place import Place
 from perflab.report.figures.pool_sweep import pool_sweep
 from perflab.stats.interval import Interval
@@ -85,15 +82,6 @@ def test_invalidation_shows_every_write_and_saves_questions(small: Place, monkey
     assert never.asked == never.reads
     assert invalidated.asked < invalidated.reads / 2
     assert len(invalidated.windows_ms) == 6 and (invalidated.windows_ms >= 0).all()
-
-
-def test_both_journals_serve_reader_and_writer(tmp_path: Path) -> None:
-    seen = journals.beside_each_other(tmp_path, 0.3)
-    assert [one.journal for one in seen] == ["DELETE", "WAL"]
-    assert all(len(one.read) > 0 and len(one.write) > 0 for one in seen)
-    for one in seen:
-        with closing(sqlite3.connect(tmp_path / f"journal-{one.journal}.sqlite")) as connection:
-            assert connection.execute("PRAGMA journal_mode").fetchone()[0] == one.journal.lower()
 
 
 def seen(size: int, p95: float) -> pools.PoolSeen:

@@ -109,9 +109,16 @@ async def _by_stream(client: Any, messages: int) -> Missed:
         if part == 1:
             continue  # away
         while found := await client.xread({stream: last}, count=100):
-            entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
+            entries = entries_of(found)
             received, last = received + len(entries), entries[-1][0]
     return Missed("stream, read on from the last id", 3 * third, received)
+
+
+def entries_of(found: Any) -> list[tuple[Any, dict[bytes, bytes]]]:
+    """Return what XREAD found in its one stream, (id, fields) by age, in whichever form the protocol gives it."""
+    if not found:
+        return []
+    return found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]  # type: ignore[no-any-return]
 
 
 def fan_out_sentence(delivered: tuple[Delivered, ...], missed: tuple[Missed, ...]) -> str:

@@ -12,7 +12,6 @@ from perflab.experiments.education.locks import Paused, paused_sentence
 from perflab.experiments.state_database.bulk import bulk_sentence
 from perflab.experiments.state_database.commits import Lost, crash_sentence
 from perflab.experiments.state_database.contest_findings import contest_findings
-from perflab.experiments.state_database.journals import Beside, journal_sentence
 from perflab.experiments.state_database.laboratory import Held
 from perflab.experiments.state_database.place import Place
 from perflab.experiments.state_database.plans import IndexGain, index_sentence
@@ -31,7 +30,6 @@ class Seen:
     checks: list[TrustCheck]
     gains: tuple[IndexGain, ...]
     held: Held
-    beside: tuple[Beside, ...]
     pools: tuple[PoolSeen, ...]
     stale: tuple[Stale, ...]
     crashed: tuple[Lost, ...]
@@ -55,7 +53,6 @@ def conclude(study: Study, place: Place, seen: Seen, figures: Mapping[str, Evide
           "evidence": evidence(figures.get("plans")),
           "details": {"plans": [row for gain in seen.gains for row in gain.rows()]}}),
         ("How fast are rows written in bulk?", bulk_sentence(seen.held.results), "ST-STATE-10", {}),
-        ("What does the write-ahead log do to readers?", journal_sentence(seen.beside), "ST-STATE-14", {}),
         ("How large must a pool be?", pool_sentence(seen.pools), "ST-STATE-03",
          {"effect": effect_of("p95 with a pool of 1", seen.pools[1].p95, "ms", "queries"),
           "evidence": evidence(figures["pools"])}),

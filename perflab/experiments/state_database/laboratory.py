@@ -20,6 +20,7 @@ from perflab.experiments.strategies.run import ExperimentResult
 from perflab.experiments.study import Study
 
 Answer = TypeVar("Answer")
+Closed = TypeVar("Closed")
 Opening = Callable[[], Coroutine[Any, Any, Any]]
 
 
@@ -75,9 +76,12 @@ class Laboratory:
         """A client of Redis with as many connections as are in use at a time."""
         import redis.asyncio as redis
 
-        client = redis.Redis.from_url(self.place.redis.url, max_connections=64)
-        self._open.append(client)
-        return client
+        return self.kept(redis.Redis.from_url(self.place.redis.url, max_connections=64))
+
+    def kept(self, one: Closed) -> Closed:
+        """Return what was opened, after noting that it is closed with the laboratory."""
+        self._open.append(one)
+        return one
 
     def pool(self, size: int) -> Any:
         """Return a new pool of connections to PostgreSQL, all of them open."""
@@ -89,8 +93,7 @@ class Laboratory:
         return self._opened(opened)
 
     def _opened(self, opening: Opening) -> Reopened:
-        self._open.append(one := Reopened(opening, self.run(opening())))
-        return one
+        return self.kept(Reopened(opening, self.run(opening())))
 
     def renew(self) -> None:
         """Open every connection to PostgreSQL anew: behind each is a fresh process then, which has kept nothing."""
@@ -98,9 +101,10 @@ class Laboratory:
             if isinstance(one, Reopened):
                 self.run(one.renew())
 
-    def file(self, path: Path) -> sqlite3.Connection:
-        """Return a new connection to a SQLite file, for the thread that asks."""
-        self._files.append(connection := sqlite3.connect(path))
+    def file(self, path: Path, **options: Any) -> sqlite3.Connection:
+        """Return a new connection to a SQLite file, for the thread that asks; `options` go to sqlite3."""
+        connection: sqlite3.Connection = sqlite3.connect(path, **options)
+        self._files.append(connection)
         return connection
 
     def execute(self, *statements: str) -> None:
@@ -129,10 +133,10 @@ class Laboratory:
         return (self.place.redis.process.pid,)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, the last one first: a subscription goes before its client."""
         for file in self._files:
             file.close()
-        for one in self._open:
+        for one in reversed(self._open):
             self.run(one.aclose() if hasattr(one, "aclose") else one.close())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from perflab.experiments.education.broadcast import to_many
 from perflab.experiments.education.leaderboard import leaderboard, leaderboard_read
 from perflab.experiments.education.locks import one_of_many
 from perflab.experiments.state_database import (
@@ -12,10 +13,12 @@ from perflab.experiments.state_database import (
     commits,
     index_price,
     job_queue,
+    journals,
     partitions,
     precompute,
     rewrites,
     serialisers,
+    sqlite_connections,
     sqlite_settings,
     statements,
     text_search,
@@ -27,9 +30,12 @@ QUESTIONS: tuple[Callable[[Laboratory], Contest], ...] = (
     index_price.index_read,
     index_price.index_write,
     statements.prepared,
+    statements.prepared_in_sqlite,
+    sqlite_connections.connections,
     rewrites.one_query,
     rewrites.by_place,
     sqlite_settings.settings,
+    journals.beside_a_writer,
     bulk.in_sqlite,
     bulk.in_postgres,
     commits.asynchronous,
@@ -45,4 +51,5 @@ QUESTIONS: tuple[Callable[[Laboratory], Contest], ...] = (
     leaderboard,
     leaderboard_read,
     one_of_many,
+    to_many,
 )
