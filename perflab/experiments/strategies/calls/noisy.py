@@ -11,6 +11,7 @@ from perflab.experiments.strategies.tails import tail
 
 QUIET_PER_S = 12.0  # within what one session may ask for (20 calls/s): whoever is above is no victim
 CROWD, EVERY_S, FIRST_S = 40, 1.0, 0.1
+APART_S = 0.001  # all at one moment, the last would be sent as late as one client takes to send 40, 10 ms on a slow day
 POOL = 16
 LEAST_S = 4.0  # 48 of the quiet session's on average: every block holds the 20 that make a p95
 SETTLE_S = 2.0  # two crowds: a full bucket and the places taken, as they stay while the noise goes on
@@ -25,7 +26,8 @@ QUIET_SERVED = FigureSpec("quiet_answered", "quiet session's requests answered",
 def due_times(rng: np.random.Generator, seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """Return when requests are due (s, rising) and whose they are: Poisson of the quiet, crowds of the noisy one."""
     quiet = poisson_times(rng, QUIET_PER_S, seconds)
-    noisy = np.repeat(np.arange(FIRST_S, seconds, EVERY_S), CROWD)
+    noisy = np.add.outer(np.arange(FIRST_S, seconds, EVERY_S), APART_S * np.arange(CROWD)).ravel()
+    noisy = noisy[noisy < seconds]
     times, whose = np.concatenate([quiet, noisy]), np.repeat([QUIET, NOISY], [quiet.size, noisy.size])
     order = np.argsort(times, kind="stable")
     return times[order], whose[order]
@@ -70,9 +72,9 @@ EXPERIMENT = StrategyExperiment(
     title="a noisy session beside a quiet one",
     arms=("bulkhead=on", "rate_limit=on"),
     base=POOLED,
-    condition=f"one session sends {CROWD} requests at once every second, another {QUIET_PER_S:g}/s; {POOL} connections "
-    "to a generator that takes about 120 ms; 8 calls at a time or 20 calls/s for each session, "
-    f"after {SETTLE_S:g} s of the same",
+    condition=f"one session sends {CROWD} requests within {1e3 * CROWD * APART_S:g} ms every second, another "
+    f"{QUIET_PER_S:g}/s; {POOL} connections to a generator that takes about 120 ms; 8 calls at a time or 20 calls/s "
+    f"for each session, after {SETTLE_S:g} s of the same",
     conditions={"connections": str(POOL)},
     work=side_by_side,
     prepare=warm,
