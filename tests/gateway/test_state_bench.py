@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import redis
 
 from perflab.benches.state import arriving, place, rows
 from perflab.benches.state.client import drive, work
@@ -19,6 +21,7 @@ from perflab.benches.state.settings import server_of
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.store import StoreSettings
 from perflab.system.cores import Cores
+from perflab.system.servers.server import embedded
 
 SESSIONS = 40
 
@@ -45,6 +48,19 @@ def test_a_filled_store_answers_like_one_that_was_lived_in(store: str) -> None:
 
     with place.filled(store, lambda line: None, server_of(store), SESSIONS) as at:
         asyncio.run(look_around(at))
+
+
+def test_redis_is_filled_while_it_rewrites_its_own_file(tmp_path: Path) -> None:
+    settings = {"appendonly": True}
+    with embedded("redis", tmp_path / "redis.log", settings) as server, redis.Redis.from_url(server.url) as client:
+        client.mset({f"before:{i}": i for i in range(100)})
+        client.config_set("rdb-key-save-delay", 5000)  # us for each key: half a second of rewriting
+        client.bgrewriteaof()
+        assert client.info("persistence")["aof_rewrite_in_progress"]
+        rows.fill_redis(server.url, count=1)
+        seen = client.info("persistence")
+        assert not seen["aof_rewrite_in_progress"] and not seen["aof_rewrite_scheduled"]
+        assert seen["aof_last_bgrewrite_status"] == "ok" and client.zcard("gw:history:1") == rows.PER_SESSION
 
 
 def test_the_same_work_arrives_at_every_store() -> None:

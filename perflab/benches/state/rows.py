@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,6 +14,7 @@ from typing import Any
 SESSIONS, TURNS = 20_000, 25
 PER_SESSION = 2 * TURNS  # what was heard and what was said
 ROWS = SESSIONS * PER_SESSION
+REWRITTEN_POLL_S = 0.02
 WHEN = 1_700_000_000_000
 WORDS = "please write a function that sorts the lines of a file and removes what is there twice"
 COLUMNS = ("session", "turn", "role", "text", "audio_bytes", "outcome", "created_ms")
@@ -81,6 +83,24 @@ def fill_redis(url: str, count: int = SESSIONS, per_trip: int = 2000) -> None:
         trip.set("gw:last:history", count * PER_SESSION)
         trip.execute()
         client.config_set("appendfsync", synced)
-        client.bgrewriteaof()
-        while client.info("persistence")["aof_rewrite_in_progress"]:
-            client.ping()
+        _compact(client)
+
+
+def _compact(client: Any) -> None:
+    """Let Redis write its file anew, as small as it can be, and wait for it; what it rewrites by itself comes first."""
+    from redis.exceptions import ResponseError
+
+    while True:
+        try:
+            client.bgrewriteaof()
+            break
+        except ResponseError as error:
+            if "already in progress" not in str(error):
+                raise
+            _until_rewritten(client)
+    _until_rewritten(client)
+
+
+def _until_rewritten(client: Any) -> None:
+    while (seen := client.info("persistence"))["aof_rewrite_in_progress"] or seen["aof_rewrite_scheduled"]:
+        time.sleep(REWRITTEN_POLL_S)
