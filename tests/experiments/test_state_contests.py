@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.errors import RunCorrupt
 from perflab.experiments.conclude.parts import given_up
 from perflab.experiments.education import broadcast, fan_out, leaderboard, locks
 from perflab.experiments.state_database import (
@@ -28,6 +29,7 @@ from perflab.experiments.state_database import (
     statements,
 )
 from perflab.experiments.state_database import contest as contest_module
+from perflab.experiments.state_database import laboratory as laboratory_module
 from perflab.experiments.state_database.contest import (
     FEWEST,
     Contest,
@@ -42,7 +44,7 @@ from perflab.experiments.state_database.contest import (
     timed,
 )
 from perflab.experiments.state_database.contest_findings import contest_findings
-from perflab.experiments.state_database.laboratory import Laboratory, laboratory
+from perflab.experiments.state_database.laboratory import Laboratory, hold, laboratory
 from perflab.experiments.state_database.place import Place
 from perflab.experiments.state_database.plan_points import plan_points
 from perflab.experiments.state_database.plans import IndexGain
@@ -164,6 +166,41 @@ def test_what_a_screening_saw_is_not_published(study: Study) -> None:
     assert decide(found) == "confirm first: screened only"
     assert "(better, not confirmed)" in contest_sentence(judged, result)
     assert [row["verdict"] for row in median_rows(judged)] == ["not confirmed"]
+
+
+def test_a_contest_that_the_run_has_is_read_back_and_another_is_measured(
+    study: Study,
+    small: Place,  # noqa: F811
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(laboratory_module, "FULL_BLOCKS", 2)
+    calls = list[str]()
+
+    def made(condition: str) -> Any:
+        def make(lab: Laboratory) -> Contest:
+            def work(rng: np.random.Generator) -> Done:
+                calls.append(condition)
+                return Done(rng.random(5), "right")  # too few for a tail, which is NaN
+
+            return replace(planted(slow=work, fast=work), condition=condition)
+
+        return make
+
+    first = hold(study, small, (made("few"),))
+    measured = len(calls)
+    again = hold(study, small, (made("few"),))
+    assert len(calls) == measured > 0
+    (one,), (other,) = first.results, again.results
+    assert one.sizes == other.sizes and one.experiment.figures == other.experiment.figures
+    for name in ("p50_ms", "p95_ms", "cpu_ms_per_request"):
+        np.testing.assert_array_equal(one.column("fast", name), other.column("fast", name))
+    assert [item.word for item in first.judged] == [item.word for item in again.judged]
+    hold(study, small, (made("many"),))
+    assert "many" in calls
+    path = study.run.folder("samples") / "contest.planted.timed.json"
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(RunCorrupt, match=r"planted.*cannot be read"):
+        hold(study, small, (made("many"),))
 
 
 def test_a_tail_is_told_of_twenty_operations_or_more() -> None:

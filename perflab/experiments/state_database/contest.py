@@ -137,6 +137,12 @@ def run_contest(contest: Contest, blocks: int, seed: int, *, screening: bool = F
             row = _measured(contest, name, arms[name], block - 1, np.random.default_rng(block_seed(seed, block)))
             if block:
                 rows.append(row)
+    return timed_result(contest, rows, screening=screening)
+
+
+def timed_result(contest: Contest, rows: Sequence[dict[str, Any]], *, screening: bool = False) -> ExperimentResult:
+    """Return rows that `run_contest` measured as its result."""
+    blocks = 1 + max(int(row["block"]) for row in rows)
     return held(contest, (*TIMED, *contest.figures), rows, Sizes(blocks, 0.0, fresh=not screening))
 
 

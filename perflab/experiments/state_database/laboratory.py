@@ -11,9 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from perflab.experiments.state_database.contest import FEWEST, FULL_BLOCKS, QUICK_BLOCKS, Contest, run_contest
+from perflab.experiments.state_database.contest import (
+    FEWEST,
+    FULL_BLOCKS,
+    QUICK_BLOCKS,
+    Contest,
+    run_contest,
+    timed_result,
+)
+from perflab.experiments.state_database.kept_contests import measured_once
 from perflab.experiments.state_database.place import Place
-from perflab.experiments.state_database.way_memory import memory_rounds
+from perflab.experiments.state_database.way_memory import ROUNDS, memory_result, memory_rounds
 from perflab.experiments.strategies.conclude import ArmJudged, judge_arms
 from perflab.experiments.strategies.loop_thread import LoopThread
 from perflab.experiments.strategies.run import ExperimentResult
@@ -164,9 +172,8 @@ def hold(study: Study, place: Place, makers: tuple[Callable[[Laboratory], Contes
     """Prepare and run one contest after the other, and judge all of their ways as one family in each figure.
 
     Full: Holm, published, with rounds for memory after those that are timed. Quick: a screening, because few blocks of
-    one start are not to be adopted by.
+    one start are not to be adopted by. What the run has of a contest already is read back.
     """
-    blocks = QUICK_BLOCKS if study.quick else FULL_BLOCKS
     contests, results, memory = [], [], []
     for i, make in enumerate(makers):
         study.progress("contests", i, len(makers), make.__module__.rpartition(".")[2])
@@ -174,7 +181,25 @@ def hold(study: Study, place: Place, makers: tuple[Callable[[Laboratory], Contes
             contest = make(lab)
             contests.append(contest)
             os.sync()  # what its tables left in memory to be written would hold up the syncs that are timed
-            results.append(run_contest(contest, blocks, study.seed, screening=study.quick))
-            if not study.quick and (read := memory_rounds(contest, lab.renew, study.seed)):
+            results.append(_timed(study, place, contest))
+            if not study.quick and (read := _risen(study, place, contest, lab)):
                 memory.append(read)
     return Held(tuple(contests), tuple(results), judge_arms([*results, *memory]))
+
+
+def _timed(study: Study, place: Place, contest: Contest) -> ExperimentResult:
+    blocks = QUICK_BLOCKS if study.quick else FULL_BLOCKS
+    found = measured_once(
+        study, contest, "timed", {"rows": place.rows, "blocks": blocks},
+        lambda: run_contest(contest, blocks, study.seed, screening=study.quick),
+        lambda rows: timed_result(contest, rows, screening=study.quick),
+    )  # fmt: skip
+    assert found is not None
+    return found
+
+
+def _risen(study: Study, place: Place, contest: Contest, lab: Laboratory) -> ExperimentResult | None:
+    return measured_once(
+        study, contest, "memory", {"rows": place.rows, "rounds": ROUNDS},
+        lambda: memory_rounds(contest, lab.renew, study.seed), lambda rows: memory_result(contest, rows),
+    )  # fmt: skip

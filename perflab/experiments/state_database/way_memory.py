@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +47,12 @@ def memory_rounds(
         for block, names in enumerate(balanced_blocks(list(arms), rounds, seed))
         for name in names
     ]
+    return memory_result(contest, rows)
+
+
+def memory_result(contest: Contest, rows: Sequence[dict[str, Any]]) -> ExperimentResult:
+    """Return rows that `memory_rounds` measured as its result."""
+    rounds = 1 + max(int(row["block"]) for row in rows)
     return held(contest, (WORKING,), rows, Sizes(rounds, 0.0, fresh=True))
 
 

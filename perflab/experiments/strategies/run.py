@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from perflab.errors import RunCorrupt
 from perflab.experiments.code_state import commit_of
+from perflab.experiments.kept_rows import read_rows, write_rows
 from perflab.experiments.null_arm import NULL, Judged, failed_null, null_checks
 from perflab.experiments.strategies.arm import Arm, started
 from perflab.experiments.strategies.experiment import BASE, FigureSpec, StrategyExperiment
 from perflab.experiments.study import Study
 from perflab.findings.finding import TrustCheck
-from perflab.runs import write_atomic
 from perflab.stats.schedule import balanced_blocks
-from perflab.strict_json import json_text
 
 
 @dataclass(frozen=True)
@@ -98,16 +94,16 @@ def run_experiment(study: Study, experiment: StrategyExperiment, sizes: Sizes | 
     path = study.run.folder("samples") / f"strategy.{experiment.key}.json"
     names = [BASE, NULL, *experiment.arms]
     identity = _identity(study, experiment, sizes)
-    rows = _whole_blocks(_read(path, experiment, identity), len(names))
+    rows = _whole_blocks(read_rows(path, experiment.key, identity), len(names))
     order = balanced_blocks(names, sizes.blocks, study.seed)
     if len(rows) < sizes.blocks * len(names):
         if experiment.fit:
             experiment = replace(experiment, work=experiment.fit(study, experiment))
         if sizes.fresh:
-            _fresh(study, experiment, sizes, order, rows, partial(_write, path, identity))
+            _fresh(study, experiment, sizes, order, rows, partial(write_rows, path, identity))
         else:
             rows = _side_by_side(study, experiment, sizes, order)
-            _write(path, identity, rows)
+            write_rows(path, identity, rows)
     return ExperimentResult(experiment, tuple(rows), sizes)
 
 
@@ -179,25 +175,6 @@ def _identity(study: Study, experiment: StrategyExperiment, sizes: Sizes) -> dic
         "condition": experiment.condition, "conditions": dict(experiment.conditions),
         "commit": commit_of(study.system.path.parent),
     }  # fmt: skip
-
-
-def _write(path: Path, identity: Mapping[str, Any], rows: Sequence[dict[str, Any]]) -> None:
-    write_atomic(path, json_text({**identity, "rows": list(rows)}, indent=1))
-
-
-def _read(path: Path, experiment: StrategyExperiment, identity: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows that the run has already of this very experiment, by the same code."""
-    if not path.exists():
-        return []
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-        return list(body["rows"]) if {name: body.get(name) for name in identity} == identity else []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunCorrupt(
-            f"The samples of experiment {experiment.key} cannot be read ({error})",
-            "",
-            f"Delete {path} to measure again",
-        ) from None
 
 
 def _whole_blocks(rows: list[dict[str, Any]], arms: int) -> list[dict[str, Any]]:
