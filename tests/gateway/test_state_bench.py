@@ -51,8 +51,8 @@ def test_a_filled_store_answers_like_one_that_was_lived_in(store: str) -> None:
 
 
 def test_redis_is_filled_while_it_rewrites_its_own_file(tmp_path: Path) -> None:
-    settings = {"appendonly": True}
-    with embedded("redis", tmp_path / "redis.log", settings) as server, redis.Redis.from_url(server.url) as client:
+    kept = embedded("redis", tmp_path / "redis.log", settings={"appendonly": True})
+    with kept as server, redis.Redis.from_url(server.url) as client:
         client.mset({f"before:{i}": i for i in range(100)})
         client.config_set("rdb-key-save-delay", 5000)  # us for each key: half a second of rewriting
         client.bgrewriteaof()
