@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import queue
 import sqlite3
 import time
@@ -31,14 +32,20 @@ def connections(lab: Laboratory) -> Contest:
 
     return Contest(
         key="sqlite-connections", strategy="ST-STATE-03", title="connections to SQLite",
-        condition=f"{QUERIES} pages of history asked for by {ASKERS} threads of one process, each timed with its wait "
-        "for a connection",
+        condition=f"{QUERIES} pages of history asked for by {ASKERS} threads of one process on {_cores()}, each timed "
+        "with its wait for a connection",
         ways={"opened for each access": way(anew), "one, taken in turn": way(pool(lab, 1)),
               f"{ASKERS}, one for each who asks": way(pool(lab, ASKERS))},
         price="a page cache of up to 2 MB for each connection that stays open; a transaction left open in one of them "
         "keeps the write-ahead log from being checkpointed",
-        turns="an access now and then; long queries, which hold up all others of a pool of one",
+        turns="an access now and then; long queries, which hold up all others of a pool of one; threads on several "
+        "cores, which hand the interpreter's lock to and fro",
     )  # fmt: skip
+
+
+def _cores() -> str:
+    count = len(os.sched_getaffinity(0))
+    return "one core" if count == 1 else f"{count} cores"
 
 
 def pool(lab: Laboratory, size: int) -> Lend:
