@@ -410,8 +410,8 @@ def test_a_step_that_is_the_same_in_every_block_is_told_without_an_interval(stud
     found = {f.variant: f for f in contest_findings(study, [contest], judged) if f.effect.metric == "times made"}
     assert (found["lock"].verdict, found["idle"].verdict) == ("better", "equivalent")
     assert found["lock"].effect.value == 0.125 and found["lock"].effect.method == "range of all blocks"
-    shown = {row["way"]: row.get("times made") for row in gain_rows(judged, [result])}
-    assert shown["lock"] == "times 0.125 to 0.125 in all blocks better"
+    shown = {row["way"]: row.get("besides") for row in gain_rows(judged, [result])}
+    assert shown["lock"] == "times made: times 0.125 to 0.125 in all blocks better"
 
 
 @pytest.mark.parametrize("ask", QUESTIONS, ids=lambda ask: ask.__name__)

@@ -21,10 +21,11 @@ from perflab.instrument.proc import descendants
 from perflab.stats.schedule import balanced_blocks, block_seed
 
 QUICK_BLOCKS, FULL_BLOCKS = 14, 40  # 14: a step seen in every block passes Holm over 400 ways, 400 * 2^(1 - n) <= 0.05
+MEMORY = "memory_mb"
 MEDIAN = FigureSpec("p50_ms", "response median", "ms", 0.05)
 TAIL, FEWEST = "p95_ms", 20  # of fewer operations the 95th percentile is little else than the largest
 FEW = f"fewer than {FEWEST} operations a block"
-TIMED = (*(figure for figure in STANDARD if figure.column != "memory_mb"), MEDIAN)  # memory has rounds of its own
+TIMED = (*(figure for figure in STANDARD if figure.column != MEMORY), MEDIAN)  # memory has rounds of its own
 Item = TypeVar("Item")
 Span = tuple[float, float, float]  # least, median, largest ratio of the blocks, or difference in the figure's unit
 
@@ -242,7 +243,10 @@ def price_rows(contests: Sequence[Contest]) -> list[dict[str, Any]]:
 
 
 def gain_rows(judged: Sequence[ArmJudged], results: Sequence[ExperimentResult]) -> list[dict[str, Any]]:
-    """Return one row for each way: its median, and the change of every figure with its interval and verdict."""
+    """Return one row for each way: its median, and the change of every figure with its interval and verdict.
+
+    What one contest alone looks at stands in the column ``besides``.
+    """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for result in results:
         for arm in (BASE, *result.experiment.arms):
@@ -253,7 +257,12 @@ def gain_rows(judged: Sequence[ArmJudged], results: Sequence[ExperimentResult]) 
                 "p95 (ms)": _tail(result, arm),
             }  # fmt: skip
     for item in judged:
-        rows[item.result.experiment.key, item.arm][item.figure.name] = _told(item)
+        row = rows[item.result.experiment.key, item.arm]
+        if item.figure in TIMED or item.figure.column == MEMORY:
+            row[item.figure.name] = _told(item)
+        else:
+            said = f"{item.figure.name}: {_told(item)}"
+            row["besides"] = f"{row['besides']}; {said}" if "besides" in row else said
     return list(rows.values())
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from perflab.experiments.null_arm import NULL
-from perflab.experiments.state_database.contest import Contest, Work, held
+from perflab.experiments.state_database.contest import MEMORY, Contest, Work, held
 from perflab.experiments.strategies.experiment import BASE, FigureSpec
 from perflab.experiments.strategies.run import ExperimentResult, Sizes
 from perflab.instrument.high_water import own_bytes, reset_high_water, resident
 from perflab.stats.schedule import balanced_blocks, block_seed
 
 ROUNDS = 12  # a step seen in every round passes Holm over a hundred ways, 100 * 2^(1 - 12) <= 0.05
-WORKING = FigureSpec("memory_mb", "working memory", "MB", 5.0, in_units=True)  # half of a connection of PostgreSQL
+WORKING = FigureSpec(MEMORY, "working memory", "MB", 5.0, in_units=True)  # half of a connection of PostgreSQL
 CAVEAT = (
     "private memory of client and server above what stood before the way began, on connections opened anew; buffers "
     "that a server shares are its setting's, and a process that starts and ends within the way is not seen"
