@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from perflab.findings.finding import Evidence, Finding
 from perflab.report.audit import audit_page
 from perflab.report.deliverables import build_deliverables
+from perflab.report.deliverables.document import Block, Bullets, Rows, Text
 from perflab.report.deliverables.guide import table
+from perflab.report.deliverables.guide.card import strategy_card
 from perflab.report.deliverables.guide.cases import ROLES, by_strategy, cases_of
 from perflab.report.deliverables.guide.decision import decide
 from perflab.report.deliverables.guide.forests import TITLES, forest_rows, strategy_forests
-from perflab.report.deliverables.guide.table import evidence_of, measured_price, stated_price
+from perflab.report.deliverables.guide.table import ONE_START, evidence_of, measured_price, stated_price
 from perflab.report.deliverables.strategy_guide import _forests
 from perflab.report.wording import SCREENED
 from tests.report.fake_run import make
@@ -43,6 +46,11 @@ def decided(*cases: tuple[str, str, dict[str, str]]) -> str:
         ([("a=1", "hot", GOOD | {"stale": "untrusted"})], "adopt if age of answers holds"),
         ([("a=1", "hot", GOOD | {"memory": "worse"})], "adopt if the price is acceptable"),
         ([("a=1", "hot", GOOD), ("a=1", "cold", GOOD | {"p95": "worse"})], "adopt if the price is acceptable (cold)"),
+        ([("a=1", "hot", {"cpu": "better", "p95": "worse"})], "adopt if the price is acceptable and memory holds"),
+        ([("a=1", "hot", GOOD | {"memory": "worse", "stale": "inconclusive"})],
+         "adopt if the price is acceptable and age of answers holds"),
+        ([("a=1", "hot", {"cpu": "better", "memory": "worse"}), ("a=1", "cold", LOSS)],
+         "adopt if hot and the price is acceptable and the tail holds; not if cold"),
         ([("a=1", "hot", GOOD), ("a=1", "cold", LOSS)], "adopt if hot; not if cold"),
         ([("a=1", "hot", GOOD), ("a=1", "cold", FLAT)], "adopt if hot; not if cold"),
         ([("a=1", "hot", GOOD | {"memory": "worse"}), ("a=1", "cold", LOSS)],
@@ -200,6 +208,9 @@ def test_a_card_holds_texts_flag_code_and_figures_by_condition(guide: Path) -> N
         "gemini_codegen",
         "perflab/gateway/flags/http_client/pooled.py",
         "http_client=pooled_httpx2",
+        '[[flag]] name = "http_client": optimised = "pooled_httpx2"',
+        "Hypothesis",
+        "S4-RO-2",
         "perflab/cache/levels.py",
     ):
         assert told in facts.text, told
@@ -341,3 +352,41 @@ def test_the_places_of_several_settings_in_a_screening_are_told_in_one_sentence(
     assert table._gain(cases_of(placed[:1])) == f"{SCREENED}, number 7 of the screening"
     assert table._gain(cases_of(screened("hot", cpu=""))) == SCREENED
     assert table._gain([]) == "observed: see its card"
+
+
+def card(own: list[Finding]) -> list[Block]:
+    known: dict[str, Any] = {key: {} for key in ("cards", "catalogue", "strategies", "flags", "code")}
+    material: Any = SimpleNamespace(verdict=SimpleNamespace(judged="optimised"), **known)
+    return strategy_card(material, "ST-X-01", own)
+
+
+def test_a_gain_on_one_start_of_a_server_says_so_where_it_is_decided() -> None:
+    def decision(*own: Finding) -> str:
+        return next(block.text for block in card(list(own)) if isinstance(block, Text))
+
+    once, fresh = (compared("ST-X-01", way, "hot", details=known, **GOOD)
+                   for way, known in (("a=1", {"starts": 1}), ("a=2", {})))  # fmt: skip
+    assert decision(*once) == f"Decision: adopt ({ONE_START})."
+    assert decision(*fresh) == decision(*once, *fresh) == "Decision: adopt."
+    assert ONE_START not in decision(*compared("ST-X-01", "a=1", "hot", details={"starts": 1}, **LOSS))
+
+
+def test_the_plans_of_all_ways_stand_in_one_table_the_replaced_way_once() -> None:
+    base = {"way": "asked one by one", "plan": "Seq Scan"}
+    own = []
+    for way in ("a=1", "a=2"):
+        first, *rest = compared("ST-X-01", way, "hot", details={"title": "reads"}, **GOOD)
+        plans = [base, {"way": way, "plan": f"Index Scan {way}", "fixed price": "2 MB"}]
+        own += [first.model_copy(update={"details": {**first.details, "plans": plans, "pools": [{"size": 1}]}}), *rest]
+    tables = {block.caption: block.rows for block in card(own) if isinstance(block, Rows)}
+    assert [row["way"] for row in tables["What each way does, and keeps"]] == ["asked one by one", "a=1", "a=2"]
+    assert {row["work"] for row in tables["What each way does, and keeps"]} == {"reads"}
+    assert not any("plans" in caption for caption in tables)
+    assert sum(caption.endswith(": pools") for caption in tables) == 2  # any other table stays
+
+
+def test_many_figures_of_a_screening_are_folded_and_few_are_not() -> None:
+    for conditions, folded in ((["cold"], [""]), (["cold", "mild"], ["Screened, not confirmed (6)"])):
+        own = [f for condition in conditions for f in screened(condition, cpu="less", p95="", memory="")]
+        lists = [block for block in card(own) if isinstance(block, Bullets)]
+        assert [block.folded for block in lists if own[0].id in block.items[0]] == folded

@@ -58,10 +58,9 @@ class Case:
         return any(f.details.get("gives up") for f in self.findings)
 
     @property
-    def given_up_and_open(self) -> bool:
-        """Whether it gains, gives something up, and has figures missing or open besides: the price is not all."""
-        gains = any(f.verdict == "better" for f in self.deciding)
-        return gains and self.gives_up and bool(self.not_shown or self.undecided)
+    def partly_known(self) -> bool:
+        """Whether figures are missing or open: then a price that is known is not all that may speak against it."""
+        return bool(self.not_shown or self.undecided)
 
     @property
     def outcome(self) -> Outcome:
@@ -76,7 +75,7 @@ class Case:
         if "better" in verdicts and ("worse" in verdicts or self.gives_up):
             return "gain at a price"
         if "better" in verdicts:
-            return "gain, not all shown" if self.not_shown or self.undecided else "gain"
+            return "gain, not all shown" if self.partly_known else "gain"
         if "worse" in verdicts:
             return "open" if any(_may_gain(f) for f in deciding) else "loss"
         return "no gain" if verdicts and verdicts <= {"equivalent", "trivial"} else "open"

@@ -17,7 +17,8 @@ HOW_TO_READ = (
     "no room for a gain that pays for it, and no median that was seen to fall is still open. "
     "Fewer reads of a store and the like are means: they decide nothing. "
     "needs more data: the interval allows either. What was only screened is never adopted and never rejected: "
-    "confirm it first; do not confirm what the screening shows as a loss somewhere and a gain nowhere."
+    "confirm it first; do not confirm what the screening shows as a loss somewhere and a gain nowhere. "
+    "Seen on one start: its gains come from one start of a server, whose own chance is not in the intervals."
 )
 NOT_SHOWN: dict[Role, str] = {"CPU": "CPU", "tail": "the tail", "memory": "memory"}
 ASKS = re.compile(r"What does .+ do to (?P<figure>.+)\?$")
@@ -63,8 +64,7 @@ def _of_gains(published: Sequence[Case], screened: Sequence[Case]) -> str:
     priced = [case for case in gains if case.outcome == "gain at a price"]
     if priced:
         where = f" ({labels(priced, gains)})" if len(priced) < len(gains) else ""
-        left = f" and {_lacking(gains)}" if any(case.given_up_and_open for case in priced) else ""
-        return f"adopt if the price is acceptable{where}{left}"
+        return f"adopt if the price is acceptable{where}{_and_lacking(gains)}"
     return f"adopt if {_lacking(gains)}"
 
 
@@ -83,16 +83,17 @@ def _without_gain(published: Sequence[Case], promising: Sequence[Case]) -> str:
 
 
 def _at_a_price(gains: Sequence[Case]) -> str:
-    outcomes = {case.outcome for case in gains}
-    if "gain at a price" in outcomes:
-        left = f" and {_lacking(gains)}" if any(case.given_up_and_open for case in gains) else ""
-        return f" and the price is acceptable{left}"
-    return f" and {_lacking(gains)}" if "gain, not all shown" in outcomes else ""
+    priced = any(case.outcome == "gain at a price" for case in gains)
+    return f"{' and the price is acceptable' if priced else ''}{_and_lacking(gains)}"
+
+
+def _and_lacking(gains: Sequence[Case]) -> str:
+    return f" and {_lacking(gains)}" if any(case.partly_known for case in gains) else ""
 
 
 def _lacking(gains: Sequence[Case]) -> str:
     """Return what must still hold, as the end of a sentence: the figures not shown, then those still open, by name."""
-    partly = [case for case in gains if case.outcome == "gain, not all shown" or case.given_up_and_open]
+    partly = [case for case in gains if case.partly_known]
     found = [NOT_SHOWN[role] for role in ROLES if any(role in case.not_shown for case in partly)]
     found += [_figure(f) for case in partly for f in case.undecided]
     named = list(dict.fromkeys(found))

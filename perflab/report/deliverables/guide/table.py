@@ -12,6 +12,7 @@ from perflab.report.deliverables.material import Material
 from perflab.report.verdict import judged_targets
 from perflab.report.wording import SCREENED, effect_text, look, plural
 
+ONE_START = "seen on one start"
 ORDER = ("adopt", "confirm first", "needs more data", "not if", "do not confirm", "reject")
 
 
@@ -42,9 +43,23 @@ def decision_row(material: Material, key: str, own: Sequence[Finding]) -> Row:
 
 
 def decision_of(material: Material, key: str, own: Sequence[Finding]) -> str:
-    """Return the decision on a strategy; of the judged variant as a whole also that targets decide against it."""
+    """Return the decision on a strategy; of the judged variant as a whole also that targets decide against it.
+
+    A gain that rests on one start of a server says so: how starts differ is not in its interval.
+    """
     missed = _missed_by_itself(material) if key == material.verdict.judged else 0
-    return decide(own) + (f"; but it misses {plural(missed, 'target')}: see the verdict" if missed else "")
+    once = _on_one_start(own)
+    return (
+        decide(own)
+        + (f" ({ONE_START})" if once else "")
+        + (f"; but it misses {plural(missed, 'target')}: see the verdict" if missed else "")
+    )
+
+
+def _on_one_start(own: Sequence[Finding]) -> bool:
+    """Say whether a strategy is to be adopted on gains all of which come from one start of everything."""
+    gaining = [case for case in cases_of(f for f in own if f.kind == "comparison") if case.outcome in GAINS]
+    return bool(gaining) and all(f.details.get("starts") == 1 for case in gaining for f in case.findings)
 
 
 def _missed_by_itself(material: Material) -> int:
