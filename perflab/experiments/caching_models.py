@@ -149,12 +149,16 @@ def own_sentence(own: OwnTrace | None) -> str:
     )
 
 
-def targets_of(study: Study) -> list[Target]:
-    """Return the targets for a cache's hit ratio in the domain of the system."""
+def targets_of(study: Study, own: OwnTrace | None = None) -> list[Target]:
+    """Return the targets for a cache's hit ratio in the domain of the system.
+
+    Where that has none and a trace was given, those of any domain: the trace is of whoever asks, not of the system.
+    """
     if not study.system.targets:
         return []
-    known = load_targets(study.system.resolve(study.system.targets))
-    return [t for t in known if t.metric == METRIC and t.domain == study.system.domain]
+    known = [t for t in load_targets(study.system.resolve(study.system.targets)) if t.metric == METRIC]
+    mine = [t for t in known if t.domain == study.system.domain]
+    return mine or (known if own else [])
 
 
 def conclude(study: Study, said: Sequence[str], checks: Sequence[TrustCheck], figure: Evidence,
@@ -175,15 +179,16 @@ def conclude(study: Study, said: Sequence[str], checks: Sequence[TrustCheck], fi
                         level=study.level if question == MEASURED else "simulated",
                         evidence=evidence(figure if ordinal == 1 else None))
         )  # fmt: skip
-    return [*found, *(_target(study, target, own, tuple(checks)) for target in targets_of(study))]
+    return [*found, *(_target(study, target, own, tuple(checks)) for target in targets_of(study, own))]
 
 
 def _target(study: Study, target: Target, own: OwnTrace | None, trust: tuple[TrustCheck, ...]) -> Finding:
     interval = own.interval if own else None
     reason = own.why if own else "a hit ratio is judged on a trace of one's own, and none was given"
     judgement = judge_target(target, interval, unit="ratio", level="simulated", trust=trust,
-                             domain=study.system.domain, reason=reason)  # fmt: skip
+                             domain=target.domain, reason=reason)  # fmt: skip
+    asker = () if target.domain == study.system.domain else (f"a target of {target.domain}, judged on the trace alone",)
     return target_finding(target, judgement, id=f"F22-target.{target.id}", notebook=study.notebook,
                           question=f"Does the cache meet {target.id}?", n_unit="requests",
                           condition=f"LRU of {own.capacity} objects" if own else "", trust=trust,
-                          caveats=("simulated on the trace given",) if interval else ())  # fmt: skip
+                          caveats=(*asker, *(("simulated on the trace given",) if interval else ())))  # fmt: skip

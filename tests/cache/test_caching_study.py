@@ -19,9 +19,12 @@ from perflab.cache.live.registry import libraries, open_cache, version_of
 from perflab.cache.policies.registry import simulate
 from perflab.errors import UsageError
 from perflab.experiments import caching, caching_models
+from perflab.findings.catalogue import load_targets
 from perflab.findings.finding import Evidence, TrustCheck
+from perflab.findings.traceability import trace_targets
 from perflab.report.figures.figure import TargetLine
 from perflab.report.figures.hit_ratio_curve import hit_ratio_curve
+from perflab.system.load_file import load_system
 
 ROOT = Path(__file__).resolve().parents[2]
 SAID = ("one", "two", "three", "four", "five")
@@ -170,6 +173,21 @@ def test_target_is_judged_on_a_trace_of_ones_own_and_on_nothing_else(tmp_path: P
         assert found[-1].verdict == verdict and found[-1].level == "simulated", found[-1].claim
         assert f"{capacity:,} objects in the cache" in found[-2].claim
     assert len(caching_models.conclude(study("voice_app"), SAID, [], figure, None)) == 5
+
+
+def test_a_trace_is_judged_in_a_system_whose_domain_asks_for_no_hit_ratio(tmp_path: Path, root: Path) -> None:
+    shipped = load_system(root / "data/systems/voice_gateway.toml")
+    here = study(shipped.domain)
+    here.system = shipped
+    figure = Evidence(kind="figure", path="x.svg", title="x", alt="x")
+    assert [f.kind for f in caching_models.conclude(here, SAID, [], figure, None)] == ["observation"] * 5
+    own = caching_models.own_trace(access_log(tmp_path), "", 39)
+    judged = caching_models.conclude(here, SAID, [], figure, own)[-1]
+    assert (judged.target_id, judged.verdict) == ("S3-TP-3", "meets")
+    assert any("edtech_in" in caveat for caveat in judged.caveats)
+    targets = load_targets(shipped.resolve(shipped.targets))
+    told = {row.id: row.verdict for row in trace_targets(targets, [judged], domain=shipped.domain)}
+    assert told["S3-TP-3"] == "meets"
 
 
 def test_a_failed_check_leaves_no_finding_reported_and_one_on_live_caches_only_theirs() -> None:
