@@ -151,7 +151,7 @@ FULL = Effort(
         "21_codecs": 500,
         "22_caching": 2700,
         "23_api_streaming": 6240,
-        "24_state_database": 2100,
+        "24_state_database": 2850,
         "30_prototype": 1800,  # the screening of every value, the blocks' starts
     },
 )

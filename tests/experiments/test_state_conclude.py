@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,9 @@ from perflab.experiments.state_database.staleness import Stale
 from perflab.findings.finding import TrustCheck
 from perflab.report.run_page import tables_of
 from perflab.stats.interval import Interval
+from perflab.system.load_file import load_system
 
+NOTEBOOK = "24_state_database"
 PLANS = {"plain": "SCAN turns", "indexed": "SEARCH turns USING INDEX by_session"}
 
 
@@ -43,3 +46,14 @@ def test_wrong_pages_leave_no_observation_reported(study: Any, passed: bool, ver
     assert len(found) == 8 and {f.verdict for f in found} == {verdict}
     (plans,) = [rows for name, rows in tables_of(found[0]) if name == "plans"]
     assert "index" in found[0].question and [row["plan"] for row in plans] == list(PLANS.values())
+
+
+def test_what_no_finding_is_about_is_named_as_open(study: Any, root: Path) -> None:
+    figures: Any = dict.fromkeys(("pools", "ways", "settings"))
+    found = closing.conclude(study, SimpleNamespace(rows=4000), measured(True), figures)  # type: ignore[arg-type]
+    here: Any = SimpleNamespace(system=load_system(root / "data/systems/voice_gateway.toml"), notebook=NOTEBOOK)
+    told = closing.still_open(here, found)
+    assert "ST-CACHE-04 Database buffer sizing" in told and "ST-STATE-05 Sharding" in told
+    assert "ST-STATE-01" not in told and "ST-STATE-04" not in told  # an observation each
+    more = [found[0].model_copy(update={"strategy": "ST-CACHE-04"})]
+    assert "ST-CACHE-04" not in closing.still_open(here, more) and "ST-STATE-01" in closing.still_open(here, more)

@@ -150,6 +150,7 @@ def test_a_short_climb_on_sqlite_meets_real_accesses(study: Study, monkeypatch: 
     monkeypatch.setattr(knee, "QUICK_RUNGS_PER_MIN", (60_000,))
     monkeypatch.setattr(knee, "ALONE_S", 0.5)
     monkeypatch.setattr(knee, "QUICK_S", 0.1)
+    monkeypatch.setattr(knee, "SETTLE_S", 0.0)
     quick: Any = replace(study, effort="quick")
     (one,) = knee.climb(quick)
     assert one.rows == 2_000 and one.sync_p99_ms > 0 and 1 <= len(one.rungs) <= 2

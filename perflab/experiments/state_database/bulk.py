@@ -12,7 +12,7 @@ from perflab.experiments.state_database.contest import Contest, Work, timed, tim
 from perflab.experiments.state_database.laboratory import Laboratory
 from perflab.experiments.strategies.run import ExperimentResult
 
-BATCH, BATCHES = 50, 2  # a sync for each row takes SQLite seconds for twenty batches: no tail is told of it
+BATCH, BATCHES = 50, 2  # few at quick, as a sync for each row takes SQLite a second for twenty batches
 Rows = list[tuple[int, str]]
 PRICE = "a failure takes its whole batch along; the first row of a batch waits for the last"
 TURNS = "rows that come one by one and must be safe at once"
@@ -43,7 +43,7 @@ def in_sqlite(lab: Laboratory) -> Contest:
         return transaction
 
     def way(write: Callable[[Rows], None]) -> Work:
-        return lambda rng: timed(_batches(rng, BATCHES), write).written
+        return lambda rng: timed(_batches(rng, lab.operations(BATCHES)), write).written
 
     return Contest(
         key="bulk-sqlite", strategy="ST-STATE-10", title="bulk writes in SQLite", condition=f"batches of {BATCH} rows",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from perflab.experiments.state_database.pools import PoolSeen, pool_sentence
 from perflab.experiments.state_database.replicas import Lag, lag_sentence
 from perflab.experiments.state_database.staleness import Stale, staleness_sentence
 from perflab.experiments.strategies.conclude import ArmJudged, findings
+from perflab.experiments.strategies.unmeasured import unmeasured
 from perflab.experiments.study import Study
 from perflab.findings.finding import Evidence, Finding, TrustCheck, Verdict
 
@@ -75,3 +76,8 @@ def conclude(study: Study, place: Place, seen: Seen, figures: Mapping[str, Evide
         *contest_findings(study, seen.held.contests, seen.held.judged, figures["ways"]),
         *findings(study, seen.on_gateway, figures["settings"], figures.get("tails")),
     ]
+
+
+def still_open(study: Study, found: Sequence[Finding]) -> str:
+    """Name the strategies that the catalogue plans for this notebook and none of its findings is about."""
+    return unmeasured(study, study.notebook, {f.strategy for f in found})

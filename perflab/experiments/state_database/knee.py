@@ -7,6 +7,8 @@ store is asked beside it, at the same rates: where that one is late or out of CP
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ READ_MS, WRITE_MS, JUDGED_PER_MIN = 5.0, 20.0, 60_000  # p99, and the rate that 
 RUNGS_PER_MIN = (10_000, 30_000, 60_000, 90_000, 120_000, 160_000, 240_000, 360_000)
 QUICK_STORES, QUICK_RUNGS_PER_MIN, QUICK_SESSIONS = ("wal_batched",), (60_000, 120_000), 4_000
 QUICK_S, FULL_S, ALONE_S, WARM_UP_S = 3.0, 6.0, 2.0, 1.0
+SETTLE_S = 6.0  # before a second answer; a file system commits its journal every 5 s
 FEWEST_WRITES = 600  # of a rung: their p99 needs 500 for its interval, and arrivals vary
 
 
@@ -117,8 +120,9 @@ class Climb:
 def climb(study: Study) -> tuple[Climb, ...]:
     """Climb with every store that the system has; at quick effort with SQLite alone, two short rungs on fewer rows.
 
-    A rung that does not hold is asked once more, and the second answer counts: a rate that is too much is so again, a
-    stall of a machine that others share is not. Weakness: what holds every other time passes three times in four.
+    A rung that does not hold is asked once more, when the disk has settled, and the second answer counts: a rate that
+    is too much is so again, a stall of a machine that others share is not. Weakness: what holds every other time passes
+    three times in four.
     """
     servers = stores_of(study)
     sessions = QUICK_SESSIONS if study.quick else rows.SESSIONS
@@ -174,6 +178,9 @@ def _rung(study: Study, place: Place, alone: Alone, times: Counter[int], per_min
     rates = QUICK_RUNGS_PER_MIN if study.quick else RUNGS_PER_MIN
     study.progress(f"knee of {STORES[place.store]}", rates.index(per_min), len(rates), f"{per_min:,} accesses/min")
     by_itself = alone.at(per_min)
+    if times[per_min]:
+        os.sync()  # what held the first answer up may have been the writing of what came before
+        time.sleep(SETTLE_S)
     seconds = seconds_of(study, per_min, QUICK_S if study.quick else FULL_S)
     found = _ask(study, place, per_min, seconds, times[per_min])
     times[per_min] += 1
