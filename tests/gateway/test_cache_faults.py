@@ -30,6 +30,7 @@ from perflab.system.servers.server import EmbeddedServer, embedded
 
 from .cached_states import LAST, cached_state, turn, within
 from .processes import World, gateway
+from .slow_proxy import slow_proxy
 from .test_cache_state import STEPS, TURNS, interleaved
 from .variants import LIGHT, conversation
 
@@ -231,6 +232,25 @@ def test_a_key_of_another_redis_type_and_one_that_is_too_large_are_not_read(
 
 
 def test_what_expires_between_the_look_and_the_use_is_a_miss(server: EmbeddedServer, tmp_path: Path) -> None:
+    """Fresh when it is asked for, and too old when the slow answer has come: by the clock of the look it was a hit."""
+
+    async def run() -> None:
+        with slow_proxy(server.url) as proxy:
+            options: dict[str, Any] = {"redis_url": proxy.url, "ttl_s": 1.0, "command_s": 20.0}
+            async with cached_state(tmp_path / "s.sqlite", "l2", **options) as (state, below):
+                await state.open_session(7, "Ada", "assistant")
+                await state.session(7)
+                proxy.delay_s = 1.5
+                began = time.time()
+                planted(server, Key("session", 7), pack(began, ROW))
+                await state.session(7)
+                assert time.time() - began > 1.0
+                assert below.reads == 2 and state.counts.faults["expired"] == 1 and state.counts.hits["l2"] == 0
+
+    asyncio.run(run())
+
+
+def test_what_has_expired_and_redis_still_holds_is_a_miss(server: EmbeddedServer, tmp_path: Path) -> None:
     late = pack(time.time() - 2.0, SessionRow(7, "Old", "assistant", "open", 0, 1, 2))
     assert_not_used(server, tmp_path, late, "expired", ttl_s=1.0)
     ahead = pack(time.time() + 900.0, SessionRow(7, "Old", "assistant", "open", 0, 1, 2))  # a clock that goes wrong

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 import redis
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import ResponseError
 
 from perflab.gateway.flags import implementation
 from perflab.gateway.flags.store import StateRefused, StateUnavailable, StoreSettings
@@ -21,7 +24,8 @@ from perflab.gateway.session.turn import Turn
 from perflab.gateway.state.cached.settings import CacheSettings
 from perflab.system.servers.server import EmbeddedServer, embedded
 
-from .cached_states import cached_state, sqlite_state, turn
+from .cached_states import cached_state, sqlite_state, turn, within
+from .state_servers import state_server
 
 
 @pytest.fixture(scope="module")
@@ -30,76 +34,168 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
         yield started
 
 
-class Connection:
-    """A connection of PostgreSQL or Redis whose server answers with an error."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    async def fetch(self, sql: str, *values: Any) -> Any:
-        raise self.error
-
-    async def send_command(self, *command: Any) -> None:
-        pass
-
-    async def read_response(self) -> Any:
-        raise self.error
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    with state_server("postgres", tmp_path_factory.mktemp("postgres") / "postgres.log") as started:
+        yield started
 
 
-class Pool:
-    """Its one connection."""
-
-    def __init__(self, error: Exception) -> None:
-        self.connection = Connection(error)
-
-    async def acquire(self, timeout: float) -> Connection:
-        return self.connection
-
-    async def get_connection(self) -> Connection:
-        return self.connection
-
-    async def release(self, connection: Connection) -> None:
-        pass
+async def raised_by_postgres(server: EmbeddedServer, *statements: str) -> BaseException:
+    """Return what the store raises when the server refuses one of the statements of a transaction."""
+    store = PostgresStore(StoreSettings(Path(), postgres_url=server.url, command_s=20.0))
+    try:
+        await store.write([(sql, ()) for sql in statements])
+    except Exception as error:  # whatever it is: the test says what it must be
+        return error
+    finally:
+        await store.close()
+    raise AssertionError("nothing was refused")
 
 
-def told_by_postgres(error: Exception) -> Any:
-    store = PostgresStore(StoreSettings(Path(), wait_s=0.01))
-    store._pool, store._has_tables = Pool(error), True
-    return asyncio.run(store.read("SELECT 1", ()))
+@pytest.mark.parametrize(("statements", "cause"), [
+    # The server itself raises it, by its code: a disk cannot be filled up here.
+    (("SELECT 1", "DO $$BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END$$"),
+     asyncpg.DiskFullError),
+    (("SET LOCAL statement_timeout = '20ms'", "SELECT pg_sleep(10)"), asyncpg.QueryCanceledError),
+    (("SET LOCAL transaction_read_only = on", "DELETE FROM sessions"), asyncpg.ReadOnlySQLTransactionError),
+], ids=["full", "cancelled", "read-only"])  # fmt: skip
+def test_a_postgres_that_cannot_just_now_is_unavailable(
+    postgres: EmbeddedServer, statements: tuple[str, ...], cause: type[Exception]
+) -> None:
+    error = asyncio.run(raised_by_postgres(postgres, *statements))
+    assert isinstance(error, StateUnavailable) and type(error.__cause__) is cause
 
 
-def told_by_redis(error: Exception) -> Any:
-    link = RedisLink(StoreSettings(Path(), redis_url="redis://127.0.0.1:1", wait_s=0.01))
-    link._pool, link.durability = Pool(error), "known"  # type: ignore[assignment]
-    return asyncio.run(link.read("GET", "x"))
+def test_a_write_that_postgres_undoes_to_end_a_deadlock_is_unavailable(postgres: EmbeddedServer) -> None:
+    async def run() -> BaseException:
+        other = await asyncpg.connect(postgres.url, server_settings={"deadlock_timeout": "60s"})  # never the one undone
+        held = other.transaction()
+        await held.start()
+        await other.execute("SELECT pg_advisory_xact_lock(2)")
+        first, second = ("SELECT pg_advisory_xact_lock(1)", "SELECT pg_advisory_xact_lock(2)")
+        told = asyncio.create_task(raised_by_postgres(postgres, first, second))
+
+        async def waits() -> bool:
+            return bool(await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+        assert await within(5, waits)
+        crossed = asyncio.create_task(other.execute("SELECT pg_advisory_xact_lock(1)"))
+        error = await told
+        await crossed  # which goes on, as the store's write was undone
+        await held.rollback()
+        await other.close()
+        return error
+
+    error = asyncio.run(run())
+    assert isinstance(error, StateUnavailable) and type(error.__cause__) is asyncpg.DeadlockDetectedError
 
 
-@pytest.mark.parametrize("error", [
-    asyncpg.DiskFullError("full"), asyncpg.QueryCanceledError("cancelled"),
-    asyncpg.ReadOnlySQLTransactionError("replica"), asyncpg.DeadlockDetectedError("deadlock"),
-])  # fmt: skip
-def test_a_postgres_that_cannot_just_now_is_unavailable(error: Exception) -> None:
-    with pytest.raises(StateUnavailable, match=str(error)):
-        told_by_postgres(error)
+def test_a_statement_that_postgres_refuses_is_no_outage(postgres: EmbeddedServer) -> None:
+    error = asyncio.run(raised_by_postgres(postgres, "SELECT 9223372036854775807 + 1"))
+    assert isinstance(error, asyncpg.NumericValueOutOfRangeError)
 
 
-def test_a_statement_that_postgres_refuses_is_no_outage() -> None:
-    with pytest.raises(asyncpg.NumericValueOutOfRangeError):
-        told_by_postgres(asyncpg.NumericValueOutOfRangeError("too large"))
+def raised_by_redis(server: EmbeddedServer, *command: Any, script: str = "") -> BaseException:
+    """Return what the link raises when the server refuses a command, or a script on a key."""
+
+    async def run() -> BaseException:
+        link = RedisLink(StoreSettings(Path(), redis_url=server.url))
+        try:
+            await (link.run(script, command) if script else link.read(*command))
+        except Exception as error:  # whatever it is: the test says what it must be
+            return error
+        finally:
+            await link.close()
+        raise AssertionError("nothing was refused")
+
+    return asyncio.run(run())
 
 
-@pytest.mark.parametrize("error", [
-    OutOfMemoryError("command not allowed"), ReadOnlyError("a replica"), ResponseError("MISCONF cannot save"),
-    ResponseError("BUSY running a script"), ResponseError("Error running script: -OOM command not allowed"),
-])  # fmt: skip
-def test_a_redis_that_cannot_just_now_is_unavailable(error: Exception) -> None:
-    with pytest.raises(StateUnavailable, match="refused"):
-        told_by_redis(error)
+@contextmanager
+def configured(client: Any, **settings: Any) -> Iterator[None]:
+    """Change settings of a server that runs, and change them back."""
+    named = {name.replace("_", "-"): value for name, value in settings.items()}
+    before = {name: client.config_get(name)[name] for name in named}
+    try:
+        for name, value in named.items():
+            client.config_set(name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            client.config_set(name, value)
 
 
-def test_a_command_that_redis_refuses_is_no_outage() -> None:
-    with pytest.raises(StateRefused, match="WRONGTYPE"):
-        told_by_redis(ResponseError("WRONGTYPE Operation against a key of another kind"))
+@contextmanager
+def full(client: Any) -> Iterator[None]:
+    with configured(client, maxmemory=1):
+        yield
+
+
+@contextmanager
+def following(client: Any) -> Iterator[None]:
+    """Make the server a replica of nobody who answers."""
+    client.replicaof("127.0.0.1", "1")
+    try:
+        yield
+    finally:
+        client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def unsaved(client: Any) -> Iterator[None]:
+    """Make the server save where nobody can write, and refuse writes for it."""
+    with configured(client, dir="/proc", save="3600 1"):
+        client.bgsave()
+        status = {"rdb_last_bgsave_status": "ok"}
+        for _ in range(500):
+            if (status := client.info("persistence"))["rdb_last_bgsave_status"] == "err":
+                break
+            time.sleep(0.01)
+        assert status["rdb_last_bgsave_status"] == "err"
+        yield
+    client.save()
+
+
+@contextmanager
+def busy(client: Any) -> Iterator[None]:
+    """Keep the server in a script that does not end."""
+    with configured(client, lua_time_limit=1), ThreadPoolExecutor(1) as pool:
+        endless = pool.submit(client.eval, "while true do end", 0)
+        for _ in range(500):
+            try:
+                client.ping()
+                time.sleep(0.01)
+            except ResponseError:
+                break
+        try:
+            yield
+        finally:
+            client.script_kill()
+            assert isinstance(endless.exception(), ResponseError)
+
+
+SET_IN_SCRIPT = "return redis.call('SET', KEYS[1], 'x')"
+
+
+@pytest.mark.parametrize(("state", "command", "script", "code"), [
+    (full, ("SET", "x", "1"), "", "OOM|command not allowed"), (full, ("x",), SET_IN_SCRIPT, "OOM"),
+    (following, ("SET", "x", "1"), "", "read only replica"), (unsaved, ("SET", "x", "1"), "", "MISCONF"),
+    (busy, ("GET", "x"), "", "BUSY|busy"),
+], ids=["full", "full in a script", "a replica", "cannot save", "in a script"])  # fmt: skip
+def test_a_redis_that_cannot_just_now_is_unavailable(
+    server: EmbeddedServer, state: Any, command: tuple[str, ...], script: str, code: str
+) -> None:
+    with redis.Redis.from_url(server.url, decode_responses=True) as client, state(client):
+        error = raised_by_redis(server, *command, script=script)
+    assert isinstance(error, StateUnavailable) and re.search(code, str(error)), error
+
+
+def test_a_command_that_redis_refuses_is_no_outage(server: EmbeddedServer) -> None:
+    with redis.Redis.from_url(server.url) as client:
+        client.delete("a list")
+        client.rpush("a list", 1)
+    error = raised_by_redis(server, "GET", "a list")
+    assert isinstance(error, StateRefused) and "WRONGTYPE" in str(error)
 
 
 def test_a_poisoned_write_over_redis_is_dropped_and_the_others_go_on(server: EmbeddedServer, tmp_path: Path) -> None:
