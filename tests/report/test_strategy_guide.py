@@ -185,7 +185,9 @@ def test_the_decision_table_comes_first_and_links_to_the_cards(guide: Path) -> N
 def test_evidence_from_one_start_of_everything_is_told_as_such() -> None:
     own = compared("ST-STATE-01", "indexed", details={"starts": 1}, **GOOD)
     assert evidence_of(own).endswith("12 pairs, one start")
-    assert evidence_of(compared("ST-STATE-01", "indexed", **GOOD)).endswith("12 pairs")
+    assert evidence_of(compared("ST-STATE-01", "indexed", **GOOD)).endswith(" 12 pairs")
+    more = [f.model_copy(update={"effect": f.effect.model_copy(update={"n": 40})}) for f in own[:1] if f.effect]
+    assert evidence_of([*own, *more]).endswith("12 to 40 pairs, one start")
 
 
 def test_a_price_that_was_written_beforehand_is_not_called_measured() -> None:
@@ -369,6 +371,16 @@ def test_a_gain_on_one_start_of_a_server_says_so_where_it_is_decided() -> None:
     assert decision(*once) == f"Decision: adopt ({ONE_START})."
     assert decision(*fresh) == decision(*once, *fresh) == "Decision: adopt."
     assert ONE_START not in decision(*compared("ST-X-01", "a=1", "hot", details={"starts": 1}, **LOSS))
+
+
+def test_two_experiments_of_the_same_setting_and_condition_stay_apart() -> None:
+    lite, post = (compared("ST-X-01", "executemany", "batches of 50", details={"title": title}, **verdicts)
+                  for title, verdicts in (("into SQLite", LOSS), ("into PostgreSQL", GOOD)))  # fmt: skip
+    assert decide([*lite, *post]) == "adopt if into PostgreSQL; not if into SQLite"
+    (table,) = [block for block in card([*lite, *post]) if isinstance(block, Rows)]
+    assert [row["condition"] for row in table.rows] == ["into SQLite: batches of 50", "into PostgreSQL: batches of 50"]
+    (single,) = [block for block in card(lite) if isinstance(block, Rows)]
+    assert [row["condition"] for row in single.rows] == ["batches of 50"]
 
 
 def test_the_plans_of_all_ways_stand_in_one_table_the_replaced_way_once() -> None:

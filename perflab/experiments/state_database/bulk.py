@@ -46,7 +46,8 @@ def in_sqlite(lab: Laboratory) -> Contest:
         return lambda rng: timed(_batches(rng, lab.operations(BATCHES)), write).written
 
     return Contest(
-        key="bulk-sqlite", strategy="ST-STATE-10", title="bulk writes in SQLite", condition=f"batches of {BATCH} rows",
+        key="bulk-sqlite", strategy="ST-STATE-10", title="bulk writes in SQLite",
+        condition=f"batches of {BATCH} rows into SQLite",
         ways={"a commit for each row": way(each), "one transaction": way(inside(each)),
               "executemany": way(inside(lambda rows: connection.executemany(insert, rows)))},
         price=PRICE, turns=TURNS,
@@ -78,7 +79,7 @@ def in_postgres(lab: Laboratory) -> Contest:
 
     return Contest(
         key="bulk-postgres", strategy="ST-STATE-10", title="bulk writes in PostgreSQL", pids=lab.postgres,
-        condition=f"batches of {BATCH} rows",
+        condition=f"batches of {BATCH} rows into PostgreSQL",
         ways={"a commit for each row": way(each), "one transaction": way(together),
               "executemany": way(lambda rows: connection.executemany(insert, rows)),
               "arrays in one statement": way(many_values), "COPY": way(copied)},

@@ -23,7 +23,9 @@ def strategy_card(material: Material, key: str, own: Sequence[Finding]) -> list[
     cases = cases_of(f for f in own if f.kind == "comparison")
     screened = [f for case in cases if case.screened for f in case.findings]
     observed = [f for f in own if f.kind != "comparison"]
-    rows = tuple(_row(case) for case in cases if not case.screened)
+    published = [case for case in cases if not case.screened]
+    alike = len({(case.setting, case.condition) for case in published}) < len(published)
+    rows = tuple(_row(case, titled=alike) for case in published)
     planned, others = _plans(own)
     return [
         Heading(title_of(material, key), anchor_of(key)),
@@ -107,8 +109,11 @@ def _plans(own: Sequence[Finding]) -> tuple[list[Block], list[Finding]]:
     return ([Rows(_filled(rows), "What each way does, and keeps", stacked=True)] if rows else []), rest
 
 
-def _row(case: Case) -> Row:
-    """Return one case: its setting, its condition, and its figures by what they stand for."""
+def _row(case: Case, *, titled: bool) -> Row:
+    """Return one case: its setting, its condition, and its figures by what they stand for.
+
+    `titled`: the condition begins with the experiment's title, without which two cases look alike.
+    """
     told: dict[Role, list[str]] = {"CPU": [], "tail": [], "memory": [], "other": []}
     roles = [role(finding) for finding in case.findings]
     for own, finding in zip(roles, case.findings, strict=True):
@@ -118,7 +123,7 @@ def _row(case: Case) -> Row:
         told[own].append(said if alone else f"{metric}: {said}")
     return {
         "setting": case.setting,
-        "condition": case.condition or case.notebook,
+        "condition": (f"{case.title}: " if titled and case.title else "") + (case.condition or case.notebook),
         "CPU": "; ".join(told["CPU"]),
         "tail latency": "; ".join(told["tail"]),
         "memory": "; ".join(told["memory"]),

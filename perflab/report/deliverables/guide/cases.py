@@ -28,6 +28,11 @@ class Case:
     findings: tuple[Finding, ...]
 
     @property
+    def title(self) -> str:
+        """The short name of its experiment, empty where that has none."""
+        return str(self.findings[0].details.get("title", ""))
+
+    @property
     def screened(self) -> bool:
         """Whether nothing but a screening has seen it."""
         return all(f.stage == "screened" for f in self.findings)
@@ -141,13 +146,17 @@ def by_strategy(compared: Sequence[Finding]) -> dict[str, list[Finding]]:
 
 
 def cases_of(own: Iterable[Finding]) -> list[Case]:
-    """Return the cases of one strategy; what was confirmed takes the place of its screening."""
-    groups: dict[tuple[str, str, str], list[Finding]] = {}
+    """Return the cases of one strategy; what was confirmed takes the place of its screening.
+
+    Two experiments may name the same setting and condition, as bulk writes into two databases do: they stay apart by
+    their titles.
+    """
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in own:
-        key = (setting_of(finding), finding.condition, finding.notebook)
+        key = (setting_of(finding), finding.condition, finding.notebook, str(finding.details.get("title", "")))
         groups.setdefault(key, []).append(finding)
     found = []
-    for (setting, condition, notebook), findings in groups.items():
+    for (setting, condition, notebook, _), findings in groups.items():
         published = [f for f in findings if f.stage != "screened"]
         found.append(Case(setting, condition, notebook, tuple(published or findings)))
     return found
@@ -162,15 +171,14 @@ def setting_of(finding: Finding) -> str:
 def labels(cases: Sequence[Case], among: Sequence[Case], most: int = 2) -> str:
     """Return what tells some cases from the others: their settings, their conditions, or both."""
     by_setting = len({c.setting for c in among}) > 1
-    by_condition = len({(c.condition, c.notebook) for c in among}) > 1
+    by_condition = len({(c.condition, c.notebook, c.title) for c in among}) > 1
     told = list(dict.fromkeys(_label(c, by_setting, by_condition or not by_setting) for c in cases))
     more = f" and {len(told) - most} more" if len(told) > most else ""
     return "; ".join(told[:most]) + more
 
 
 def _label(case: Case, by_setting: bool, by_condition: bool) -> str:
-    title = str(case.findings[0].details.get("title", ""))  # short; its card has the whole condition
-    where = title or case.condition or f"alone, in {case.notebook}"
+    where = case.title or case.condition or f"alone, in {case.notebook}"  # its card has the whole condition
     return " under ".join([*([case.setting] if by_setting else []), *([where] if by_condition else [])])
 
 

@@ -132,13 +132,14 @@ def _screened(cases: Sequence[Case]) -> str:
 
 
 def evidence_of(own: Sequence[Finding]) -> str:
-    """Return level, stage and the fewest pairs behind a decision, and whether all come from one start of everything."""
+    """Return level, stage and the pairs behind a decision, fewest to most, and whether one start is behind any."""
     published = [f for f in own if f.stage != "screened"] or list(own)
     levels = ", ".join(dict.fromkeys(f.level for f in published))
     stages = ", ".join(dict.fromkeys(f.stage for f in published if f.stage))
     pairs = [f.effect.n for f in published if f.effect and f.effect.n_unit == "pairs"]
     once = "one start" if any(f.details.get("starts") == 1 for f in published) else ""
-    return ", ".join(filter(None, (levels, stages, f"{min(pairs)} pairs" if pairs else "", once)))
+    counted = f"{' to '.join(map(str, sorted({min(pairs), max(pairs)})))} pairs" if pairs else ""
+    return ", ".join(filter(None, (levels, stages, counted, once)))
 
 
 def _rank(decision: str) -> float:
