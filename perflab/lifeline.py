@@ -27,15 +27,27 @@ def marked(variable: str, value: str) -> list[psutil.Process]:
 
 
 def sweep(variable: str, value: str, grace_s: float = 2.0) -> int:
-    """End everything that carries the mark, politely first; return how many processes were found."""
+    """End everything that carries the mark, politely first; return how many processes were found.
+
+    What got a signal is waited for by itself too: a process that is ending has no environment any more, and for some
+    milliseconds is there all the same.
+    """
     found = marked(variable, value)
     for signum in (signal.SIGTERM, signal.SIGKILL):
-        for process in marked(variable, value):
+        told = marked(variable, value)
+        for process in told:
             try:
                 process.send_signal(signum)
             except psutil.NoSuchProcess:
                 continue
         deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline and marked(variable, value):
+        while time.monotonic() < deadline and (any(map(_lives, told)) or marked(variable, value)):
             time.sleep(0.05)
     return len(found)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from perflab import lifeline
 from perflab.instrument import proc
 from perflab.instrument.child import started
 from perflab.instrument.interface import Target
@@ -53,3 +56,16 @@ def test_what_others_started_lives_on(tmp_path: Path) -> None:
         with started(Target(tmp_path, log_path=tmp_path / "inner"), sleep, dict(os.environ)) as inner:
             assert proc.alive(inner.pid)
         assert not proc.alive(inner.pid) and proc.alive(running.pid)
+
+
+SLOW_TO_END = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.4), sys.exit())); " \
+              "print(1, flush=True); time.sleep(60)"  # fmt: skip
+
+
+def test_what_is_ending_and_has_no_environment_any_more_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", SLOW_TO_END], stdout=subprocess.PIPE) as popen:
+        assert popen.stdout is not None and popen.stdout.readline()
+        seen = iter([[psutil.Process(popen.pid)]] * 2)  # found, and told to end; from then on its mark is gone
+        monkeypatch.setattr(lifeline, "marked", lambda *_: next(seen, []))
+        assert lifeline.sweep("NAME", "1", 5.0) == 1
+        assert not proc.alive(popen.pid)
